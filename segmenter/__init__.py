@@ -1,0 +1,1 @@
+"""Alignment of long-form output with reference segments, and the units both are counted in."""

@@ -1,0 +1,1 @@
+"""Speech output: engines, the prosodic chunker and the playout scheduler."""
