@@ -1,0 +1,52 @@
+"""Errors a user can act on, and the exit codes of the command line."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit status of every `simul` command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    MODEL_MISSING = 3
+    AUDIO_DEVICE = 4
+    CONNECTION = 5
+    PARTIAL = 6
+    INTERRUPTED = 130
+
+
+class SimulError(Exception):
+    """Something a user can mend; the message says what was wrong, where, and what to do."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(SimulError):
+    """A value on the command line or in a configuration is not one that is known."""
+
+    exit_code = ExitCode.USAGE
+
+
+class AudioError(SimulError):
+    """An audio input cannot be read."""
+
+
+class DeviceError(SimulError):
+    """No usable microphone, loudspeaker or audio library."""
+
+    exit_code = ExitCode.AUDIO_DEVICE
+
+
+class ModelMissingError(SimulError):
+    """A model, its files or its package is not on this machine."""
+
+    exit_code = ExitCode.MODEL_MISSING
+
+
+class EvidenceError(SimulError):
+    """A policy needs evidence that the backend cannot provide."""
+
+    exit_code = ExitCode.USAGE
