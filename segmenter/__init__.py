@@ -1,1 +1,15 @@
-"""Alignment of long-form output with reference segments, and the units both are counted in."""
+"""Alignment of long-form output with reference segments, and the units both are counted in.
+
+    from segmenter import SoftSegmenter
+
+    alignment = SoftSegmenter(lang="de").align(["Guten Tag.", "Wie geht es?"], "Guten Tag wie geht es dir?")
+    alignment.segment_of_unit  # array([0, 0, 1, 1, 1, 1])
+
+Importing this package is cheap; the compiled kernel loads with the first alignment.
+"""
+
+from segmenter.alignment import Alignment, SegmenterError
+from segmenter.mwer import MwerSegmenter
+from segmenter.soft import SoftSegmenter, align_tokens
+
+__all__ = ["Alignment", "MwerSegmenter", "SegmenterError", "SoftSegmenter", "align_tokens"]

@@ -1,0 +1,146 @@
+"""The compiled dynamic programme behind both segmenters, and the walk back through its decisions.
+
+Rows are reference tokens (or boundaries between segments), columns are hypothesis tokens, gaps are free:
+
+    S(i, j) = max(S(i-1, j-1) + similarity(i, j), S(i-1, j), S(i, j-1))
+
+Every sum is one IEEE double addition of the diagonal value and the similarity, so ties fall as the definition says.
+
+A row is cut into ``LANES`` stretches of K columns that stand side by side in memory: column j (from 0) is found at
+``(j % K) * LANES + j // K``. Neighbours of all lanes are then ``LANES`` places apart, so the compiler can work on many
+columns at once although S(i, j) depends on S(i, j-1): a first pass finds the maximum of each lane, the maxima carry
+over from lane to lane, and a second pass takes the running maxima from there. Maxima do not round, so the order in
+which they are taken changes nothing. In front of a row stands one place per lane for the value left of the lane.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+LANES = 64
+"""Columns worked on side by side; a multiple of the doubles in any vector register."""
+
+MATCH, DELETE, INSERT, BOUNDARY = 0, 1, 2, 3
+"""Steps of a path: both tokens, reference token only, hypothesis token only, end of a reference segment."""
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _similarity_row(  # type: ignore[no-untyped-def]
+    features, size, punctuation, bonus, posting_starts, postings, hyp_size, hyp_punctuation, shared, out
+):
+    """Similarity of one reference token to every distinct hypothesis token: Jaccard index of features + bonus."""
+    types = hyp_size.shape[0]
+    for t in range(types):
+        shared[t] = 0
+    for f in features:
+        for x in range(posting_starts[f], posting_starts[f + 1]):
+            shared[postings[x]] += 1
+    for t in range(types):
+        common = shared[t]
+        union = size + hyp_size[t] - common
+        value = bonus + np.float64(common) / np.float64(max(union, 1))
+        out[t] = value if hyp_punctuation[t] == punctuation else -np.inf
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def advance(  # type: ignore[no-untyped-def]
+    rows, column0, columns, values, bits, margin, ref_starts, ref_features, ref_punctuation, bonus,
+    posting_starts, postings, hyp_size, hyp_punctuation
+):  # fmt: skip
+    """Work through ``rows`` from the row of scores ``values``, which is overwritten with the last one.
+
+    rows: int32[n], distinct reference token of each row, -1 for a segment boundary; column0: float64[n], S(i, 0).
+    columns: uint32[K * LANES] in lane order, distinct hypothesis token (padding points to a token that fits nothing).
+    values: float64[(K + 1) * LANES]; bits: uint8[n, K * LANES / 4] receives two bits a cell, or uint8[0, 0].
+    margin: how much the diagonal must exceed both gaps (0 takes it on a tie).
+    The rest describes distinct tokens: features of reference tokens and postings of features, as index and offsets.
+    """
+    cells = columns.shape[0]
+    quarter = cells // 4
+    types = hyp_size.shape[0]
+    shared = np.zeros(types, np.int32)
+    similarity = np.empty(types, np.float64)
+    diagonal = np.empty(cells, np.float64)
+    step = np.empty(cells, np.uint8)
+    peak = np.empty(LANES, np.float64)
+    for row in range(rows.shape[0]):
+        kind = rows[row]
+        if kind < 0:
+            values[0] = column0[row]
+            continue
+        features = ref_features[ref_starts[kind] : ref_starts[kind + 1]]
+        _similarity_row(features, features.shape[0], ref_punctuation[kind], bonus, posting_starts, postings,
+                        hyp_size, hyp_punctuation, shared, similarity)  # fmt: skip
+        peak[:] = -np.inf
+        for start in range(0, cells, LANES):
+            for lane in range(LANES):
+                here = np.uint32(start + lane)
+                diag = values[here] + similarity[columns[here]]
+                up = values[here + np.uint32(LANES)]
+                best = diag if diag > up else up
+                diagonal[here] = diag
+                peak[lane] = best if best > peak[lane] else peak[lane]
+        carry = column0[row]
+        for lane in range(LANES):
+            values[lane] = carry
+            carry = peak[lane] if peak[lane] > carry else carry
+        for start in range(0, cells, LANES):
+            for lane in range(LANES):
+                here = np.uint32(start + lane)
+                left = values[here]
+                up = values[here + np.uint32(LANES)]
+                diag = diagonal[here]
+                gap = up if up >= left else left
+                values[here + np.uint32(LANES)] = diag if diag >= gap else gap
+                gap_step = np.uint8(DELETE) if up >= left else np.uint8(INSERT)
+                step[here] = np.uint8(MATCH) if diag - margin >= gap else gap_step
+        if bits.shape[0] > 0:
+            for x in range(quarter):
+                bits[row, x] = (
+                    step[x] | step[x + quarter] << 2 | step[x + 2 * quarter] << 4 | step[x + 3 * quarter] << 6
+                )
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def walk_back(rows, bits, lane_length, column, steps, filled):  # type: ignore[no-untyped-def]
+    """Follow the decisions in ``bits`` from the last row at ``column`` to the row above the first.
+
+    steps: uint8 array filled from its end, of which ``filled`` places are taken. Returns (column, filled).
+    """
+    quarter = bits.shape[1]
+    last = steps.shape[0] - 1
+    row = rows.shape[0] - 1
+    while row >= 0:
+        if rows[row] < 0:
+            move = BOUNDARY
+        elif column == 0:
+            move = DELETE
+        else:
+            cell = (column - 1) % lane_length * LANES + (column - 1) // lane_length
+            move = bits[row, cell % quarter] >> (2 * (cell // quarter)) & 3
+        steps[last - filled] = move
+        filled += 1
+        if move != INSERT:
+            row -= 1
+        if move == MATCH or move == INSERT:
+            column -= 1
+    return column, filled
+
+
+def to_lanes(row: NDArray, columns: int) -> NDArray:
+    """The first ``columns`` + 1 values of a row in natural order (S(i, 0) first), in the order ``advance`` wants."""
+    lane_length = -(-columns // LANES)
+    padded = np.full(lane_length * LANES + 1, row[columns])
+    padded[: columns + 1] = row[: columns + 1]
+    out = np.empty((lane_length + 1, LANES))
+    out[0] = padded[0:-1:lane_length]
+    out[1:] = padded[1:].reshape(LANES, lane_length).T
+    return out.reshape(-1)
+
+
+def from_lanes(values: NDArray, columns: int) -> NDArray:
+    """Inverse of ``to_lanes``: a row of ``columns`` + 1 values in natural order."""
+    table = values.reshape(-1, LANES)
+    return np.concatenate((table[0, :1], table[1:].T.reshape(-1)[:columns]))
