@@ -1,0 +1,39 @@
+"""Audio in and out: PCM formats, streaming resampler, sources (file, standard input, microphone), WAV output.
+
+Inside the toolkit audio is float32 mono at 16 kHz, and a position is a whole number of samples.
+"""
+
+from simul.audio.files import FileSource
+from simul.audio.intake import Chunker, FrameIntake, PcmIntake, to_samples
+from simul.audio.level import Level, LevelMeter
+from simul.audio.microphone import InputDevice, MicrophoneSource, list_devices
+from simul.audio.pcm import decode_pcm, encode_pcm, mix_to_mono, parse_encoding, replace_bad_samples, to_int16
+from simul.audio.resample import SAMPLE_RATE, StreamResampler, resampled_length
+from simul.audio.sources import AudioSource, StdinSource, pace
+from simul.audio.wav import WavWriter
+
+__all__ = [
+    "SAMPLE_RATE",
+    "AudioSource",
+    "Chunker",
+    "FileSource",
+    "FrameIntake",
+    "InputDevice",
+    "Level",
+    "LevelMeter",
+    "MicrophoneSource",
+    "PcmIntake",
+    "StdinSource",
+    "StreamResampler",
+    "WavWriter",
+    "decode_pcm",
+    "encode_pcm",
+    "list_devices",
+    "mix_to_mono",
+    "pace",
+    "parse_encoding",
+    "replace_bad_samples",
+    "resampled_length",
+    "to_int16",
+    "to_samples",
+]

@@ -1,0 +1,118 @@
+"""From audio as it arrives (any rate, channels, encoding, piece size) to float32 mono 16 kHz chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simul.audio.pcm import BYTES_PER_SAMPLE, decode_pcm, mix_to_mono, parse_encoding, replace_bad_samples
+from simul.audio.resample import SAMPLE_RATE, StreamResampler
+from simul.errors import AudioError
+
+Samples = NDArray[np.float32]
+
+
+class FrameIntake:
+    """Float frames at `rate` Hz to mono 16 kHz, the same for every way to cut the input.
+
+    Bad samples (NaN, infinite, absurdly large) become 0 before anything is computed from them and are counted
+    in `bad_samples`. Values beyond ±1 are kept: clamping happens where audio leaves as integers.
+
+    Raises:
+        AudioError: the rate is outside 4 000 … 192 000 Hz.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._resampler = StreamResampler(rate)
+        self.bad_samples = 0
+        self.frames = 0
+
+    def push(self, frames: Samples) -> Samples:
+        """Take frames of shape [n] or [n, channels] (float32), return mono 16 kHz samples."""
+        clean, bad = replace_bad_samples(np.asarray(frames, np.float32))
+        self.bad_samples += bad
+        self.frames += len(clean)
+        return self._resampler.push(mix_to_mono(clean))
+
+    def finish(self) -> Samples:
+        """The last samples; in all ceil(frames * 16000 / rate) came out."""
+        return self._resampler.finish()
+
+
+class PcmIntake:
+    """PCM bytes in pieces of any length, cut even within a sample, to mono 16 kHz.
+
+    Raises:
+        UsageError: the encoding is not known.
+        AudioError: the rate is outside 4 000 … 192 000 Hz, or there is no channel.
+    """
+
+    def __init__(self, encoding: str, rate: int, channels: int = 1) -> None:
+        if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= 256:
+            raise AudioError(f"Audio of {channels} channels cannot be read; give a number from 1 to 256.")
+        self.encoding = parse_encoding(encoding)
+        self.rate, self.channels = rate, channels
+        self.frame_bytes = BYTES_PER_SAMPLE[self.encoding] * channels
+        self._frames = FrameIntake(rate)
+        self._rest = b""
+
+    @property
+    def bad_samples(self) -> int:
+        """Samples replaced by 0 so far because they were no usable numbers."""
+        return self._frames.bad_samples
+
+    @property
+    def frames(self) -> int:
+        """Complete frames (one sample of every channel) taken so far."""
+        return self._frames.frames
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of a frame that is not complete yet; they are dropped if the stream ends here."""
+        return len(self._rest)
+
+    def push(self, data: bytes) -> Samples:
+        """Take the next bytes, return mono 16 kHz samples; a frame cut in two waits for its rest."""
+        data = self._rest + data
+        whole = len(data) - len(data) % self.frame_bytes
+        self._rest = data[whole:]
+        frames = decode_pcm(memoryview(data)[:whole], self.encoding).reshape(-1, self.channels)
+        return self._frames.push(frames)
+
+    def finish(self) -> Samples:
+        """The last samples of the stream."""
+        return self._frames.finish()
+
+
+class Chunker:
+    """Cuts a stream of samples into chunks of exactly `chunk_samples`, only the last one shorter."""
+
+    def __init__(self, chunk_samples: int) -> None:
+        self.chunk_samples = chunk_samples
+        self._pieces: list[Samples] = []
+        self._held = 0
+
+    def push(self, samples: Samples) -> Iterator[Samples]:
+        """Take samples, yield every chunk that became complete."""
+        at = 0
+        while len(samples) - at >= (want := self.chunk_samples - self._held):
+            yield np.concatenate([*self._pieces, samples[at : at + want]])
+            at += want
+            self._pieces, self._held = [], 0
+        if at < len(samples):
+            self._pieces.append(samples[at:].copy())
+            self._held += len(samples) - at
+
+    def finish(self) -> Iterator[Samples]:
+        """Yield what is left, if anything."""
+        if self._held:
+            yield np.concatenate(self._pieces)
+            self._pieces, self._held = [], 0
+
+
+def to_samples(ms: float) -> int:
+    """Milliseconds as a whole number of 16 kHz samples, rounded to the nearest."""
+    return round(ms * SAMPLE_RATE / 1000)

@@ -1,0 +1,62 @@
+"""Wall clock and virtual clock: the one place in simul that asks what time it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Seconds since an arbitrary origin, never running backwards, and a way to wait."""
+
+    def now(self) -> float:
+        """Seconds since this clock's origin."""
+        ...
+
+    def sleep_until(self, t: float) -> None:
+        """Return once `now() >= t`; at once when that moment has passed."""
+        ...
+
+
+class WallClock:
+    """Real time by the system's monotonic clock; the origin is the moment of construction."""
+
+    def __init__(self) -> None:
+        self._origin = time.monotonic()
+
+    def now(self) -> float:
+        """Seconds since this clock was made."""
+        return time.monotonic() - self._origin
+
+    def sleep_until(self, t: float) -> None:
+        """Block until `now() >= t`."""
+        while (left := t - self.now()) > 0:
+            time.sleep(left)
+
+
+class VirtualClock:
+    """Time that moves only when told to: sleeping takes no real time and lands exactly on the moment asked."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._now = float(start)
+
+    def now(self) -> float:
+        """Seconds of virtual time."""
+        return self._now
+
+    def sleep_until(self, t: float) -> None:
+        """Move to `t` if it lies ahead."""
+        self._now = max(self._now, float(t))
+
+    def advance(self, seconds: float) -> None:
+        """Move on by `seconds`.
+
+        Raises:
+            ValueError: `seconds` is negative; a clock never runs backwards.
+        """
+        if not seconds >= 0:
+            raise ValueError(
+                f"a clock cannot advance by {seconds} seconds; give a number that is not negative"
+            )
+        self._now += seconds
