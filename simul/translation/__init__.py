@@ -1,0 +1,1 @@
+"""The small text translator: spoken-form text, training corpus, network, training recipe and export."""
