@@ -58,12 +58,12 @@ class Alignment:
         return lists
 
     def texts(self, joiner: str = " ") -> list[str]:
-        """Text of each segment: its units joined by ``joiner`` (one space for words, nothing for characters)."""
+        """Text of each segment: its units joined by ``joiner`` (a space for words, nothing for characters)."""
         return [joiner.join(self.units[index] for index in indices) for indices in self.unit_indices()]
 
 
 def check_references(references: Sequence[str]) -> list[str]:
-    """The references as a list. Raises SegmenterError when a single text was given in place of a list of texts."""
+    """The references as a list. Raises SegmenterError when one text was given in place of a list of texts."""
     if isinstance(references, str):
         raise SegmenterError(
             "references must be a list with one text for each segment, not one text; use [text]."

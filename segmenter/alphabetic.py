@@ -1,4 +1,4 @@
-"""Code points that are Alphabetic in Unicode 14 although their general category is no letter (marks, numerals, symbols).
+"""Code points that are Alphabetic in Unicode 14 although their general category is no letter.
 
 Property Alphabetic of the Unicode Character Database, file DerivedCoreProperties, less categories L*.
 """

@@ -4,19 +4,20 @@ Rows are reference tokens (or boundaries between segments), columns are hypothes
 
     S(i, j) = max(S(i-1, j-1) + similarity(i, j), S(i-1, j), S(i, j-1))
 
-Every sum is one IEEE double addition of the diagonal value and the similarity, so ties fall as the definition says.
+Every sum is one IEEE double addition of the diagonal value and the similarity, so ties fall as the definition
+says.
 
-A row is cut into ``LANES`` stretches of K columns that stand side by side in memory: column j (from 0) is found at
-``(j % K) * LANES + j // K``. Neighbours of all lanes are then ``LANES`` places apart, so the compiler can work on many
-columns at once although S(i, j) depends on S(i, j-1): a first pass finds the maximum of each lane, the maxima carry
-over from lane to lane, and a second pass takes the running maxima from there. Maxima do not round, so the order in
-which they are taken changes nothing. In front of a row stands one place per lane for the value left of the lane.
+A row is cut into ``LANES`` stretches of K columns that stand side by side in memory: column j (from 0) is found
+at ``(j % K) * LANES + j // K``. Neighbours are then ``LANES`` places apart, so the compiler can work on many
+columns at once although S(i, j) depends on S(i, j-1): a first pass finds the maximum of each lane, the maxima
+carry over from lane to lane, and a second pass takes the running maxima from there. Maxima do not round, so the
+order in which they are taken changes nothing. In front of a row stands the value left of each lane.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 LANES = 64
@@ -28,40 +29,56 @@ MATCH, DELETE, INSERT, BOUNDARY = 0, 1, 2, 3
 
 @njit(cache=True, nogil=True, boundscheck=False)
 def _similarity_row(  # type: ignore[no-untyped-def]
-    features, size, punctuation, bonus, posting_starts, postings, hyp_size, hyp_punctuation, shared, out
+    features,
+    punctuation,
+    bonus,
+    common_rows,
+    common,
+    rare_starts,
+    rare,
+    hyp_size,
+    hyp_punctuation,
+    shared,
+    out,
 ):
-    """Similarity of one reference token to every distinct hypothesis token: Jaccard index of features + bonus."""
+    """Jaccard index of one reference token's features with those of every distinct hypothesis token, + bonus."""
     types = hyp_size.shape[0]
     for t in range(types):
         shared[t] = 0
-    for f in features:
-        for x in range(posting_starts[f], posting_starts[f + 1]):
-            shared[postings[x]] += 1
+    for feature in features:
+        if common_rows[feature] >= 0:
+            members = common[common_rows[feature]]
+            for t in range(types):
+                shared[t] += members[t]
+        for x in range(rare_starts[feature], rare_starts[feature + 1]):
+            shared[rare[x]] += 1
+    size = np.int32(features.shape[0])
     for t in range(types):
-        common = shared[t]
-        union = size + hyp_size[t] - common
-        value = bonus + np.float64(common) / np.float64(max(union, 1))
+        union = size + hyp_size[t] - shared[t]
+        union = union if union > 1 else np.int32(1)
+        value = bonus + np.float64(shared[t]) / np.float64(union)
         out[t] = value if hyp_punctuation[t] == punctuation else -np.inf
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
 def advance(  # type: ignore[no-untyped-def]
     rows, column0, columns, values, bits, margin, ref_starts, ref_features, ref_punctuation, bonus,
-    posting_starts, postings, hyp_size, hyp_punctuation
+    common_rows, common, rare_starts, rare, hyp_size, hyp_punctuation
 ):  # fmt: skip
     """Work through ``rows`` from the row of scores ``values``, which is overwritten with the last one.
 
-    rows: int32[n], distinct reference token of each row, -1 for a segment boundary; column0: float64[n], S(i, 0).
-    columns: uint32[K * LANES] in lane order, distinct hypothesis token (padding points to a token that fits nothing).
+    rows: int32[n], distinct reference token of each row, -1 for a segment boundary.
+    column0: float64[n], S(i, 0) of each row.
+    columns: uint32[K * LANES] in lane order, distinct hypothesis tokens; padding is one that fits nothing.
     values: float64[(K + 1) * LANES]; bits: uint8[n, K * LANES / 4] receives two bits a cell, or uint8[0, 0].
     margin: how much the diagonal must exceed both gaps (0 takes it on a tie).
-    The rest describes distinct tokens: features of reference tokens and postings of features, as index and offsets.
+    The rest describes distinct tokens: ``path.Types``.
     """
     cells = columns.shape[0]
     quarter = cells // 4
-    types = hyp_size.shape[0]
-    shared = np.zeros(types, np.int32)
-    similarity = np.empty(types, np.float64)
+    shared = np.zeros(hyp_size.shape[0], np.int32)
+    by_type = np.empty(hyp_size.shape[0], np.float64)
+    similarity = np.empty(cells, np.float64)
     diagonal = np.empty(cells, np.float64)
     step = np.empty(cells, np.uint8)
     peak = np.empty(LANES, np.float64)
@@ -71,13 +88,15 @@ def advance(  # type: ignore[no-untyped-def]
             values[0] = column0[row]
             continue
         features = ref_features[ref_starts[kind] : ref_starts[kind + 1]]
-        _similarity_row(features, features.shape[0], ref_punctuation[kind], bonus, posting_starts, postings,
-                        hyp_size, hyp_punctuation, shared, similarity)  # fmt: skip
+        _similarity_row(features, ref_punctuation[kind], bonus, common_rows, common, rare_starts, rare,
+                        hyp_size, hyp_punctuation, shared, by_type)  # fmt: skip
+        for here in range(cells):
+            similarity[np.uint32(here)] = by_type[columns[np.uint32(here)]]
         peak[:] = -np.inf
         for start in range(0, cells, LANES):
             for lane in range(LANES):
                 here = np.uint32(start + lane)
-                diag = values[here] + similarity[columns[here]]
+                diag = values[here] + similarity[here]
                 up = values[here + np.uint32(LANES)]
                 best = diag if diag > up else up
                 diagonal[here] = diag
@@ -124,13 +143,13 @@ def walk_back(rows, bits, lane_length, column, steps, filled):  # type: ignore[n
         filled += 1
         if move != INSERT:
             row -= 1
-        if move == MATCH or move == INSERT:
+        if move in (MATCH, INSERT):
             column -= 1
     return column, filled
 
 
 def to_lanes(row: NDArray, columns: int) -> NDArray:
-    """The first ``columns`` + 1 values of a row in natural order (S(i, 0) first), in the order ``advance`` wants."""
+    """The first ``columns`` + 1 values of a row that starts with S(i, 0), in the order ``advance`` wants."""
     lane_length = -(-columns // LANES)
     padded = np.full(lane_length * LANES + 1, row[columns])
     padded[: columns + 1] = row[: columns + 1]

@@ -24,7 +24,6 @@ _NOT_LETTER, _NOT_NUMBER, _NEITHER = "[^sal]", "[^ldn]", "[^saldn]"
 
 _OTHER_ALPHABETIC_STARTS = [first for first, _ in OTHER_ALPHABETIC]
 
-_ELISION_LANGUAGES = frozenset({"fr", "it"})
 
 # One pass each, in this order: where it acts (group x), and whether a space goes before and after.
 _COMMAS = (
@@ -44,11 +43,16 @@ _APOSTROPHES_ELISION = (
     (f"{_LETTER}(?P<x>'){_NOT_LETTER}", True, True),
     (f"{_LETTER}(?P<x>'){_LETTER}", False, True),
 )
+_APOSTROPHES: dict[str, tuple[tuple[str, bool, bool], ...]] = {
+    "en": _APOSTROPHES_EN,
+    "fr": _APOSTROPHES_ELISION,
+    "it": _APOSTROPHES_ELISION,
+}
 _APOSTROPHES_OTHER = (("(?P<x>')", True, True),)
 
 
 def tokenize_word(word: str, lang: str | None) -> list[str]:
-    """Tokens of one word after NFKC, lower-casing and Moses tokenisation; none when nothing printable is left.
+    """Tokens of one word after NFKC, lower-casing and Moses tokenisation; none when nothing is left of it.
 
     lang: language code; unknown ones use the English abbreviations. None, "zh" and "ja" give the word whole.
     """
@@ -64,11 +68,7 @@ def _tokenize(word: str, lang: str | None) -> tuple[str, ...]:
     pieces.set_off("(?P<x>[pn])", True, True)
     pieces.set_off(f"(?<={_ALNUM})(?P<x>-)(?={_ALNUM})", True, True, "@-@")
     pieces.set_off(r"(?P<x>\.{2,})", True, True)
-    if lang == "en":
-        apostrophes = _APOSTROPHES_EN
-    else:
-        apostrophes = _APOSTROPHES_ELISION if lang in _ELISION_LANGUAGES else _APOSTROPHES_OTHER
-    for pattern, before, after in _COMMAS + apostrophes:
+    for pattern, before, after in _COMMAS + _APOSTROPHES.get(lang, _APOSTROPHES_OTHER):
         pieces.set_off(pattern, before, after)
     return tuple(_split_full_stops(pieces.text().split(" "), lang))
 
@@ -83,7 +83,7 @@ class _Pieces:
         self._classes = "".join(map(_class_of, clean))
 
     def set_off(self, pattern: str, before: bool, after: bool, replacement: str | None = None) -> None:
-        """Put spaces around group x of every match of ``pattern`` (over classes), left to right, not overlapping."""
+        """Put spaces around group x of each match of ``pattern`` over the classes, left to right."""
         pieces: list[str] = []
         classes: list[str] = []
         done = 0
@@ -130,21 +130,20 @@ def _is_other_alphabetic(char: str) -> bool:
 
 
 def _split_full_stops(words: list[str], lang: str) -> list[str]:
-    """Cut a final full stop off, except after abbreviations, inside initials and before a lower-case continuation."""
+    """Cut a final full stop off, except after abbreviations and before a lower-case continuation."""
     words = [word for word in words if word]
     tokens: list[str] = []
     for place, word in enumerate(words):
         following = words[place + 1] if place + 1 < len(words) else ""
         stem = word[:-1]
-        if len(word) < 2 or word[-1] != "." or stem[-1] == ".":
-            tokens.append(word)
-        elif (
+        ends = len(word) > 1 and word[-1] == "." and stem[-1] != "."
+        if ends and not (
             ("." in stem and any(_class_of(char) in "sal" for char in stem))
             or stem in prefixes(lang)
             or following[:1].islower()
             or (stem in numeric_prefixes(lang) and "0" <= following[:1] <= "9")
         ):
-            tokens.append(word)
-        else:
             tokens += [stem, "."]
+        else:
+            tokens.append(word)
     return tokens

@@ -14,9 +14,9 @@ import numpy as np
 from segmenter.alignment import Alignment, check_references
 from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
 
-# With D the edit distance, i and j the tokens passed, V = i + j - D is what the kernel maximises: insertions and
-# deletions leave V as it is, a substitution adds 1, equal tokens add 2. The diagonal is taken only when strictly
-# better than both gaps; V is whole, so a margin of one half says just that.
+# With D the edit distance, i and j the tokens passed, V = i + j - D is what the kernel maximises: insertions
+# and deletions leave V as it is, a substitution adds 1, equal tokens add 2. The diagonal is taken only when
+# strictly better than both gaps; V is whole, so a margin of one half says just that.
 EDIT_DISTANCE = Scoring(features=lambda token: (token,), bonus=1.0, margin=0.5)
 
 _RUNS = re.compile("[\x00-\xff]+|.", re.DOTALL)
@@ -26,8 +26,8 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 class MwerSegmenter:
     """Places segment boundaries in the hypothesis so that the total word edit distance is smallest.
 
-    Tokens are equal when they differ at most in the case of ASCII letters. char_level: units are code points, and
-    a token is a run of Latin-1 characters or any other code point alone.
+    Tokens are equal when they differ at most in the case of ASCII letters. char_level: units are code points,
+    and a token is a run of Latin-1 characters or any other code point alone.
     """
 
     def __init__(self, char_level: bool = False, memory_limit: int = DEFAULT_MEMORY_LIMIT) -> None:
@@ -37,9 +37,9 @@ class MwerSegmenter:
     def align(self, references: Sequence[str], hypothesis: Sequence[str] | str) -> Alignment:
         """Align one recording.
 
-        references: text of each reference segment in order. hypothesis: the units, one for each time; a text is
-        split at U+0020 (words) or into code points (characters).
-        Every unit is assigned unless there are no references. Raises SegmenterError for a single reference text.
+        references: text of each reference segment in order. hypothesis: the units, one for each time; a text
+        is split at U+0020 (words) or into code points (characters).
+        Every unit is assigned unless there are no references. Raises SegmenterError when references is one text.
         """
         texts = check_references(references)
         units = self.split(hypothesis) if isinstance(hypothesis, str) else list(hypothesis)

@@ -1,4 +1,4 @@
-"""The best path between two token sequences: describes distinct tokens to the kernel and keeps memory in bounds."""
+"""The best path between two token sequences: describes tokens to the kernel and keeps memory in bounds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 DEFAULT_MEMORY_LIMIT = 128 * 2**20
 """Bytes of back-pointers kept at a time; longer recordings recompute rows from checkpoints."""
 
+COMMON = 64
+"""A feature that one in so many distinct hypothesis tokens has is stored as a row of flags, not as a list."""
+
 
 @dataclass(frozen=True)
 class Scoring:
-    """How two tokens compare: Jaccard index of their features plus ``bonus``, -inf across the ``apart`` border.
+    """How two tokens compare: Jaccard index of their features + ``bonus``, -inf across the ``apart`` border.
 
     features: token -> the set compared. apart: tokens that only meet each other.
     margin: amount by which a match must exceed both gaps; 0 prefers a match on a tie.
@@ -27,17 +30,26 @@ class Scoring:
 
 
 @dataclass(frozen=True)
-class _Types:
-    """Distinct tokens on both sides, as index arrays."""
+class Types:
+    """Distinct tokens on both sides and their features, numbered. The last hypothesis type fits nothing."""
 
     ref_starts: NDArray[np.int32]
+    """Where the features of each reference type start in ``ref_features``."""
     ref_features: NDArray[np.int32]
     ref_apart: NDArray[np.int8]
+    """1 for reference types of the ``apart`` set."""
     bonus: float
-    posting_starts: NDArray[np.int32]
-    postings: NDArray[np.int32]
+    common_rows: NDArray[np.int32]
+    """Row of each feature in ``common``, -1 for rare features."""
+    common: NDArray[np.uint8]
+    """1 where a hypothesis type (column) has a common feature (row)."""
+    rare_starts: NDArray[np.int32]
+    """Where the hypothesis types of each feature start in ``rare``."""
+    rare: NDArray[np.int32]
     hyp_size: NDArray[np.int32]
+    """Number of features of each hypothesis type."""
     hyp_apart: NDArray[np.int8]
+    """1 for hypothesis types of the ``apart`` set, -1 for the one that fits nothing."""
 
     def arguments(self) -> tuple:
         """The fields in the order of the kernel's parameters."""
@@ -55,8 +67,8 @@ def best_path(
 
     rows: reference tokens, None for a boundary that costs nothing and copies the row above.
     column0: S(i, 0) for i = 0..len(rows); zeros when not given. S(0, j) is always 0.
-    Time len(rows) x len(hypothesis); memory two bits a cell up to ``memory_limit`` bytes. Above it the rows are cut
-    into blocks whose first row of scores is kept, and each block is worked out again when the path reaches it.
+    Time len(rows) x len(hypothesis); memory two bits a cell up to ``memory_limit`` bytes. Above it the rows are
+    cut into blocks whose first scores are kept, and each block is worked out again when the path reaches it.
     """
     from segmenter import kernel
 
@@ -103,41 +115,38 @@ def best_path(
 
 def _describe(
     rows: Sequence[str | None], hypothesis: Sequence[str], scoring: Scoring
-) -> tuple[NDArray[np.int32], NDArray[np.uint32], _Types]:
-    """Numbers for the distinct tokens of each side and their features; one more hypothesis type fits nothing."""
+) -> tuple[NDArray[np.int32], NDArray[np.uint32], Types]:
+    """Type of each row (-1 = boundary), type of each hypothesis token, and what the types look like."""
     ref_ids: dict[str, int] = {}
     hyp_ids: dict[str, int] = {}
     row_types = [-1 if token is None else ref_ids.setdefault(token, len(ref_ids)) for token in rows]
     hyp_types = [hyp_ids.setdefault(token, len(hyp_ids)) for token in hypothesis]
-    feature_ids: dict[Hashable, int] = {}
-    postings: list[list[int]] = []
-    hyp_size = []
-    for number, token in enumerate(hyp_ids):
-        features = set(scoring.features(token))
-        hyp_size.append(len(features))
+    numbers: dict[Hashable, int] = {}
+    ref_features, hyp_features = (
+        [[numbers.setdefault(f, len(numbers)) for f in set(scoring.features(token))] for token in ids]
+        for ids in (ref_ids, hyp_ids)
+    )
+    members: list[list[int]] = [[] for _ in numbers]
+    for number, features in enumerate(hyp_features):
         for feature in features:
-            place = feature_ids.setdefault(feature, len(postings))
-            if place == len(postings):
-                postings.append([])
-            postings[place].append(number)
-    # Features the hypothesis never shows still count in the union: each keeps an empty list of postings.
-    ref_features: list[list[int]] = []
-    for token in ref_ids:
-        places = []
-        for feature in set(scoring.features(token)):
-            place = feature_ids.setdefault(feature, len(postings))
-            if place == len(postings):
-                postings.append([])
-            places.append(place)
-        ref_features.append(places)
-    types = _Types(
+            members[feature].append(number)
+    frequent = [feature for feature, who in enumerate(members) if len(who) * COMMON > len(hyp_ids)]
+    common_rows = np.full(len(numbers), -1, np.int32)
+    common_rows[frequent] = np.arange(len(frequent))
+    common = np.zeros((len(frequent), len(hyp_ids) + 1), np.uint8)
+    for place, feature in enumerate(frequent):
+        common[place, members[feature]] = 1
+        members[feature] = []
+    types = Types(
         _offsets(ref_features),
         _flat(ref_features),
         np.array([token in scoring.apart for token in ref_ids], np.int8),
         scoring.bonus,
-        _offsets(postings),
-        _flat(postings),
-        np.array([*hyp_size, 0], np.int32),
+        common_rows,
+        common,
+        _offsets(members),
+        _flat(members),
+        np.array([*map(len, hyp_features), 0], np.int32),
         np.array([*(token in scoring.apart for token in hyp_ids), -1], np.int8),
     )
     return np.array(row_types, np.int32), np.array(hyp_types, np.uint32), types

@@ -6,7 +6,7 @@ import string
 from functools import cache
 
 _LETTERS = frozenset(string.ascii_lowercase)
-_ROMAN = frozenset("i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split())
+_ROMAN = frozenset(a + b for a in ("", "x") for b in ("", *"i ii iii iv v vi vii viii ix x".split()))
 _ABBREVIATIONS = {
     "en": "v vs rev",
 }

@@ -54,7 +54,7 @@ def align_tokens(
     """Align tokens of one recording.
 
     ref_segments: segment of each reference token, non-decreasing.
-    Returns the path (letters M, D, I from left to right) and, per hypothesis token, its segment, -1 = dropped.
+    Returns the path (M, D, I from left to right) and the segment of each hypothesis token, -1 = dropped.
     """
     scoring = CHAR_LEVEL if char_level else WORD_LEVEL
     steps = best_path(ref_tokens, hyp_tokens, scoring, memory_limit=memory_limit)
@@ -72,8 +72,8 @@ def _segments(
     """Segment of each hypothesis token: that of its match, else of the reference neighbour it resembles more.
 
     An unmatched token stays with the reference token before it unless it is strictly more similar to the one
-    after it; whatever follows it up to that one goes the same way. Before the first reference token a token that
-    may not meet it at all is dropped.
+    after it; whatever follows it up to that one goes the same way. Before the first reference token a token
+    that may not meet it at all is dropped.
     """
     out = np.full(len(hyp_tokens), -1, np.int32)
     last, token = -1, 0
@@ -120,9 +120,9 @@ class SoftSegmenter:
     def align(self, references: Sequence[str], hypothesis: Sequence[str] | str) -> Alignment:
         """Align one recording.
 
-        references: text of each reference segment in order. hypothesis: the units, one for each time; a text is
-        split at white space (words) or into code points (characters).
-        Without any reference token every unit is dropped. Raises SegmenterError when references is a single text.
+        references: text of each reference segment in order. hypothesis: the units, one for each time; a text
+        is split at white space (words) or into code points (characters).
+        Without any reference token every unit is dropped. Raises SegmenterError when references is one text.
         """
         units = self.split(hypothesis) if isinstance(hypothesis, str) else list(hypothesis)
         ref_tokens: list[str] = []
