@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from latency_metrics import units
 from latency_metrics.errors import MetricsError
@@ -25,7 +25,7 @@ queue  computation-aware by the queueing recursion of `latency_metrics.clocks` (
 """
 
 EdgeRule = Literal["skip", "simuleval"]
-"""What AL and LAAL do with a source of length 0: skip the instance, or return d_0 when d_0 > 0 (SimulEval)."""
+"""What AL and LAAL do with a source of length 0: skip it, or return d_0 when d_0 > 0 (SimulEval)."""
 
 _CLOCK_FIELDS: dict[str, str] = {"cu": "delays", "ca": "elapsed", "queue": "queued"}
 _CLOCK_LABELS: dict[str, str] = {"cu": "CU", "ca": "CA", "queue": "CA-queue"}
@@ -66,6 +66,7 @@ class Instance:
         time_to_recording_end: from this segment's start to the end of its recording; None when unknown.
         recording: name of the recording the segment belongs to.
         segment: number of the segment within its recording.
+        document: number of the recording within the corpus, from 0.
         offset: start of the segment in its recording.
         durations: speech output: milliseconds of audio of each chunk.
         intervals: speech output: (start, duration) of each chunk on the playback clock; derived from
@@ -86,6 +87,7 @@ class Instance:
     time_to_recording_end: float | None = None
     recording: str | None = None
     segment: int | None = None
+    document: int | None = None
     offset: float = 0.0
     durations: Sequence[float] | None = None
     intervals: Sequence[tuple[float, float]] | None = None
@@ -132,6 +134,7 @@ class Score:
             None where it has none.
         notices: instances skipped, with the reason.
         signature: one line that pins down how the value was computed.
+        details: further figures behind the value, such as BLEU's n-gram counts.
     """
 
     name: str
@@ -140,6 +143,7 @@ class Score:
     values: list[float | None] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     signature: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def counted(self) -> int:

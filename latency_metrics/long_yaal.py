@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from latency_metrics.base import Instance
+from latency_metrics.base import Instance, Notice, Score, describe
 from latency_metrics.errors import MetricsError
 from latency_metrics.yaal import YAAL
 
@@ -38,6 +39,19 @@ class LongYAAL(YAAL):
         if self.recording_end == "open" or instance.time_to_recording_end is None:
             return math.inf
         return instance.time_to_recording_end
+
+    def corpus(self, instances: Iterable[Instance]) -> Score:
+        """Mean over segments whose first unit lies before the end of the recording; `Score.notices` names the
+        others, and the segments counted without limit because no recording end is known."""
+        kept = list(instances)
+        score = super().corpus(kept)
+        if self.recording_end == "segmentation":
+            score.notices.extend(
+                Notice(describe(instance), "counted without limit, the end of its recording is unknown")
+                for instance, value in zip(kept, score.values, strict=True)
+                if value is not None and instance.time_to_recording_end is None
+            )
+        return score
 
     def _signature_fields(self) -> dict[str, str]:
         return {"end": self.recording_end}

@@ -1,0 +1,76 @@
+"""How much shown text was taken back: normalized erasure, of simulstream and of Arivazhagan et al. 2020."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from latency_metrics.base import Instance, Metric, Notice, NoValue, Score, StreamStats, describe
+
+
+def prefix_erasure(updates: Iterable[Sequence[str]]) -> int:
+    """Units erased over successive outputs: Σ (length of an output − its common prefix with the next).
+
+    Args:
+        updates: the units shown after each update, oldest first.
+    """
+    erased = 0
+    before: Sequence[str] = ()
+    for units in updates:
+        common = 0
+        for old, new in zip(before, units, strict=False):
+            if old != new:
+                break
+            common += 1
+        erased += len(before) - common
+        before = units
+    return erased
+
+
+class NormalizedErasure(Metric):
+    """Units of all deleted tokens over units of the final texts (simulstream), over all recordings.
+
+    Each deletion is detokenised alone, so deleting one sub-word counts a whole word, and what is deleted and
+    emitted again counts. Reads `Instance.stream`. NaN when all final texts are empty.
+    """
+
+    name = "NormalizedErasure"
+    unit = "ratio"
+
+    def _erased(self, stats: StreamStats) -> int:
+        return stats.erased_units
+
+    def _value(self, instance: Instance) -> float:
+        if instance.stream is None:
+            raise NoValue("it carries no event log")
+        if instance.stream.units == 0:
+            raise NoValue("its final text is empty")
+        return self._erased(instance.stream) / instance.stream.units
+
+    def corpus(self, instances: Iterable[Instance]) -> Score:
+        """Sum of erased units over sum of final units.
+
+        A recording whose final text is empty has no value of its own; its erased units count in the sum.
+        """
+        erased = final = 0
+        values: list[float | None] = []
+        notices: list[Notice] = []
+        for instance in instances:
+            if instance.stream is not None:
+                erased += self._erased(instance.stream)
+                final += instance.stream.units
+            try:
+                values.append(self._value(instance))
+            except NoValue as reason:
+                values.append(None)
+                notices.append(Notice(describe(instance), f"no value of its own, {reason}"))
+        return self._score(erased / final if final else math.nan, values, notices)
+
+
+class PrefixErasure(NormalizedErasure):
+    """Normalized erasure of Arivazhagan et al. 2020: units beyond the common prefix of successive outputs."""
+
+    name = "PrefixErasure"
+
+    def _erased(self, stats: StreamStats) -> int:
+        return stats.prefix_erased_units

@@ -1,0 +1,183 @@
+"""Reference segmentations: YAML, JSON and TSV lists of timed segments, and `docid=,segid=` lines of text."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from latency_metrics.errors import LogFormatError, MatchError
+from latency_metrics.formats.text import raw_lines
+from latency_metrics.recording import Segment
+
+_TEXT_LINE = re.compile(r"\s*docid\s*=\s*(\d+)\s*,\s*segid\s*=\s*(\d+)\s*")
+
+
+def read_segmentation(path: str | Path) -> list[Segment]:
+    """Segments of a .yaml, .yml, .json or .tsv file, in file order, without references.
+
+    YAML and JSON hold a list of {wav, offset, duration} in seconds, other keys are ignored; a TSV file has a
+    header line that names these columns.
+
+    Raises:
+        LogFormatError: the file cannot be read, is of another kind, or an entry is malformed.
+    """
+    name = str(path).removesuffix(".gz")
+    text = "\n".join(raw_lines(path))
+    if name.endswith((".yaml", ".yml")):
+        entries, lines = _yaml_entries(path, text)
+    elif name.endswith(".json"):
+        entries, lines = _json_entries(path, text)
+    elif name.endswith(".tsv"):
+        entries, lines = _tsv_entries(path, text)
+    else:
+        raise LogFormatError(path, None, "a segmentation must be a .yaml, .yml, .json or .tsv file")
+    return segments_from(entries, path, lines)
+
+
+def segments_from(
+    entries: Sequence[dict[str, Any]], path: str | Path = "<segmentation>", lines: Sequence[int] | None = None
+) -> list[Segment]:
+    """Segments from {wav, offset, duration} entries in seconds.
+
+    Args:
+        entries: one per segment, in order.
+        path: what errors call the source.
+        lines: line of each entry in the file, for errors.
+
+    Raises:
+        LogFormatError: an entry is malformed.
+    """
+    documents: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    segments = []
+    for i, entry in enumerate(entries):
+        line = lines[i] if lines is not None and i < len(lines) else None
+        where = "the entry" if line is not None else f"entry {i + 1}"
+        if not isinstance(entry, dict):
+            raise LogFormatError(path, line, f"{where} must have the keys wav, offset and duration")
+        wav = entry.get("wav")
+        if not isinstance(wav, str) or not wav:
+            raise LogFormatError(path, line, f"{where} has no 'wav' that names the recording")
+        times = []
+        for key in ("offset", "duration"):
+            value = entry.get(key)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise LogFormatError(
+                    path, line, f"{where} needs a number of seconds as {key!r}, not {value!r}"
+                )
+            times.append(value * 1000)
+        document = documents.setdefault(wav, len(documents))
+        number = counts.get(wav, 0)
+        counts[wav] = number + 1
+        segments.append(Segment(wav, times[0], times[1], document=document, number=number))
+    return segments
+
+
+def _yaml_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        entries = yaml.load(text, Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 if mark is not None else None
+        raise LogFormatError(path, line, f"it is not YAML ({error.problem})") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise LogFormatError(path, None, f"it is not YAML ({error})") from error
+    if not isinstance(entries, list):
+        raise LogFormatError(path, None, "it must hold a list of segments")
+    node = yaml.compose(text, Loader=loader) if _any_malformed(entries) else None
+    return entries, [child.start_mark.line + 1 for child in node.value] if node is not None else []
+
+
+def _any_malformed(entries: Sequence[Any]) -> bool:
+    """Whether some entry will be refused, so that its line is worth finding."""
+    try:
+        segments_from(entries)
+    except LogFormatError:
+        return True
+    return False
+
+
+def _json_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise LogFormatError(path, getattr(error, "lineno", None), f"it is not JSON ({error})") from error
+    if not isinstance(entries, list):
+        raise LogFormatError(path, None, "it must hold a list of segments")
+    return entries, []
+
+
+def _tsv_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
+    rows = text.split("\n")
+    header = rows[0].split("\t")
+    missing = [key for key in ("wav", "offset", "duration") if key not in header]
+    if missing:
+        raise LogFormatError(path, 1, f"the header has no column {', '.join(missing)}")
+    entries: list[Any] = []
+    lines = []
+    for number, row in enumerate(rows[1:], 2):
+        if not row.strip():
+            continue
+        cells = row.split("\t")
+        if len(cells) != len(header):
+            raise LogFormatError(
+                path, number, f"it has {len(cells)} columns but the header has {len(header)}"
+            )
+        entry: dict[str, Any] = dict(zip(header, cells, strict=True))
+        for key in ("offset", "duration"):
+            try:
+                entry[key] = float(entry[key])
+            except ValueError as error:
+                raise LogFormatError(path, number, f"{key!r} is not a number: {entry[key]!r}") from error
+        entries.append(entry)
+        lines.append(number)
+    return entries, lines
+
+
+def read_text_segmentation(path: str | Path) -> list[Segment]:
+    """Segments of a text segmentation: lines `docid=D,segid=S`, both from 0; recordings are named by D.
+
+    Raises:
+        LogFormatError: a line is malformed, blank ones included.
+    """
+    return text_segments(raw_lines(path), path)
+
+
+def text_segments(lines: Sequence[str], path: str | Path = "<segmentation>") -> list[Segment]:
+    """Segments from the lines of a text segmentation.
+
+    Raises:
+        LogFormatError: a line is malformed, blank ones included.
+    """
+    segments = []
+    for number, line in enumerate(lines, 1):
+        match = _TEXT_LINE.fullmatch(line)
+        if match is None:
+            shown = line.strip() or "a blank line"
+            raise LogFormatError(path, number, f"it must read docid=NUMBER,segid=NUMBER, not {shown}")
+        document, segment = int(match[1]), int(match[2])
+        segments.append(Segment(str(document), 0.0, 0.0, document=document, number=segment, timed=False))
+    return segments
+
+
+def with_references(segments: Sequence[Segment], references: Sequence[str]) -> list[Segment]:
+    """Segments with their reference texts, stripped.
+
+    Raises:
+        MatchError: there is not one reference for each segment.
+    """
+    if len(segments) != len(references):
+        raise MatchError(
+            f"There are {len(segments)} segments but {len(references)} reference lines: one each is needed."
+        )
+    return [
+        replace(segment, reference=text.strip()) for segment, text in zip(segments, references, strict=True)
+    ]

@@ -1,0 +1,92 @@
+"""The result of scoring a run: scores in OmniSTEval's order and names, the instances, and every notice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from latency_metrics.base import Clock, Instance, Metric, Notice, Score
+from latency_metrics.errors import MetricsError
+
+_CLOCKS: tuple[Clock, ...] = ("cu", "ca")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of one run.
+
+    Attributes:
+        mode: "shortform" or "longform".
+        scores: quality first, then latency (CU), latency (CA), then the mode's diagnostics.
+        instances: what was scored, in order.
+        notices: everything that was skipped, left out or repaired, each named.
+        settings: options in force.
+        extra: scores that OmniSTEval does not have (lag distribution, split, queueing clock, erasure).
+    """
+
+    mode: str
+    scores: list[Score]
+    instances: list[Instance]
+    notices: list[Notice] = field(default_factory=list)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    extra: list[Score] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Score:
+        """The score called `name`, such as "LongYAAL (CU)".
+
+        Raises:
+            MetricsError: the report has no such score.
+        """
+        for score in (*self.scores, *self.extra):
+            if score.name == name:
+                return score
+        known = ", ".join(score.name for score in (*self.scores, *self.extra))
+        raise MetricsError(f"The report has no score {name!r}; it has {known}.")
+
+    def __contains__(self, name: str) -> bool:
+        return any(score.name == name for score in (*self.scores, *self.extra))
+
+    def scores_tsv(self) -> str:
+        """The `scores.tsv` that OmniSTEval 0.1.10 writes: header, one score per line, four decimals."""
+        lines = ["metric\tvalue"]
+        for score in self.scores:
+            lines.append(f"{score.name}\t{_cell(score)}")
+        return "\n".join(lines) + "\n"
+
+    def write_scores_tsv(self, folder: str | Path) -> Path:
+        """Write `scores.tsv` into `folder` (made when missing) and return its path."""
+        path = Path(folder) / "scores.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.scores_tsv(), encoding="utf-8")
+        return path
+
+
+DEGENERATE = "Likely Degenerate Simultaneous Policy"
+"""Display name of the degeneracy flag; its value is 1, 0, or NaN when there was nothing to judge."""
+
+
+def _cell(score: Score) -> str:
+    if score.name == DEGENERATE:
+        return "N/A" if math.isnan(score.value) else ("YES" if score.value else "NO")
+    return "NaN" if math.isnan(score.value) else f"{score.value:.4f}"
+
+
+def clocks_present(instances: Sequence[Instance], clocks: Iterable[Clock] = _CLOCKS) -> list[Clock]:
+    """The clocks for which at least one instance has times."""
+    return [clock for clock in clocks if any(instance.times(clock) for instance in instances)]
+
+
+def score_all(
+    metrics: Iterable[type[Metric]], instances: Sequence[Instance], clocks: Iterable[Clock], **options: Any
+) -> list[Score]:
+    """Corpus scores of every metric under every clock, clock by clock."""
+    kept = list(metrics)
+    return [metric(clock=clock, **options).corpus(instances) for clock in clocks for metric in kept]
+
+
+def merge_notices(groups: Iterable[Iterable[Notice]]) -> list[Notice]:
+    """All notices once each, in order of first appearance."""
+    return list(dict.fromkeys(notice for group in groups for notice in group))

@@ -1,0 +1,90 @@
+"""Short-form scoring: quality, latency and degeneracy of a list of utterances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from latency_metrics import registry
+from latency_metrics.base import Instance, Notice, Score, describe
+from latency_metrics.clocks import with_queue
+from latency_metrics.degeneracy import Degeneracy, diagnose
+from latency_metrics.quality import quality_scores
+from latency_metrics.report import DEGENERATE, Report, clocks_present, merge_notices, score_all
+from latency_metrics.units import LatencyUnit
+
+
+def score_shortform(
+    instances: Iterable[Instance],
+    *,
+    latency_unit: LatencyUnit = "word",
+    bleu_tokenizer: str = "13a",
+    quality: bool = True,
+    latency: bool = True,
+    extra: bool = True,
+) -> Report:
+    """Score utterances: BLEU, chrF, then YAAL, AL, LAAL, AP, DAL for every clock, then degeneracy.
+
+    Args:
+        instances: utterances; times in ms.
+        latency_unit: how references are counted, see `latency_metrics.units.LatencyUnit`.
+        bleu_tokenizer: a sacreBLEU tokenizer.
+        quality: whether to score BLEU and chrF; instances without reference are left out of them and named.
+        latency: whether to score latency.
+        extra: whether to add the figures beyond OmniSTEval (`Report.extra`).
+
+    Raises:
+        MetricsError: an option is not known.
+    """
+    kept = [with_queue(instance) for instance in instances]
+    scores: list[Score] = []
+    beyond: list[Score] = []
+    notices = [
+        Notice(describe(instance), "its prediction is empty") for instance in kept if not instance.prediction
+    ]
+    if quality:
+        scores += score_quality(kept, latency_unit, bleu_tokenizer, notices)
+    if latency:
+        clocks = clocks_present(kept)
+        scores += score_all(registry.SHORT_FORM, kept, clocks, latency_unit=latency_unit)
+        diagnosis = diagnose(kept, latency_unit=latency_unit)
+        scores += degeneracy_scores(diagnosis)
+        notices += diagnosis.notices
+        if extra:
+            every = clocks_present(kept, ("cu", "ca", "queue"))
+            beyond = score_all(registry.LAG[:3], kept, every, latency_unit=latency_unit)
+            beyond += score_all((registry.FirstTextDelay, registry.SystemLag), kept, every)
+            beyond += score_all(registry.SHORT_FORM[:3], kept, [c for c in every if c == "queue"])
+    settings = {"latency_unit": latency_unit, "bleu_tokenizer": bleu_tokenizer}
+    found = merge_notices([notices, *(score.notices for score in (*scores, *beyond))])
+    return Report("shortform", scores, kept, found, settings, beyond)
+
+
+def score_quality(
+    instances: Sequence[Instance], latency_unit: str, tokenizer: str, notices: list[Notice]
+) -> list[Score]:
+    """BLEU and chrF of the instances with a reference; the others are added to `notices`.
+
+    References are stripped; at character level they lose their spaces, as in OmniSTEval.
+    """
+    hypotheses: list[str] = []
+    references: list[str] = []
+    for instance in instances:
+        if instance.reference is None:
+            notices.append(Notice(describe(instance), "left out of BLEU and chrF, it has no reference"))
+            continue
+        reference = instance.reference.strip()
+        hypotheses.append(instance.prediction)
+        references.append(reference.replace(" ", "") if latency_unit == "char" else reference)
+    return quality_scores(hypotheses, references, tokenizer=tokenizer)
+
+
+def degeneracy_scores(diagnosis: Degeneracy) -> list[Score]:
+    """The four diagnostics as scores under OmniSTEval's display names."""
+    nothing = math.isnan(diagnosis.swf)
+    return [
+        Score("Simultaneous Words Fraction (%)", diagnosis.swf, "%"),
+        Score("Expected Simul. Words Fraction (%)", diagnosis.efsw, "%"),
+        Score("Degeneracy Test Value", diagnosis.dsptv, "%"),
+        Score(DEGENERATE, math.nan if nothing else float(diagnosis.degenerate), "flag"),
+    ]
