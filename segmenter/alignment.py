@@ -58,7 +58,7 @@ class Alignment:
         return lists
 
     def texts(self, joiner: str = " ") -> list[str]:
-        """Text of each segment: its units joined by ``joiner`` (a space for words, nothing for characters)."""
+        """Text of each segment: its units joined by ``joiner`` (words: a space, characters: nothing)."""
         return [joiner.join(self.units[index] for index in indices) for indices in self.unit_indices()]
 
 

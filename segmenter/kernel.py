@@ -7,11 +7,11 @@ Rows are reference tokens (or boundaries between segments), columns are hypothes
 Every sum is one IEEE double addition of the diagonal value and the similarity, so ties fall as the definition
 says.
 
-A row is cut into ``LANES`` stretches of K columns that stand side by side in memory: column j (from 0) is found
-at ``(j % K) * LANES + j // K``. Neighbours are then ``LANES`` places apart, so the compiler can work on many
-columns at once although S(i, j) depends on S(i, j-1): a first pass finds the maximum of each lane, the maxima
-carry over from lane to lane, and a second pass takes the running maxima from there. Maxima do not round, so the
-order in which they are taken changes nothing. In front of a row stands the value left of each lane.
+A row is cut into ``LANES`` stretches of K columns that stand side by side in memory: column j (from 0) is
+found at ``(j % K) * LANES + j // K``. Neighbours are then ``LANES`` places apart, so the compiler can work on
+many columns at once although S(i, j) depends on S(i, j-1): a first pass finds the maximum of each lane, the
+maxima carry over from lane to lane, and a second pass takes the running maxima from there. Maxima are exact,
+so the order in which they are taken changes nothing. In front of a row stands the value left of each lane.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _similarity_row(  # type: ignore[no-untyped-def]
     shared,
     out,
 ):
-    """Jaccard index of one reference token's features with those of every distinct hypothesis token, + bonus."""
+    """Jaccard index of a reference token's features with those of each hypothesis type, + bonus."""
     types = hyp_size.shape[0]
     for t in range(types):
         shared[t] = 0

@@ -39,7 +39,7 @@ class MwerSegmenter:
 
         references: text of each reference segment in order. hypothesis: the units, one for each time; a text
         is split at U+0020 (words) or into code points (characters).
-        Every unit is assigned unless there are no references. Raises SegmenterError when references is one text.
+        Every unit gets a segment if there is any. Raises SegmenterError when references is a text.
         """
         texts = check_references(references)
         units = self.split(hypothesis) if isinstance(hypothesis, str) else list(hypothesis)
