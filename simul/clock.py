@@ -36,7 +36,7 @@ class WallClock:
 
 
 class VirtualClock:
-    """Time that moves only when told to: sleeping takes no real time and lands exactly on the moment asked."""
+    """Time that moves only when told to: sleeping takes no real time and lands on the moment asked for."""
 
     def __init__(self, start: float = 0.0) -> None:
         self._now = float(start)
@@ -60,3 +60,27 @@ class VirtualClock:
                 f"a clock cannot advance by {seconds} seconds; give a number that is not negative"
             )
         self._now += seconds
+
+
+class MeteredClock:
+    """Virtual arrival, real computation: sleeping is free, while the process's own CPU time goes by.
+
+    A session driven by `sleep_until(arrival of the chunk)` under this clock obeys the queueing recursion
+    finish = max(arrival, previous finish) + compute, without waiting in real time and whatever else the
+    machine is doing.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._mark = time.process_time()
+
+    def now(self) -> float:
+        """Virtual seconds: the last moment slept to, plus CPU seconds spent since."""
+        mark = time.process_time()
+        self._now += mark - self._mark
+        self._mark = mark
+        return self._now
+
+    def sleep_until(self, t: float) -> None:
+        """Move to `t` if it lies ahead."""
+        self._now = max(self.now(), float(t))

@@ -144,10 +144,20 @@ class _SoundfileReader:
     def __init__(self, path: Path) -> None:
         import soundfile
 
+        class Sequential(soundfile.SoundFile):
+            """A file read from start to end without seeking.
+
+            soundfile seeks after every read where it can, and every seek in an MP3 loses the bits that its
+            frames borrow from those before, which breaks the sound.
+            """
+
+            def seekable(self) -> bool:
+                return False
+
         self._path = path
         self._errors = (soundfile.SoundFileError, RuntimeError)
         try:
-            self._file = soundfile.SoundFile(str(path))
+            self._file = Sequential(str(path))
         except TypeError:
             raise AudioError(
                 f"{path} is raw PCM by its name; feed it to standard input (`- < {path}`) with "

@@ -47,7 +47,7 @@ class LevelMeter:
         self.peak_dbfs = FLOOR_DBFS
 
     def push(self, samples: NDArray[np.float32]) -> Level:
-        """Read the next samples, shape [n]; the meter's `clipped_samples` and `peak_dbfs` cover all so far."""
+        """Read the next samples, shape [n]; `clipped_samples` and `peak_dbfs` of the meter cover all."""
         magnitudes = np.abs(samples)
         peak = _dbfs(float(magnitudes.max(initial=0.0)))
         rms = _dbfs(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0)

@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class InputDevice:
-    """An audio input: PortAudio's index, name, host interface, channels, own rate in Hz, and if it is the default."""
+    """An input: PortAudio's index, name, host interface, channels, own rate in Hz, default or not."""
 
     index: int
     name: str
@@ -155,6 +155,8 @@ class MicrophoneSource(AudioSource):
         self._stopped = threading.Event()
         self._stream: Any = None
         self._bad_before = 0
+        self._mute_openings = 0
+        self._last_heard = self._clock.now()
         self.overflows = self.dropped_frames = self.reopened = self.silence_samples = 0
         self._open()
 
@@ -245,9 +247,8 @@ class MicrophoneSource(AudioSource):
                 yield self._intake.finish()
                 if self._stopped.is_set():
                     return
-                lost_at = self._clock.now()
                 self._reopen()
-                away = round((self._clock.now() - lost_at) * SAMPLE_RATE)
+                away = round((self._clock.now() - self._last_heard) * SAMPLE_RATE)
                 self.silence_samples += away
                 yield np.zeros(away, np.float32)
         finally:
@@ -264,7 +265,8 @@ class MicrophoneSource(AudioSource):
                 if self._stopped.is_set() or self._ended.is_set() or silent_polls >= self._stall_polls:
                     return
                 continue
-            silent_polls = 0
+            silent_polls = self._mute_openings = 0
+            self._last_heard = self._clock.now()
             if lost:
                 yield self._intake.push(np.zeros((lost, self.channels), np.float32))
             yield self._intake.push(block)
@@ -273,12 +275,18 @@ class MicrophoneSource(AudioSource):
 
     def _reopen(self) -> None:
         """Open the device anew, trying for a while; a DeviceError when it does not come back."""
-        self._bad_before += self._intake.bad_samples
+        bad_before = self.bad_samples
         self._close_stream()
+        self._mute_openings += 1
+        if self._mute_openings > self._reopen_attempts:
+            raise DeviceError(
+                f"The {self.name} opens but delivers nothing; check its cable and switch, or choose another."
+            )
         for attempt in range(1, self._reopen_attempts + 1):
             self._rescan()
             try:
                 self._open()
+                self._bad_before = bad_before
                 self.reopened += 1
                 return
             except DeviceError as error:

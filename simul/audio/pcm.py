@@ -76,7 +76,7 @@ _MULAW, _ALAW = _mulaw_table(), _alaw_table()
 def decode_pcm(data: bytes | bytearray | memoryview, encoding: str) -> Samples:
     """Interleaved PCM bytes as float32, full scale at ±1; shape [samples of all channels].
 
-    Integers are divided by their full scale; µ-law and A-law follow ITU-T G.711. Float samples are returned as
+    Integers are divided by their full scale; µ-law and A-law follow ITU-T G.711. Floats are returned as
     they are: pass them through `replace_bad_samples`.
 
     Raises:

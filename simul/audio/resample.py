@@ -1,4 +1,4 @@
-"""A streaming resampler whose output does not depend on how its input was cut, a few milliseconds behind it."""
+"""A streaming resampler: the same output however its input is cut, a few milliseconds behind it."""
 
 from __future__ import annotations
 
@@ -153,9 +153,8 @@ class StreamResampler:
             offsets, weights = _block_plan(self._up, self._down, self._block, phase)
             if first + int(offsets[-1]) + width >= end:
                 break
-            made.append(
-                np.einsum("ij,ij->i", windows[offsets + (first - width + 1 - self._tail_start)], weights)
-            )
+            rows = offsets + (first - width + 1 - self._tail_start)
+            made.append(np.einsum("ij,ij->i", windows[rows], weights))
             self._made += self._block
             first, phase = divmod(self._made * self._down, self._up)
         keep = min(max(first - width + 1 - self._tail_start, 0), len(data))

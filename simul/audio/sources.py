@@ -104,8 +104,7 @@ class StdinSource(AudioSource):
 
     Raises:
         AudioError: the stream is empty or ends within the header, the header is damaged, or there is no
-        header and
-            no raw format was given.
+            header and no raw format was given.
         UsageError: unknown encoding or an unusable `chunk_ms`.
     """
 

@@ -39,7 +39,7 @@ _LARGEST_DATA = _UNKNOWN_LENGTH - 44
 
 @dataclass(frozen=True)
 class WavFormat:
-    """What a WAV header says: encoding (a key of `pcm.BYTES_PER_SAMPLE`), rate in Hz, channels, bytes of data.
+    """What a WAV header says: encoding (key of `pcm.BYTES_PER_SAMPLE`), rate in Hz, channels, bytes of data.
 
     `data_bytes` is None when the writer did not know it (0 or 0xFFFFFFFF, as programs write into a pipe).
     """

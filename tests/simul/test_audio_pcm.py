@@ -1,0 +1,175 @@
+"""PCM formats against libsndfile, mono mix, bad samples, and byte streams cut anywhere."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simul.audio import (
+    Chunker,
+    PcmIntake,
+    decode_pcm,
+    encode_pcm,
+    mix_to_mono,
+    parse_encoding,
+    replace_bad_samples,
+    to_int16,
+)
+from simul.errors import AudioError, UsageError
+
+ALL_BYTES = bytes(range(256)) * 12
+
+SUBTYPES = {
+    "u8": "PCM_U8",
+    "s16le": "PCM_16",
+    "s24le": "PCM_24",
+    "s32le": "PCM_32",
+    "mulaw": "ULAW",
+    "alaw": "ALAW",
+}
+
+
+def libsndfile_decode(data: bytes, subtype: str) -> np.ndarray:
+    return soundfile.read(
+        io.BytesIO(data),
+        samplerate=8000,
+        channels=1,
+        format="RAW",
+        subtype=subtype,
+        dtype="float32",
+        endian="LITTLE",
+    )[0]
+
+
+@pytest.mark.parametrize(("encoding", "subtype"), SUBTYPES.items())
+def test_every_integer_encoding_decodes_as_libsndfile_does(encoding, subtype):
+    decoded = decode_pcm(ALL_BYTES, encoding)
+    assert decoded.dtype == np.float32
+    np.testing.assert_array_equal(decoded, libsndfile_decode(ALL_BYTES, subtype))
+
+
+def test_float_encodings_decode_to_the_values_written():
+    values = np.array([0.0, -1.0, 0.25, 1.75, 1e-9])
+    for encoding, dtype in (("f32le", "<f4"), ("f64le", "<f8")):
+        np.testing.assert_array_equal(
+            decode_pcm(values.astype(dtype).tobytes(), encoding), values.astype(np.float32)
+        )
+
+
+def test_a_double_too_large_for_float32_is_a_bad_sample_without_a_warning():
+    decoded = decode_pcm(np.array([1e300, 0.5]).tobytes(), "f64le")
+    clean, bad = replace_bad_samples(decoded)
+    assert bad == 1
+    np.testing.assert_array_equal(clean, np.float32([0, 0.5]))
+
+
+@pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
+def test_g711_codes_survive_decoding_and_encoding(encoding):
+    levels = decode_pcm(bytes(range(256)), encoding)
+    np.testing.assert_array_equal(decode_pcm(encode_pcm(levels, encoding), encoding), levels)
+
+
+@pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
+def test_g711_encodes_all_16_bit_values_to_the_right_step(encoding):
+    samples = np.arange(-32768, 32768)
+    coded = decode_pcm(encode_pcm(samples.astype(np.float32) / 32768, encoding), encoding) * 32768
+    levels = np.unique(decode_pcm(bytes(range(256)), encoding) * 32768)
+    nearest = np.abs(samples[:, None] - levels[None, :]).min(axis=1)
+    # Decision values sit between levels, at most a small rounding of the 14 or 13 bits away from the middle.
+    assert np.all(np.abs(coded - samples) <= nearest + np.maximum(16, np.abs(samples) / 32))
+    assert np.all(np.diff(coded) >= 0)
+
+
+@pytest.mark.parametrize(("encoding", "subtype"), [("mulaw", "ULAW"), ("alaw", "ALAW")])
+def test_positive_samples_encode_as_libsndfile_does(encoding, subtype):
+    samples = np.arange(0, 32768, dtype=np.int16)
+    written = io.BytesIO()
+    soundfile.write(written, samples, 8000, format="RAW", subtype=subtype)
+    ours = np.frombuffer(encode_pcm(samples.astype(np.float32) / 32768, encoding), np.uint8)
+    theirs = np.frombuffer(written.getvalue(), np.uint8)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_int16_round_trip_is_exact_and_output_is_clamped():
+    every = np.arange(-32768, 32768, dtype=np.int16)
+    np.testing.assert_array_equal(to_int16(decode_pcm(every.tobytes(), "s16le")), every)
+    odd = np.float32([2.0, -3.0, np.nan, np.inf, -np.inf])
+    np.testing.assert_array_equal(to_int16(odd), [32767, -32768, 0, 32767, -32768])
+    np.testing.assert_array_equal(decode_pcm(encode_pcm(odd, "f32le"), "f32le"), [1, -1, 0, 1, -1])
+
+
+def test_names_of_encodings():
+    assert parse_encoding("PCM_S16LE") == "s16le"
+    assert parse_encoding("ulaw") == "mulaw"
+    with pytest.raises(UsageError, match=r"'opus' is not known.*s16le"):
+        parse_encoding("opus")
+    with pytest.raises(UsageError, match="cannot be written as u8"):
+        encode_pcm(np.zeros(1, np.float32), "u8")
+
+
+def test_mono_mix_weighs_channels_equally():
+    frames = np.float32([[0.2, 0.4, 0.9], [-1.0, 1.0, 0.0]])
+    np.testing.assert_allclose(mix_to_mono(frames), [0.5, 0.0], atol=1e-7)
+
+
+def test_bad_samples_are_silenced_and_counted_and_loud_ones_kept():
+    samples = np.float32([0.1, np.nan, np.inf, -np.inf, 3e38, 1.5])
+    clean, bad = replace_bad_samples(samples)
+    assert bad == 4
+    np.testing.assert_array_equal(clean, np.float32([0.1, 0, 0, 0, 0, 1.5]))
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_nothing_that_is_not_finite_gets_through_an_intake(rate):
+    data = np.tile(np.float32([0.5, np.nan, 3.4e38, -np.inf]), 500).tobytes()
+    intake = PcmIntake("f32le", rate, channels=2)
+    heard = np.concatenate([intake.push(data), intake.finish()])
+    assert np.isfinite(heard).all()
+    assert np.abs(heard).max() > 0.1
+    assert intake.bad_samples == 1500
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 700), max_size=12),
+    st.sampled_from([("s16le", 44100, 2), ("s24le", 48000, 3), ("mulaw", 8000, 1), ("f32le", 16000, 2)]),
+    st.integers(0, 2000),
+)
+def test_bytes_may_be_cut_anywhere_even_within_a_sample(cuts, form, length):
+    encoding, rate, channels = form
+    data = np.random.default_rng(length).integers(0, 256, length, dtype=np.uint8).tobytes()
+    whole = PcmIntake(encoding, rate, channels)
+    expected = np.concatenate([whole.push(data), whole.finish()])
+    pieces = PcmIntake(encoding, rate, channels)
+    heard = []
+    for cut in cuts:
+        heard.append(pieces.push(data[:cut]))
+        data = data[cut:]
+    heard += [pieces.push(data), pieces.finish()]
+    np.testing.assert_array_equal(np.concatenate(heard), expected)
+    assert pieces.frames == length // pieces.frame_bytes
+    assert pieces.pending_bytes == length % pieces.frame_bytes
+    assert len(expected) == -(-pieces.frames * 16000 // rate)
+
+
+@given(st.lists(st.integers(0, 50), max_size=30), st.integers(1, 40))
+def test_chunker_keeps_every_sample_in_order(sizes, chunk):
+    stream = np.arange(sum(sizes), dtype=np.float32)
+    chunker = Chunker(chunk)
+    chunks, at = [], 0
+    for size in sizes:
+        chunks += chunker.push(stream[at : at + size])
+        at += size
+    chunks += chunker.finish()
+    assert all(len(piece) == chunk for piece in chunks[:-1])
+    assert not chunks or 0 < len(chunks[-1]) <= chunk
+    np.testing.assert_array_equal(np.concatenate([*chunks, np.zeros(0)]), stream)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(0, 1), (-1, 1), (10**9, 1), (16000, 0), (16000, 1000)])
+def test_impossible_rates_and_channels_are_refused_in_words(rate, channels):
+    with pytest.raises(AudioError, match="give a"):
+        PcmIntake("s16le", rate, channels)

@@ -1,0 +1,41 @@
+"""The clocks: virtual time moves only when told, wall time really waits."""
+
+import time
+
+import pytest
+
+from simul.clock import Clock, VirtualClock, WallClock
+
+
+def test_virtual_clock_sleeps_without_real_time_and_lands_on_the_moment():
+    clock = VirtualClock()
+    began = time.monotonic()
+    clock.sleep_until(3600.1)
+    assert clock.now() == 3600.1
+    assert time.monotonic() - began < 1
+
+
+def test_virtual_clock_never_runs_backwards():
+    clock = VirtualClock(start=5)
+    clock.sleep_until(2)
+    assert clock.now() == 5
+    clock.advance(0.5)
+    assert clock.now() == 5.5
+    for seconds in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match="cannot advance"):
+            clock.advance(seconds)
+
+
+def test_wall_clock_waits_until_the_moment_and_not_for_a_past_one():
+    clock = WallClock()
+    goal = clock.now() + 0.05
+    clock.sleep_until(goal)
+    assert clock.now() >= goal
+    before = clock.now()
+    clock.sleep_until(before - 100)
+    assert clock.now() - before < 1
+
+
+def test_both_are_clocks():
+    assert isinstance(WallClock(), Clock)
+    assert isinstance(VirtualClock(), Clock)
