@@ -1,0 +1,199 @@
+"""What a session says: one versioned schema for files, standard output, logs and the wire.
+
+Positions are integer samples of the stream (16 kHz). `time` is in seconds on the session's clock since the
+stream was opened: the moment the event was put out, computation included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from simul.errors import SimulError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events; `type` names the kind in JSON."""
+
+    type: ClassVar[str] = "event"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, with the kind under "type" and the schema version under "v"."""
+        return {"v": SCHEMA_VERSION, "type": self.type, **asdict(self)}
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Start(Event):
+    """A stream was opened."""
+
+    type: ClassVar[str] = "start"
+    source: str
+    target: str
+    policy: str
+    backend: str
+    sample_rate: int
+    chunk: int
+
+
+@dataclass(frozen=True)
+class Settled(Event):
+    """Text that will not change: append `text` to what stands (a leading space is part of it).
+
+    `tokens` are the model's pieces; `spans` the source samples (start, end) each rests on, where known.
+    `heard` is how much of the stream had been received when the decision was taken. `forced` marks text that
+    a limit settled, not the policy's rule.
+    """
+
+    type: ClassVar[str] = "settled"
+    segment: int
+    text: str
+    tokens: tuple[str, ...]
+    heard: int
+    time: float
+    spans: tuple[tuple[int, int], ...] | None = None
+    reason: str = ""
+    forced: bool = False
+
+
+@dataclass(frozen=True)
+class Tail(Event):
+    """Text that may still change; it replaces the former tail. `source` is the recogniser's view of the segment."""
+
+    type: ClassVar[str] = "tail"
+    segment: int
+    text: str
+    heard: int
+    time: float
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Retract(Event):
+    """Take back the last `characters` characters (`tokens` tokens) of the settled text; only revising policies do."""
+
+    type: ClassVar[str] = "retract"
+    segment: int
+    characters: int
+    tokens: int
+    heard: int
+    time: float
+
+
+@dataclass(frozen=True)
+class SegmentEnd(Event):
+    """A segment is complete. `start` and `end` are stream samples; `text` and `source` what it holds.
+
+    `kind`: "pause", "limit" or "end" (of the stream).
+    """
+
+    type: ClassVar[str] = "segment"
+    segment: int
+    start: int
+    end: int
+    text: str
+    kind: str
+    heard: int
+    time: float
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Speech(Event):
+    """A unit of target speech: `samples` long at `rate`, to begin at `onset` seconds of session time."""
+
+    type: ClassVar[str] = "speech"
+    unit: int
+    text: str
+    samples: int
+    rate: int
+    onset: float
+    time: float
+
+
+@dataclass(frozen=True)
+class Lag(Event):
+    """How far the session is behind what arrived, in seconds, when that exceeds its limit."""
+
+    type: ClassVar[str] = "lag"
+    seconds: float
+    heard: int
+    time: float
+
+
+@dataclass(frozen=True)
+class Skipped(Event):
+    """Audio from `start` to `end` that was not processed, and why."""
+
+    type: ClassVar[str] = "skipped"
+    start: int
+    end: int
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True)
+class Error(Event):
+    """Something went wrong; what was settled before stays valid."""
+
+    type: ClassVar[str] = "error"
+    message: str
+    time: float
+
+
+@dataclass(frozen=True)
+class End(Event):
+    """The stream is over; totals. Every sample heard was processed but for `skipped` ones."""
+
+    type: ClassVar[str] = "end"
+    heard: int
+    skipped: int
+    segments: int
+    tokens: int
+    passes: int
+    bad_samples: int
+    time: float
+
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.type: kind for kind in (Start, Settled, Tail, Retract, SegmentEnd, Speech, Lag, Skipped, Error, End)
+}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def from_dict(data: Mapping[str, Any]) -> Event:
+    """The event of a dictionary that `Event.to_dict` made; unknown keys of later versions are ignored.
+
+    Raises:
+        SimulError: the kind is unknown or a field is missing.
+    """
+    kind = KINDS.get(str(data.get("type")))
+    if kind is None:
+        raise SimulError(f"Unknown event type {data.get('type')!r}; known are {', '.join(KINDS)}.")
+    known = {f.name for f in fields(kind)}
+    try:
+        return kind(**{k: _tuples(v) for k, v in data.items() if k in known})
+    except TypeError as error:
+        raise SimulError(f"Incomplete {kind.type} event: {error}.") from error
+
+
+def from_json(line: str) -> Event:
+    """The event of one line of JSON."""
+    try:
+        data = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise SimulError(f"Not a JSON event: {error}.") from error
+    if not isinstance(data, dict):
+        raise SimulError("Not a JSON event: the line is no object.")
+    return from_dict(data)

@@ -1,0 +1,70 @@
+"""What is committed in the current segment, and when its audio window is cut."""
+
+from __future__ import annotations
+
+from policies.base import Candidate
+from simul.backends.base import Limits
+from simul.text import join
+
+CONTEXT_CHARACTERS = 200
+
+
+class Window:
+    """Committed tokens of the current segment: the prefix that the next pass is forced to continue.
+
+    When the audio window outgrows the backend's soft limit, it is cut at the end of a committed token, never
+    inside audio whose text is not committed; text whose audio has gone leaves the prefix and becomes context.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.tokens: list[str] = []
+        self.ids: list[int] = []
+        self._ends: list[int | None] = []
+        self.context = ""
+
+    def commit(self, candidate: Candidate, chosen: list[int]) -> None:
+        """Add the candidate's tokens at the indices `chosen`."""
+        self.tokens += [candidate.tokens[i] for i in chosen]
+        if candidate.ids:
+            self.ids += [candidate.ids[i] for i in chosen]
+        spans = candidate.spans
+        self._ends += [None if spans is None else int(spans[i, 1]) for i in chosen]
+
+    def retract(self, count: int) -> None:
+        """Take the last `count` tokens back."""
+        if count:
+            del self.tokens[-count:], self.ids[-count:], self._ends[-count:]
+
+    def clear(self) -> None:
+        """A new segment begins; its context is the end of the text so far."""
+        self._remember(len(self.tokens))
+
+    def over_hard_limit(self, start: int, heard: int) -> bool:
+        """Whether the window from `start` to `heard` must be cut now."""
+        hard = self._limits.hard_window
+        return hard is not None and heard - start > hard
+
+    def cut(self, start: int, heard: int) -> int | None:
+        """The sample before which audio is to be forgotten, if the window from `start` to `heard` is too long.
+
+        Above the soft limit that is the end of the newest committed token whose time is known; above the hard
+        limit, where everything has been committed by force, it is all that was heard.
+        """
+        soft = self._limits.soft_window
+        if self.over_hard_limit(start, heard):
+            self._remember(len(self.tokens))
+            return heard
+        if soft is None or heard - start <= soft:
+            return None
+        for index in range(len(self.tokens) - 1, -1, -1):
+            end = self._ends[index]
+            if end is not None and start < end <= heard:
+                self._remember(index + 1)
+                return end
+        return None
+
+    def _remember(self, count: int) -> None:
+        text = self.context + join(self.tokens[:count])
+        self.context = text[-CONTEXT_CHARACTERS:]
+        del self.tokens[:count], self.ids[:count], self._ends[:count]
