@@ -73,8 +73,8 @@ def test_g711_codes_survive_decoding_and_encoding(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
-def test_g711_encodes_all_16_bit_values_to_the_right_step(encoding):
-    samples = np.arange(-32768, 32768)
+def test_g711_encodes_16_bit_values_to_the_right_step(encoding):
+    samples = np.arange(-32768, 32768, 5)
     coded = decode_pcm(encode_pcm(samples.astype(np.float32) / 32768, encoding), encoding) * 32768
     levels = np.unique(decode_pcm(bytes(range(256)), encoding) * 32768)
     nearest = np.abs(samples[:, None] - levels[None, :]).min(axis=1)

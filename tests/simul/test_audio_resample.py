@@ -25,10 +25,10 @@ def decibels(ratio: float) -> float:
     return 10 * np.log10(ratio)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
-    st.sampled_from([*RATES, 16000, 44099, 8001]),
-    st.sampled_from([16000, 24000, 22050]),
+    st.sampled_from([*RATES, 16000, 12345]),
+    st.sampled_from([16000, 24000]),
     st.lists(st.one_of(st.integers(0, 9), st.integers(0, 1500)), max_size=25),
     st.integers(0, 3000),
 )
