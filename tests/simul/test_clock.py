@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from simul.clock import Clock, VirtualClock, WallClock
+from simul.clock import Clock, MeteredClock, VirtualClock, WallClock
 
 
 def test_virtual_clock_sleeps_without_real_time_and_lands_on_the_moment():
@@ -36,6 +36,21 @@ def test_wall_clock_waits_until_the_moment_and_not_for_a_past_one():
     assert clock.now() - before < 1
 
 
-def test_both_are_clocks():
-    assert isinstance(WallClock(), Clock)
-    assert isinstance(VirtualClock(), Clock)
+def test_metered_clock_counts_computation_and_nothing_else():
+    clock = MeteredClock()
+    clock.sleep_until(3600)
+    assert 3600 <= clock.now() < 3601
+    before, spent = clock.now(), time.process_time()
+    while time.process_time() - spent < 0.05:
+        pass
+    assert 0.05 <= clock.now() - before < 1
+    slept = clock.now()
+    time.sleep(0.05)
+    assert clock.now() - slept < 0.04
+    clock.sleep_until(0)
+    assert clock.now() >= slept
+
+
+def test_all_are_clocks():
+    for clock in (WallClock(), VirtualClock(), MeteredClock()):
+        assert isinstance(clock, Clock)
