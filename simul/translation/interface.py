@@ -1,0 +1,54 @@
+"""The interface of text translators: source text in, target tokens that continue a forced prefix out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """One text to translate.
+
+    `complete` tells whether the speaker has finished the text. `prefix` (surface tokens) and `prefix_ids` are
+    the target tokens already committed, which the translation must continue.
+    """
+
+    source: str
+    target: str
+    complete: bool = True
+    prefix: tuple[str, ...] = ()
+    prefix_ids: tuple[int, ...] = ()
+    max_new_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class TextResult:
+    """The tokens after the prefix.
+
+    tokens: surface pieces, a leading space where a word begins. ids: token numbers. logprobs: float array [n],
+    or None where the engine gives none. source_words: int array [n], for each token the index of the last
+    source word it rests on, or None. ended: the model ended the text itself.
+    """
+
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    logprobs: NDArray[np.float64] | None = None
+    source_words: NDArray[np.int64] | None = None
+    ended: bool = True
+
+
+class TextTranslator(Protocol):
+    """Translates text; stateless, so one instance serves all streams."""
+
+    name: str
+    sources: frozenset[str]
+    targets: frozenset[str]
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        """One result per request, in order; a batch gives what single calls give."""
+        ...
