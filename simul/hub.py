@@ -1,0 +1,244 @@
+"""Model folders: what a folder holds, which models the user's hub cache has, and explicit downloads."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from simul.errors import ModelMissingError, UsageError
+
+Kind = Literal["whisper", "translation", "transformers"]
+
+WHISPER_PACKAGE = 'pip install "simul[whisper]"'
+MULTILINGUAL_VOCABULARY = 51865
+"""Entries of the smallest multilingual Whisper vocabulary; an English-only one has at least one less."""
+_TRANSLATION_FILES = ("*.json", "model.bin", "*vocabulary*", "*.spm", "*.model")
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A model on disk. `name` is the hub's name or the folder's; `size` the bytes of its weights."""
+
+    kind: Kind
+    path: Path
+    name: str
+    size: int
+
+
+def classify(folder: Path) -> Kind | None:
+    """What model a folder holds, judged by its files; None when it is none that is known.
+
+    A CTranslate2 file names its architecture in its first bytes; a transformers folder in its config.json.
+    """
+    if (folder / "model.bin").is_file():
+        spec = _ctranslate2_spec(folder / "model.bin")
+        if spec == "WhisperSpec":
+            return "whisper"
+        return "translation" if spec == "TransformerSpec" else None
+    if _json_object(folder / "config.json").get("model_type") and _weights(folder):
+        return "transformers"
+    return None
+
+
+def describe_folder(folder: Path, name: str | None = None) -> FoundModel | None:
+    """The model in `folder`, or None."""
+    kind = classify(folder)
+    if kind is None:
+        return None
+    files = [folder / "model.bin"] if kind != "transformers" else _weights(folder)
+    return FoundModel(kind, folder, name or folder.name, sum(f.stat().st_size for f in files))
+
+
+def hub_cache(environment: Mapping[str, str] | None = None) -> Path:
+    """Where the hub's client keeps its files, by the variables it obeys."""
+    env = os.environ if environment is None else environment
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if env.get(variable):
+            return Path(os.path.expandvars(env[variable])).expanduser()
+    if env.get("HF_HOME"):
+        return Path(os.path.expandvars(env["HF_HOME"])).expanduser() / "hub"
+    base = Path(env["XDG_CACHE_HOME"]) if env.get("XDG_CACHE_HOME") else Path("~/.cache")
+    return base.expanduser() / "huggingface" / "hub"
+
+
+def find_models(folders: Iterable[Path] = (), cache: Path | None = None) -> list[FoundModel]:
+    """The models in `folders` (each itself, then its subfolders), then those in the hub cache, by name.
+
+    Of each cached repository only the revision that the cache calls main counts (else the newest); revisions
+    whose weights have not arrived are left out.
+    """
+    found: list[FoundModel] = []
+    for folder in folders:
+        candidates = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())] if folder.is_dir() else []
+        found += [model for path in candidates if (model := describe_folder(path)) is not None]
+    root = hub_cache() if cache is None else cache
+    repositories = sorted(root.glob("models--*")) if root.is_dir() else []
+    for repository in repositories:
+        name = repository.name.removeprefix("models--").replace("--", "/")
+        for snapshot in _snapshots(repository):
+            model = describe_folder(snapshot, name)
+            if model is not None:
+                found.append(model)
+                break
+    return found
+
+
+def is_multilingual(folder: Path) -> bool:
+    """Whether a CTranslate2 Whisper folder knows more than English, told by the size of its vocabulary."""
+    try:
+        listed = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        try:
+            listed = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            return not folder.name.endswith(".en")
+    return len(listed) >= MULTILINGUAL_VOCABULARY
+
+
+def resolve(
+    name: str, wanted: Kind, download: bool = False, found: Iterable[FoundModel] | None = None
+) -> FoundModel:
+    """The model that `name` means: a folder, or a hub name found in the cache or, when asked, downloaded.
+
+    Raises:
+        ModelMissingError: there is no such model on this machine (or the download failed).
+        UsageError: the folder holds a model of another kind.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _check_kind(path, describe_folder(path), wanted)
+    known = list(find_models()) if found is None else list(found)
+    identifier = _hub_name(name, wanted)
+    for model in known:
+        if model.name in (name, identifier):
+            return _check_kind(model.path, model, wanted)
+    if download:
+        folder = _download(identifier, wanted)
+        return _check_kind(folder, describe_folder(folder, identifier), wanted)
+    option = "--model" if wanted == "whisper" else "--mt"
+    looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1
+    hint = (
+        "check the path"
+        if looks_like_path
+        else f"give a folder, or fetch it once with {option} {name} --download"
+    )
+    raise ModelMissingError(
+        f"There is no model {name!r} on this machine: no such folder, and not in the hub cache; {hint}."
+    )
+
+
+def whisper_names() -> Mapping[str, str]:
+    """Short names of Whisper-class models and the hub repositories they stand for.
+
+    Raises:
+        ModelMissingError: faster-whisper is not installed.
+    """
+    try:
+        from faster_whisper import utils
+    except ImportError as error:
+        raise ModelMissingError(
+            "Whisper-class models need the package faster-whisper, which is not installed; "
+            f"run: {WHISPER_PACKAGE}"
+        ) from error
+    return dict(utils._MODELS)
+
+
+def _hub_name(name: str, wanted: Kind) -> str:
+    return whisper_names().get(name, name) if wanted == "whisper" and "/" not in name else name
+
+
+def _check_kind(path: Path, model: FoundModel | None, wanted: Kind) -> FoundModel:
+    if model is None:
+        raise ModelMissingError(
+            f"The folder {path} holds no model that is known: a CTranslate2 model is a folder with model.bin "
+            "and its config.json, vocabulary and tokenizer files."
+        )
+    if model.kind == wanted:
+        return model
+    if model.kind == "transformers":
+        raise UsageError(
+            f"The folder {path} holds a transformers model; convert it once: "
+            f"ct2-transformers-converter --model {path} "
+            "--output_dir OUT --quantization int8 --copy_files tokenizer.json preprocessor_config.json "
+            "(for a translation model copy its .spm or .model files), then give OUT."
+        )
+    if wanted == "whisper":
+        raise UsageError(
+            f"The folder {path} holds a text translation model, not a Whisper model; give it with --mt."
+        )
+    raise UsageError(
+        f"The folder {path} holds a Whisper model, not a text translation model; give it with --asr."
+    )
+
+
+def _download(identifier: str, wanted: Kind) -> Path:
+    """Fetch a repository into the hub cache; only ever called because the user asked for it."""
+    try:
+        if wanted == "whisper":
+            whisper_names()
+            from faster_whisper.utils import download_model
+
+            return Path(download_model(identifier))
+        import huggingface_hub
+
+        return Path(huggingface_hub.snapshot_download(identifier, allow_patterns=list(_TRANSLATION_FILES)))
+    except ImportError as error:
+        raise ModelMissingError(
+            f"A download needs the package huggingface-hub, which is not installed; run: {WHISPER_PACKAGE}"
+        ) from error
+    except ModelMissingError:
+        raise
+    except (
+        Exception
+    ) as error:  # the hub's client raises many kinds, by its version and by what the network did
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ModelMissingError(
+            f"The model {identifier!r} could not be downloaded ({reason}); check the name and the network, "
+            "or copy a model folder here and give its path."
+        ) from error
+
+
+def _snapshots(repository: Path) -> list[Path]:
+    """Revisions of a cached repository, the one called main first, then newest first."""
+    folder = repository / "snapshots"
+    if not folder.is_dir():
+        return []
+    snapshots = sorted(
+        (p for p in folder.iterdir() if p.is_dir()), key=lambda p: (-p.stat().st_mtime, p.name)
+    )
+    try:
+        main = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+    except OSError:
+        return snapshots
+    return sorted(snapshots, key=lambda p: p.name != main)
+
+
+def _ctranslate2_spec(path: Path) -> str:
+    """The name of the architecture at the head of a CTranslate2 file ("" if it is no such file)."""
+    with path.open("rb") as file:
+        head = file.read(6)
+        if len(head) < 6:
+            return ""
+        version, length = struct.unpack("<IH", head)
+        if not 2 <= version < 100 or not 0 < length < 100:
+            return ""
+        return file.read(length).rstrip(b"\0").decode("ascii", "replace")
+
+
+def _weights(folder: Path) -> list[Path]:
+    return [
+        p for pattern in ("*.safetensors", "pytorch_model*.bin") for p in folder.glob(pattern) if p.is_file()
+    ]
+
+
+def _json_object(path: Path) -> dict[str, object]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,270 @@
+"""Which model serves a language pair: the configuration of the command line, and the backend it leads to."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simul.errors import UsageError
+from simul.hub import WHISPER_PACKAGE, FoundModel, find_models, is_multilingual, resolve
+
+if TYPE_CHECKING:
+    from simul.backends.base import Backend
+    from simul.backends.cascade import Recognizer
+    from simul.backends.whisper_model import WhisperModel
+    from simul.translation.interface import TextTranslator
+
+__all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "find_models", "load_backend"]
+
+EMBEDDED = "embedded"
+EMBEDDED_TARGETS = {"de": "German", "es": "Spanish", "fr": "French"}
+MORE = "simul translate --model FOLDER, or --model small --download"
+REAL_TIME_BYTES = {"cpu": 600_000_000, "cuda": 4_000_000_000}
+"""Weights above which a model that decodes anew at every chunk is not expected to keep up with speech."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which models to load and how; the metadata describes the options of the command line."""
+
+    model: str = field(
+        default="auto",
+        metadata={
+            "help": "auto, embedded, a folder with a CTranslate2 Whisper model, or its name in the hub cache "
+            "(small, large-v3, owner/name)",
+            "metavar": "NAME|FOLDER",
+        },
+    )
+    asr: str | None = field(
+        default=None,
+        metadata={
+            "help": "recogniser of a cascade: embedded, or a Whisper model as for --model",
+            "metavar": "NAME|FOLDER",
+        },
+    )
+    mt: str | None = field(
+        default=None,
+        metadata={
+            "help": "text translator of a cascade: embedded, or a CTranslate2 folder or hub name of an "
+            "Opus-MT, NLLB or M2M-100 model",
+            "metavar": "NAME|FOLDER",
+        },
+    )
+    download: bool = field(
+        default=False,
+        metadata={"help": "fetch the named models from the hub when they are not on this machine"},
+    )
+    device: str = field(
+        default="auto",
+        metadata={"help": "where Whisper and translation models run", "choices": ("auto", "cpu", "cuda")},
+    )
+    compute: str = field(
+        default="auto",
+        metadata={
+            "help": "arithmetic of these models (auto: int8 on a CPU, float16 on a GPU)",
+            "choices": ("auto", "int8", "int8_float16", "float16", "bfloat16", "float32"),
+        },
+    )
+    threads: int = field(
+        default=0,
+        metadata={
+            "help": "CPU threads of a model (0: as many as there are cores, at most 4)",
+            "metavar": "N",
+        },
+    )
+    beam: int | None = field(
+        default=None, metadata={"help": "beam size (Whisper: 1, translators: 2 unless given)", "metavar": "N"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.threads < 0:
+            raise UsageError(f"The number of threads is {self.threads}; give 0 or more.")
+        if self.beam is not None and self.beam < 1:
+            raise UsageError(f"The beam size is {self.beam}; give 1 or more.")
+        for name in ("device", "compute"):
+            choices = type(self).__dataclass_fields__[name].metadata["choices"]
+            if getattr(self, name) not in choices:
+                raise UsageError(
+                    f"Unknown {name} {getattr(self, name)!r}; choose one of: {', '.join(choices)}."
+                )
+
+
+@dataclass(frozen=True)
+class LoadedBackend:
+    """A backend, and one line that says which model it is and what that is good for."""
+
+    backend: Backend
+    description: str
+
+
+def load_backend(
+    config: ModelConfig, source: str, target: str, found: Sequence[FoundModel] | None = None
+) -> LoadedBackend:
+    """Load what `config` names for speech in `source` and text in `target` (ISO 639-1; equal: transcription).
+
+    `found` are the models on this machine (None: look in the hub cache).
+
+    Raises:
+        UsageError: no model named serves the languages, or a folder holds a model of another kind.
+        ModelMissingError: a model, a file of it or the package that runs it is not here.
+    """
+    if config.asr is not None or config.mt is not None:
+        if config.model != "auto":
+            raise UsageError("Give either --model, or --asr and --mt, not both.")
+        return _cascade(config, config.asr or EMBEDDED, source, target)
+    if config.model == EMBEDDED:
+        return _embedded(config, source, target)
+    if config.model == "auto":
+        chosen = choose(find_models() if found is None else found, source, target, _device(config))
+        if chosen is None:
+            return _embedded(config, source, target)
+        if importlib.util.find_spec("faster_whisper") is None:
+            loaded = _embedded(config, source, target)
+            note = (
+                f" The Whisper model {chosen.name} in the hub cache was passed over: {WHISPER_PACKAGE} first."
+            )
+            return LoadedBackend(loaded.backend, loaded.description + note)
+        return _whisper(config, chosen, source, target)
+    model = resolve(config.model, "whisper", config.download, found)
+    if target in ("en", source):
+        return _whisper(config, model, source, target)
+    return _cascade(config, str(model.path), source, target)
+
+
+def choose(found: Sequence[FoundModel], source: str, target: str, device: str = "cpu") -> FoundModel | None:
+    """The best Whisper model among `found` that serves the pair directly, or None.
+
+    Whisper transcribes and translates into English. Distilled and turbo models were not trained to translate,
+    models named .en hear English only. Of those that keep up with speech on `device` the largest is best; if
+    none does, the smallest.
+    """
+    if target not in (source, "en"):
+        return None
+    usable = [m for m in found if m.kind == "whisper" and _serves(m, source, target)]
+    fast = [m for m in usable if m.size <= REAL_TIME_BYTES[device]]
+    if fast:
+        return max(fast, key=lambda m: (m.size, m.name))
+    return min(usable, key=lambda m: (m.size, m.name), default=None)
+
+
+def _serves(model: FoundModel, source: str, target: str) -> bool:
+    name = model.name.lower()
+    if source != target and ("distil" in name or "turbo" in name):
+        return False
+    return source == target == "en" or is_multilingual(model.path)
+
+
+def _device(config: ModelConfig) -> str:
+    if config.device != "auto":
+        return config.device
+    import ctranslate2
+
+    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+
+
+def _compute(config: ModelConfig) -> str:
+    if config.compute != "auto":
+        return config.compute
+    return "float16" if _device(config) == "cuda" else "int8"
+
+
+def _embedded(config: ModelConfig, source: str, target: str) -> LoadedBackend:
+    """The models inside the package: English speech to German, Spanish, French or English text."""
+    if source != "en":
+        raise UsageError(
+            f"The embedded model hears English only, not {source!r}; for other languages use a Whisper-class "
+            f"model: {MORE}."
+        )
+    from simul.backends.cascade import CascadeBackend
+
+    recognizer = _embedded_recognizer()
+    translator = None if target == source else _embedded_translator(config, target)
+    languages = ", ".join(f"EN→{code.upper()}" for code in EMBEDDED_TARGETS)
+    description = (
+        f"Embedded model: good for clear English speech and everyday sentences ({languages}, or English "
+        f"captions); for more use a Whisper-class model: {MORE}."
+    )
+    return LoadedBackend(CascadeBackend(recognizer, translator, frozenset({"en"})), description)
+
+
+def _embedded_recognizer() -> Callable[[], Recognizer]:
+    from simul.recognition.sphinx import SphinxRecognizer, stock_model
+
+    stock_model()
+    return SphinxRecognizer
+
+
+def _embedded_translator(config: ModelConfig, target: str, source: str = "en") -> TextTranslator:
+    if source != "en" or target not in EMBEDDED_TARGETS:
+        served = ", ".join(f"{name} ({code})" for code, name in EMBEDDED_TARGETS.items())
+        raise UsageError(
+            f"The embedded translator turns English into {served}, not {source!r} into {target!r}; for other "
+            "languages give a CTranslate2 translation model (Opus-MT, NLLB, M2M-100): --mt FOLDER."
+        )
+    from simul.translation.embedded import EmbeddedTranslator
+
+    return EmbeddedTranslator(beam=config.beam or 2, threads=config.threads or 1)
+
+
+def _whisper_model(config: ModelConfig, folder: Path) -> WhisperModel:
+    from simul.backends.whisper_model import WhisperModel
+
+    return WhisperModel(folder, _device(config), _compute(config), config.threads, config.beam or 1)
+
+
+def _whisper(config: ModelConfig, model: FoundModel, source: str, target: str) -> LoadedBackend:
+    """Whisper alone: transcription, or translation into English."""
+    from simul.backends.base import StreamSpec, check_languages
+    from simul.backends.whisper import WhisperBackend
+
+    backend = WhisperBackend(_whisper_model(config, model.path))
+    check_languages(f"the Whisper model {model.name}", backend.limits, StreamSpec(source, target))
+    task = "transcription" if source == target else "translation into English"
+    return LoadedBackend(backend, f"Whisper model {model.name}: {task} from speech.")
+
+
+def _cascade(config: ModelConfig, asr: str, source: str, target: str) -> LoadedBackend:
+    """A recogniser and a text translator, each embedded or from a folder."""
+    from simul.backends.cascade import CascadeBackend
+
+    if config.mt is None and asr == EMBEDDED:
+        return _embedded(config, source, target)
+    translator: TextTranslator | None = None
+    said = "no translation"
+    if target != source or config.mt is not None:
+        translator, said = _translator(config, source, target)
+    if asr == EMBEDDED:
+        if source != "en":
+            raise UsageError(
+                f"The embedded recogniser hears English only, not {source!r}; "
+                "give a Whisper model as well: --asr FOLDER."
+            )
+        backend = CascadeBackend(_embedded_recognizer(), translator, frozenset({"en"}))
+        return LoadedBackend(backend, f"Cascade: embedded recogniser, {said}.")
+    from simul.recognition.whisper import WhisperRecognizer
+
+    found = resolve(asr, "whisper", config.download)
+    model = _whisper_model(config, found.path)
+    model.check_source(source)
+
+    def recognizer() -> Recognizer:
+        return WhisperRecognizer(model, source)
+
+    backend = CascadeBackend(recognizer, translator, frozenset({source}))
+    return LoadedBackend(backend, f"Cascade: Whisper model {found.name} as recogniser, {said}.")
+
+
+def _translator(config: ModelConfig, source: str, target: str) -> tuple[TextTranslator, str]:
+    if config.mt in (None, EMBEDDED):
+        return _embedded_translator(config, target, source), "embedded translator"
+    from simul.backends.translator import CTranslate2Translator
+
+    assert config.mt is not None
+    model = resolve(config.mt, "translation", config.download)
+    translator = CTranslate2Translator(
+        model.path, source, target, _device(config), _compute(config), config.threads, config.beam or 2
+    )
+    return translator, f"translator {model.name}"
