@@ -67,7 +67,7 @@ def best_path(
 
     rows: reference tokens; None is a boundary, which costs nothing and copies the row above.
     column0: S(i, 0) for i = 0..len(rows); zeros when not given. S(0, j) is always 0.
-    Takes time len(rows) x len(hypothesis) and two bits a cell, up to ``memory_limit`` bytes. Above it the rows
+    Takes time len(rows) x len(hypothesis) and two bits a cell up to ``memory_limit`` bytes. Above it the rows
     are cut into blocks whose first scores are kept, and a block is worked out again when the path reaches it.
     """
     from segmenter import kernel
