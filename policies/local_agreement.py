@@ -50,7 +50,7 @@ def whole_words(tokens: tuple[str, ...], count: int) -> int:
     A word is known to be complete only when the token after it is there and starts with a space (or with a
     character of a script written without spaces).
     """
-    while 0 < count:
+    while count > 0:
         if count < len(tokens) and begins_word(tokens[count]):
             return count
         count -= 1

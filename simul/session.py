@@ -43,7 +43,9 @@ class Session:
         UsageError: the backend does not serve the languages.
     """
 
-    def __init__(self, policy: Policy, backend: Backend, clock: Clock, config: SessionConfig | None = None) -> None:
+    def __init__(
+        self, policy: Policy, backend: Backend, clock: Clock, config: SessionConfig | None = None
+    ) -> None:
         check_evidence(policy, backend)
         self.policy, self.backend, self.clock = policy, backend, clock
         self.config = config or SessionConfig()
@@ -166,7 +168,9 @@ class Session:
         evidence = Evidence(view, committed, candidate)
         self._state, decision = self.policy.judge(self._state, evidence)
         if decision.retract and not self.policy.revises:
-            raise SimulError(f"The policy {self.policy.name} took text back without declaring that it revises.")
+            raise SimulError(
+                f"The policy {self.policy.name} took text back without declaring that it revises."
+            )
         over = not view.segment_final and self._window.over_hard_limit(view.segment_start, view.heard)
         limit = len(candidate.tokens) if view.segment_final or over else candidate.limit
         commit = limit if view.segment_final or over else min(decision.commit, limit)
@@ -177,7 +181,9 @@ class Session:
             first = self._kept(committed, candidate, decision.retract, view.segment_final)
             if len(committed) > first:
                 events.append(self._retract(view, len(committed) - first))
-        events += self._settle(view, candidate, range(first, commit), decision.accept, decision.reason, forced)
+        events += self._settle(
+            view, candidate, range(first, commit), decision.accept, decision.reason, forced
+        )
         events += self._show_tail(view, candidate, max(first, commit))
         if not view.segment_final:
             cut = self._window.cut(view.segment_start, view.heard)

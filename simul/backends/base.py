@@ -115,7 +115,9 @@ def check_languages(backend_name: str, limits: Limits, spec: StreamSpec) -> None
     ):
         if code not in known:
             listed = ", ".join(sorted(known)[:40])
-            raise UsageError(f"The {what} language {code!r} is not served by {backend_name}; choose one of: {listed}.")
+            raise UsageError(
+                f"The {what} language {code!r} is not served by {backend_name}; choose one of: {listed}."
+            )
 
 
 def check_evidence(policy: Policy, backend: Backend) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from simul.errors import ModelMissingError
-from simul.translation.corpus import EOS, language_tag
+from simul.translation.corpus import language_tag
 from simul.translation.interface import TextRequest, TextResult
 from simul.translation.spoken import spoken_form
 
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "embedded" / "translator"
 MARK = "\u2581"
+END_MARK = "</s>"
+LOOP_NGRAM = 4
+"""No sequence of so many pieces is produced twice in one text: a small network would otherwise loop."""
 
 
 class EmbeddedTranslator:
@@ -46,30 +49,33 @@ class EmbeddedTranslator:
         self._source: Any = spm.SentencePieceProcessor(model_file=str(folder / "source.model"))
         self._target: Any = spm.SentencePieceProcessor(model_file=str(folder / "target.model"))
         self._model: Any = ctranslate2.Translator(
-            str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=threads
+            str(folder), device="cpu", compute_type="default", inter_threads=1, intra_threads=threads
         )
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
         """Beam search on the sources; an empty source gives an empty result."""
-        results: list[TextResult | None] = [None if r.source.strip() else TextResult((), ()) for r in requests]
+        results: list[TextResult | None] = [
+            None if r.source.strip() else TextResult((), ()) for r in requests
+        ]
         groups: dict[int, list[int]] = {}
         for index, request in enumerate(requests):
             if results[index] is None:
                 groups.setdefault(self._limit(request), []).append(index)
         for limit, indices in groups.items():
-            translated = self._model.translate_batch(
-                [self._encode(requests[i]) for i in indices],
-                target_prefix=[[self._target.id_to_piece(t) for t in requests[i].prefix_ids] for i in indices],
+            sources = [self._encode(requests[i]) for i in indices]
+            prefixes = [[self._target.id_to_piece(t) for t in requests[i].prefix_ids] for i in indices]
+            found = self._model.translate_batch(
+                sources,
+                target_prefix=prefixes,
                 beam_size=self.beam,
                 max_decoding_length=limit,
-                return_scores=True,
+                no_repeat_ngram_size=LOOP_NGRAM,
                 return_attention=True,
-                return_logits_vocab=False,
-                repetition_penalty=1.0,
-                no_repeat_ngram_size=0,
             )
-            for index, result in zip(indices, translated, strict=True):
-                results[index] = self._result(requests[index], result)
+            pieces = [result.hypotheses[0] for result in found]
+            scores = self._model.score_batch(sources, pieces)
+            for k, index in enumerate(indices):
+                results[index] = self._result(requests[index], sources[k], found[k], scores[k])
         return [r for r in results if r is not None]
 
     @staticmethod
@@ -81,18 +87,30 @@ class EmbeddedTranslator:
 
     def _encode(self, request: TextRequest) -> list[str]:
         pieces: list[str] = self._source.encode(spoken_form(request.source), out_type=str)
-        end = [self._source.id_to_piece(EOS)] if request.complete else []
+        end = [END_MARK] if request.complete else []
         return [language_tag(request.target), *pieces, *end]
 
-    def _result(self, request: TextRequest, result: Any) -> TextResult:
+    def _result(self, request: TextRequest, source: list[str], found: Any, score: Any) -> TextResult:
         skip = len(request.prefix_ids)
-        pieces = result.hypotheses[0][skip:]
-        ids = tuple(self._target.piece_to_id(p) for p in pieces)
-        return TextResult(tuple(p.replace(MARK, " ") for p in pieces), ids, None, None)
+        pieces = found.hypotheses[0][skip:]
+        return TextResult(
+            tokens=tuple(piece.replace(MARK, " ") for piece in pieces),
+            ids=tuple(self._target.piece_to_id(piece) for piece in pieces),
+            logprobs=np.asarray(score.log_probs[skip : skip + len(pieces)], dtype=np.float64),
+            source_words=last_source_words(np.asarray(found.attention[0]), source)[skip : skip + len(pieces)],
+        )
 
 
-def monotone_source_words(tokens: int, prefix: int, words: int) -> np.ndarray:
-    """Source word index for each of `tokens` new tokens after `prefix` others, spread evenly over `words`."""
-    total = max(1, tokens + prefix)
-    position = np.arange(prefix + 1, total + 1, dtype=np.float64)
-    return np.minimum(np.ceil(position / total * words).astype(np.int64) - 1, words - 1)
+def last_source_words(attention: np.ndarray, source: Sequence[str]) -> np.ndarray:
+    """For each target token, the last source word that it and the tokens before it attend to most.
+
+    attention: [target tokens, source pieces], summing to 1 over the source. source: SentencePiece pieces, the
+    first of which is the language tag; weight on the tag and on the end mark is left out. The running maximum
+    makes the answer safe: a token is never said to rest on less than the tokens before it.
+    """
+    word_of_piece = np.cumsum([piece.startswith(MARK) for piece in source]) - 1
+    real = np.array([i > 0 and piece != END_MARK for i, piece in enumerate(source)])
+    if not real.any() or not len(attention):
+        return np.zeros(len(attention), dtype=np.int64)
+    strongest = np.where(real, attention[:, : len(source)], -1.0).argmax(axis=1)
+    return np.maximum.accumulate(np.maximum(word_of_piece[strongest], 0)).astype(np.int64)

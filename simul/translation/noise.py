@@ -11,7 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-_FUNCTION_WORDS = ("the", "a", "and", "to", "of", "in", "it", "that", "is", "i", "he", "and", "but", "at", "or")
+_FUNCTION_WORDS = (
+    "the",
+    "a",
+    "and",
+    "to",
+    "of",
+    "in",
+    "it",
+    "that",
+    "is",
+    "i",
+    "he",
+    "and",
+    "but",
+    "at",
+    "or",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +79,9 @@ def _phones(path: Path) -> dict[str, tuple[str, ...]]:
     return pronunciations
 
 
-def _near_homophones(words: Iterable[str], pronunciations: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
+def _near_homophones(
+    words: Iterable[str], pronunciations: dict[str, tuple[str, ...]]
+) -> dict[str, list[str]]:
     """Words one phone apart (or none), found through the keys left when one phone is taken out."""
     by_key: dict[tuple[str, ...], list[str]] = defaultdict(list)
     known = [w for w in words if w in pronunciations]

@@ -27,8 +27,8 @@ from simul.translation.corpus import (
     source_word_counts,
     train_vocabulary,
 )
-from simul.translation.noise import NoiseConfig, load_noise
 from simul.translation.network import NetworkConfig, Translator
+from simul.translation.noise import NoiseConfig, load_noise
 
 Progress = Callable[[int, int, dict[str, float]], None]
 
@@ -95,7 +95,9 @@ def load_vocabularies(folder: Path) -> tuple[Any, Any]:
 class Trainer:
     """One training run in one folder; `run` continues from the checkpoint there, if any."""
 
-    def __init__(self, config: TrainingConfig, data: Path, folder: Path, device: str = "cpu", workers: int = 2) -> None:
+    def __init__(
+        self, config: TrainingConfig, data: Path, folder: Path, device: str = "cpu", workers: int = 2
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.config, self.folder, self.device = config, folder, torch.device(device)
         self.workers = workers if self.device.type == "cpu" else 1
