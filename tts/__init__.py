@@ -1,1 +1,43 @@
 """Speech output: engines, the prosodic chunker and the playout scheduler."""
+
+from __future__ import annotations
+
+from tts.base import Engine, Speech, TtsError, Voice, WordMark
+from tts.chunker import Chunker, ChunkerConfig
+from tts.espeak import EspeakConfig, EspeakEngine
+from tts.playout import Pace, Playout, PlayoutConfig, Slot, Timeline
+from tts.speaker import Speaker, SpeakerConfig, SpeechUnit
+from tts.stretch import stretch, stretch_speech, trim_pauses
+
+__all__ = [
+    "Chunker",
+    "ChunkerConfig",
+    "Engine",
+    "EspeakConfig",
+    "EspeakEngine",
+    "Pace",
+    "Playout",
+    "PlayoutConfig",
+    "Slot",
+    "Speaker",
+    "SpeakerConfig",
+    "Speech",
+    "SpeechUnit",
+    "Timeline",
+    "TtsError",
+    "Voice",
+    "WordMark",
+    "make_engine",
+    "stretch",
+    "stretch_speech",
+    "trim_pauses",
+]
+
+
+def make_engine(language: str, voice: str | None = None) -> Engine:
+    """The embedded engine for a language (BCP 47 tag), with a voice of espeak-ng's by name if wanted.
+
+    Raises:
+        TtsError: the package espeakng-loader is missing, or the language or voice is not known.
+    """
+    return EspeakEngine(language, voice)
