@@ -13,10 +13,9 @@ _CLAUSE_MARKS = ",;:–—،、，；：؛"
 _WIDE_MARKS = "。！？、，；："
 _CLOSERS = "\"'”’»)]}›“"
 _OPENING = "\"'“‘«([{‹„¿¡-"
-# A token: one run of non-blanks with the blanks before it; marks of scripts that use no blanks end one too.
-_TOKEN = re.compile(
-    rf"\s*(?:[^\s{_WIDE_MARKS}]*[{_WIDE_MARKS}]+[{re.escape(_CLOSERS)}]*|[^\s{_WIDE_MARKS}]+)"
-)
+# A token: a run of non-blanks with the blanks before it; marks of scripts without blanks end one too.
+_NARROW = rf"[^\s{_WIDE_MARKS}]"
+_TOKEN = re.compile(rf"\s*(?:{_NARROW}*[{_WIDE_MARKS}]+[{re.escape(_CLOSERS)}]*|{_NARROW}+)")
 _NUMBER = re.compile(r"\d(?:[\d.,:/]*\d)?")
 _HAS_SOUND = re.compile(r"[^\W_]")
 
@@ -57,7 +56,7 @@ class ChunkerConfig:
 
 @dataclass(frozen=True)
 class _Word:
-    """Tokens that are spoken together: "10 000", "25 %", "Dr. Frey". `sentence` and `clause` tell its mark."""
+    """Tokens spoken together ("10 000", "25 %", "Dr. Frey"), and whether a sentence or clause ends here."""
 
     text: str
     sentence: bool
@@ -195,7 +194,7 @@ def _is_acronym(stem: str) -> bool:
 
 
 def _may_join(token: str, rules: LanguageRules) -> bool:
-    """Whether what follows a blank may belong to this token: digits, an abbreviation, an ordinal, no sound."""
+    """Whether what follows a blank may belong to this token: digits, an abbreviation, an ordinal."""
     bare = _bare(token)
     if not _HAS_SOUND.search(token):
         return False
@@ -216,7 +215,7 @@ def _joined(token: str, following: str, rules: LanguageRules) -> bool:
 
 
 def _marks(token: str, rules: LanguageRules, followed: bool) -> tuple[bool, bool]:
-    """Whether a sentence or a clause ends with this token; after a digit only a blank makes a mark certain."""
+    """Whether a sentence or a clause ends here; after a digit only a blank makes a mark certain."""
     word = token.strip().rstrip(_CLOSERS)
     if not word:
         return False, False

@@ -7,9 +7,10 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tts.base import Speech, TtsError, Voice, WordMark
 
@@ -25,6 +26,11 @@ _PACE_EXPONENT = 0.94
 
 _ALIASES = {"en": "en-us", "fr-fr": "fr", "zh": "cmn", "no": "nb", "iw": "he", "in": "id"}
 _SPELT_OUT = {"ja": "espeak-ng spells out kanji one by one; for text in kana ask for the voice 'ja' by name"}
+
+
+_Blocks: TypeAlias = list[NDArray[np.int16]]
+_Marks: TypeAlias = list[tuple[int, int, int]]
+"""Word events: first character, characters, first sample."""
 
 
 class _Event(ctypes.Structure):
@@ -112,14 +118,14 @@ class _Library:
             )
         self._callback = _Callback(self._receive)
         library.espeak_SetSynthCallback(self._callback)
-        self._blocks: list[np.ndarray[Any, np.dtype[np.int16]]] = []
-        self._marks: list[tuple[int, int, int]] = []
+        self._blocks: _Blocks = []
+        self._marks: _Marks = []
         self._failure: Exception | None = None
 
     def voices(self) -> tuple[Voice, ...]:
         with self.lock:
             listed = self.library.espeak_ListVoices(None)
-            found = []
+            found: list[Voice] = []
             while listed[len(found)]:
                 voice = listed[len(found)].contents
                 # The first byte of the languages is a priority.
@@ -136,9 +142,7 @@ class _Library:
             if self.library.espeak_SetParameter(parameter, value, 0) != 0:
                 raise TtsError(f"espeak-ng refused the value {value} for its parameter {parameter}.")
 
-    def speak(
-        self, text: str
-    ) -> tuple[list[np.ndarray[Any, np.dtype[np.int16]]], list[tuple[int, int, int]]]:
+    def speak(self, text: str) -> tuple[_Blocks, _Marks]:
         """Blocks of samples and word events of `text`; the caller holds the lock."""
         self._blocks, self._marks, self._failure = [], [], None
         data = text.encode("utf-8", "replace")
@@ -251,7 +255,7 @@ class EspeakEngine:
             blocks, marks = self._espeak.speak(clean)
         if not blocks:
             return Speech(np.empty(0, np.float32), self.rate)
-        samples = np.concatenate(blocks).astype(np.float32) / 32768
+        samples = np.concatenate(blocks).astype(np.float32) / np.float32(32768)
         return Speech(samples, self.rate, _words(marks, len(samples)))
 
     def _find(self, language: str) -> str:
@@ -285,7 +289,7 @@ class EspeakEngine:
         return True
 
 
-def _words(marks: list[tuple[int, int, int]], length: int) -> tuple[WordMark, ...]:
+def _words(marks: _Marks, length: int) -> tuple[WordMark, ...]:
     """One mark a written word: a number spoken as several words reports its parts inside itself."""
     words: list[WordMark] = []
     for start, count, sample in marks:

@@ -16,7 +16,9 @@ _ABBREVIATIONS = {
     "nl": "dhr mevr drs bijv d.w.z o.a enz blz tel ca",
     "pt": "sra srs dra pág tel p.ex",
 }
-_ORDINAL_DOT = frozenset("de cs da et fi hr hu is lv nb no pl sk sl sr".split())
+_ORDINAL_DOT = frozenset(
+    {"de", "cs", "da", "et", "fi", "hr", "hu", "is", "lv", "nb", "no", "pl", "sk", "sl", "sr"}
+)
 _OPENERS = {
     "en": "and but or because that which who when while if although so then where before after since until "
     "with without for from into about through between",
@@ -39,7 +41,7 @@ class LanguageRules:
 
 
 def rules_for(language: str) -> LanguageRules:
-    """The rules of a BCP 47 tag; a language without its own gets the common abbreviations and nothing else."""
+    """The rules of a BCP 47 tag; other languages get the common abbreviations and nothing else."""
     base = language.strip().lower().replace("_", "-").split("-")[0]
     return LanguageRules(
         frozenset(f"{_COMMON} {_ABBREVIATIONS.get(base, '')}".split()),

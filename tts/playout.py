@@ -1,8 +1,9 @@
-"""When speech is heard: a single lane of units on integer samples, without overlap, with a bounded backlog."""
+"""When speech is heard: one lane of units on integer samples, without overlap, with a bounded backlog."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tts.base import TtsError
 
@@ -12,7 +13,7 @@ class PlayoutConfig:
     """How backlog is worked off; seconds and speaking speeds.
 
     While less than `limit` seconds of speech wait, speech keeps its own pace and its pauses. Above it the
-    speed rises in proportion, to `fastest` at `limit + span`, by at most `step` from one unit to the next;
+    speed rises in proportion, to `fastest` at `limit + span`, by at most `step` from one unit to the next without a silence between;
     pauses between units shrink to nothing alongside, and silences inside a unit are cut to `silence`.
     Nothing is ever dropped.
     """
@@ -62,7 +63,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What a listener hears, in seconds: when each unit starts, how long it lasts, the silences between them."""
+    """What a listener hears, in seconds: when each unit starts, how long it lasts, the silences between."""
 
     onsets: tuple[float, ...]
     durations: tuple[float, ...]
@@ -105,9 +106,12 @@ class Playout:
         return max(0, self.end - now)
 
     def pace(self, now: int) -> Pace:
-        """How to speak the unit that is committed at `now`."""
+        """How to speak the unit that is committed at `now`; after a silence at the engine's own pace."""
         config = self.config
-        excess = self.backlog(now) / self.rate - config.limit
+        backlog = self.backlog(now)
+        if backlog == 0:
+            return Pace(1.0, 0.0)
+        excess = backlog / self.rate - config.limit
         hurry = min(max(excess / config.span, 0.0), 1.0)
         wanted = 1 + hurry * (config.fastest - 1)
         speed = min(max(wanted, self._speed - config.step), self._speed + config.step)
@@ -125,7 +129,7 @@ class Playout:
     def timeline(self) -> Timeline:
         """All that was placed, in seconds, for evaluation."""
         slots = self._slots
-        gaps = [b.onset - a.end for a, b in zip(slots, slots[1:], strict=False)]
+        gaps = [b.onset - a.end for a, b in pairwise(slots)]
         return Timeline(
             tuple(slot.onset / self.rate for slot in slots),
             tuple((slot.end - slot.onset) / self.rate for slot in slots),
