@@ -6,16 +6,13 @@ import re
 from dataclasses import dataclass
 
 from tts.base import TtsError
-from tts.language import LanguageRules, rules_for
+from tts.language import CLAUSE_MARKS, CLOSERS, SENTENCE_MARKS, LanguageRules, rules_for
 
-_SENTENCE_MARKS = ".!?…。！？"
-_CLAUSE_MARKS = ",;:–—،、，；：؛"
 _WIDE_MARKS = "。！？、，；："
-_CLOSERS = "\"'”’»)]}›“"
 _OPENING = "\"'“‘«([{‹„¿¡-"
 # A token: a run of non-blanks with the blanks before it; marks of scripts without blanks end one too.
 _NARROW = rf"[^\s{_WIDE_MARKS}]"
-_TOKEN = re.compile(rf"\s*(?:{_NARROW}*[{_WIDE_MARKS}]+[{re.escape(_CLOSERS)}]*|{_NARROW}+)")
+_TOKEN = re.compile(rf"\s*(?:{_NARROW}*[{_WIDE_MARKS}]+[{re.escape(CLOSERS)}]*|{_NARROW}+)")
 _NUMBER = re.compile(r"\d(?:[\d.,:/]*\d)?")
 _HAS_SOUND = re.compile(r"[^\W_]")
 
@@ -176,7 +173,7 @@ def _group(text: str, rules: LanguageRules) -> tuple[list[_Word], int]:
 
 
 def _bare(token: str) -> str:
-    return token.strip().lstrip(_OPENING).rstrip(_CLOSERS)
+    return token.strip().lstrip(_OPENING).rstrip(CLOSERS)
 
 
 def _is_abbreviation(token: str, rules: LanguageRules) -> bool:
@@ -216,7 +213,7 @@ def _joined(token: str, following: str, rules: LanguageRules) -> bool:
 
 def _marks(token: str, rules: LanguageRules, followed: bool) -> tuple[bool, bool]:
     """Whether a sentence or a clause ends here; after a digit only a blank makes a mark certain."""
-    word = token.strip().rstrip(_CLOSERS)
+    word = token.strip().rstrip(CLOSERS)
     if not word:
         return False, False
     mark, before = word[-1], word[:-1]
@@ -226,4 +223,4 @@ def _marks(token: str, rules: LanguageRules, followed: bool) -> tuple[bool, bool
         _is_abbreviation(token, rules) or (rules.ordinal_dot and _bare(token)[:-1].isdigit())
     ):
         return False, False
-    return mark in _SENTENCE_MARKS, mark in _CLAUSE_MARKS
+    return mark in SENTENCE_MARKS, mark in CLAUSE_MARKS

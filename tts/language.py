@@ -1,8 +1,12 @@
-"""What the chunker knows of a language: abbreviations, ordinals with a dot, words that open a phrase."""
+"""Marks, and what is known of a language: abbreviations, ordinals with a dot, words that open a phrase."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+SENTENCE_MARKS = ".!?…。！？؟"
+CLAUSE_MARKS = ",;:–—،、，；：؛"
+CLOSERS = "\"'”’»)]}›“"
 
 # Words that also end sentences ("no", "art", "min") are left out: a missed pause is worse than a short unit.
 _COMMON = "dr prof mr mrs ms vs nr vol fig approx e.g i.e ph.d"

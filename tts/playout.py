@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tts.base import TtsError
+from tts.language import CLAUSE_MARKS, CLOSERS, SENTENCE_MARKS
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,9 @@ class PlayoutConfig:
     """How backlog is worked off; seconds and speaking speeds.
 
     While less than `limit` seconds of speech wait, speech keeps its own pace and its pauses. Above it the
-    speed rises in proportion, to `fastest` at `limit + span`, by at most `step` from one unit to the next without a silence between;
-    pauses between units shrink to nothing alongside, and silences inside a unit are cut to `silence`.
+    speed rises in proportion, to `fastest` at `limit + span`, by at most `step` from one unit to the next
+    without a silence between; pauses between units shrink to nothing alongside, and silences inside a unit
+    are cut to `silence`.
     Nothing is ever dropped.
     """
 
@@ -137,9 +139,9 @@ class Playout:
         )
 
     def _pause_after(self, text: str) -> float:
-        mark = text.rstrip().rstrip("\"'”’»)]")[-1:]
-        if mark in (".", "!", "?", "…", "。", "！", "？"):
+        mark = text.rstrip().rstrip(CLOSERS)[-1:]
+        if mark and mark in SENTENCE_MARKS:
             return self.config.sentence_pause
-        if mark in (",", ";", ":", "–", "—", "،", "、", "，", "；", "："):
+        if mark and mark in CLAUSE_MARKS:
             return self.config.clause_pause
         return 0.0
