@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.errors import PolicyError
+from policies.parameters import check_parameters
 
 
 class Need(Enum):
@@ -198,14 +198,23 @@ WAIT = Decision(0)
 class Policy(ABC):
     """A read/write policy. Instances are immutable configuration; all that changes is in the state.
 
+    A policy with parameters is a frozen dataclass that declares each with `parameters.parameter`.
+
     States are frozen dataclasses (or None) whose fields are numbers, strings, booleans, None and tuples of
     these, so that they can be stored and restored.
     """
 
     name: ClassVar[str]
     state_type: ClassVar[type | None] = None
-    needs: frozenset[Need] = frozenset({Need.TOKENS})
-    revises: bool = False
+    revises: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_parameters(self)
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """The evidence without which the policy cannot judge."""
+        return frozenset({Need.TOKENS})
 
     def start(self) -> Any:
         """The state at the beginning of a stream."""
@@ -256,10 +265,3 @@ def common_prefix(sequences: Sequence[Sequence[Any]]) -> int:
         if any(s[i] != item for s in sequences[1:]):
             return i
     return n
-
-
-def check_range(name: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raise `PolicyError` unless low <= value <= high."""
-    if not low <= value <= high:
-        upper = "" if high == float("inf") else f" and at most {high:g}"
-        raise PolicyError(f"{name} is {value:g}; it must be at least {low:g}{upper}.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from policies.base import Decision, Evidence, Policy, check_range, commit_all, common_prefix
+from policies.base import Decision, Evidence, Policy, commit_all, common_prefix
+from policies.parameters import parameter
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class LocalAgreementState:
     previous: tuple[tuple[str, ...], ...] = ()
 
 
+@dataclass(frozen=True)
 class LocalAgreement(Policy):
     """Commits the longest common prefix of the candidates of the last `n` passes.
 
@@ -25,9 +27,8 @@ class LocalAgreement(Policy):
     name: ClassVar[str] = "local-agreement"
     state_type: ClassVar[type | None] = LocalAgreementState
 
-    def __init__(self, n: int = 2, words: bool = True) -> None:
-        check_range("n of local-agreement", n, 1)
-        self.n, self.words = n, words
+    n: int = parameter(2, "passes that must agree", low=1)
+    words: bool = parameter(True, "commit whole words only")
 
     def judge(self, state: LocalAgreementState, evidence: Evidence) -> tuple[Any, Decision]:
         candidate = evidence.candidate

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from policies.base import DECODE, READ, WAIT, Decision, Evidence, Plan, Policy, SourceView, commit_all
 
 
+@dataclass(frozen=True)
 class Offline(Policy):
     """Decodes once, when no later audio can change the segment. The ceiling of quality and of latency."""
 
