@@ -1,0 +1,76 @@
+"""What a command is given from outside: streams, environment, the way to models and to sound, and how to talk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TextIO
+
+LoadBackend = Callable[[Any, str, str], Any]
+"""(ModelConfig, source language, target language) to LoadedBackend, as `simul.models.load_backend`."""
+
+
+def _load_backend(config: Any, source: str, target: str) -> Any:
+    from simul.models import load_backend
+
+    return load_backend(config, source, target)
+
+
+@dataclass
+class Context:
+    """The world around one run of a command; tests put in their own.
+
+    Results go to `stdout`, everything for people to `stderr`. `sound` is a module with the interface of
+    `sounddevice` (None: that package itself). `verbosity`: -1 errors and warnings only, 0 normal, 1 details.
+    """
+
+    stdin: BinaryIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str] = field(default_factory=dict)
+    load_backend: LoadBackend = _load_backend
+    sound: Any = None
+    verbosity: int = 0
+
+    @classmethod
+    def of_process(cls) -> Context:
+        """The context of this process; results are UTF-8 wherever they go."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                # A byte of an unfinished character inside JSON becomes the escape that JSON itself uses.
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        return cls(sys.stdin.buffer, sys.stdout, sys.stderr, os.environ)
+
+    def note(self, text: str) -> None:
+        """Say something that is good to know; silent with -q."""
+        if self.verbosity >= 0:
+            self._say(text)
+
+    def detail(self, text: str) -> None:
+        """Say something that only -v shows."""
+        if self.verbosity > 0:
+            self._say(text)
+
+    def warn(self, text: str) -> None:
+        """Say something that must not be missed."""
+        self._say(f"simul: {text}")
+
+    def _say(self, text: str) -> None:
+        try:
+            print(text, file=self.stderr, flush=True)
+        except OSError:
+            # Nobody reads standard error any more; results still count.
+            return
+
+    def is_terminal(self, stream: TextIO) -> bool:
+        """Whether lines written to `stream` can be redrawn."""
+        try:
+            return stream.isatty() and self.environ.get("TERM") != "dumb"
+        except (AttributeError, ValueError):
+            return False
+
+    def colours(self, stream: TextIO) -> bool:
+        """Whether colours are wanted on `stream`: a terminal, and no NO_COLOR."""
+        return self.is_terminal(stream) and not self.environ.get("NO_COLOR")

@@ -1,0 +1,94 @@
+"""The inputs of `simul translate`: names with patterns become sources, and outputs get their places."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simul.errors import AudioError, SimulError, UsageError
+
+if TYPE_CHECKING:
+    from simul.audio.sources import AudioSource
+    from simul.cli.context import Context
+
+STDIN = "-"
+
+
+def expand(names: Sequence[str]) -> list[str]:
+    """File names, with patterns that the shell left alone replaced by the files they match.
+
+    Raises:
+        AudioError: a pattern matches nothing.
+        UsageError: standard input is named twice.
+    """
+    found: list[str] = []
+    for name in names:
+        if name != STDIN and glob.has_magic(name) and not os.path.exists(name):
+            matches = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
+            if not matches:
+                raise AudioError(f"No file matches {name!r}; check the pattern.")
+            found += matches
+        else:
+            found.append(name)
+    if found.count(STDIN) > 1:
+        raise UsageError("Standard input can be read only once; give `-` a single time.")
+    return found
+
+
+def open_input(
+    name: str, given: argparse.Namespace, context: Context, stopped: Callable[[], bool]
+) -> AudioSource:
+    """The source of one input, in pieces of a chunk."""
+    from simul.audio.files import FileSource
+    from simul.audio.sources import StdinSource
+    from simul.cli.interrupts import StoppableInput
+
+    if name != STDIN:
+        return FileSource(name, given.chunk_ms)
+    if context.stdin.isatty():
+        raise UsageError("Standard input is a terminal; pipe audio into it, or name a file.")
+    stream = StoppableInput(context.stdin, stopped)
+    return StdinSource(
+        stream,  # type: ignore[arg-type]
+        given.chunk_ms,
+        encoding=given.encoding,
+        rate=given.rate,
+        channels=given.channels or 1,
+        raw=given.raw,
+    )
+
+
+def check(name: str) -> SimulError | None:
+    """What is wrong with an input, as far as its first bytes tell; standard input is not touched."""
+    from simul.audio.files import FileSource
+
+    if name == STDIN:
+        return None
+    try:
+        FileSource(name).close()
+    except SimulError as error:
+        return error
+    return None
+
+
+def stem(name: str) -> str:
+    """What outputs of an input are called."""
+    return "stdin" if name == STDIN else Path(name).stem
+
+
+def is_folder(place: str) -> bool:
+    """Whether an output option names a folder: one that exists, or a name that ends as folders do."""
+    return os.path.isdir(place) or place.endswith(("/", os.sep))
+
+
+def place(option: str, name: str, suffix: str) -> Path:
+    """The output file for input `name`: `option` itself, or a file inside it if it is a folder."""
+    if not is_folder(option):
+        return Path(option)
+    from simul.logs import make_folder
+
+    return make_folder(option) / f"{stem(name)}.{suffix}"

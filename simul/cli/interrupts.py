@@ -1,0 +1,81 @@
+"""Ctrl-C: the first asks to stop the input and settle the rest, the second ends everything at once."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_POLL_SECONDS = 0.1
+
+
+class Interrupts:
+    """While entered, the first SIGINT only sets a mark (and calls `on_stop`); the second raises KeyboardInterrupt.
+
+    Nothing is written from the signal handler: it may have interrupted a write.
+    """
+
+    def __init__(self, on_stop: Callable[[], None] | None = None) -> None:
+        self._on_stop = on_stop
+        self._requested = False
+        self._previous: Any = None
+
+    def stopped(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._requested
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._requested:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            raise KeyboardInterrupt
+        self._requested = True
+        if self._on_stop is not None:
+            self._on_stop()
+
+
+class StoppableInput:
+    """A byte stream that ends when `stopped` says so, even while nothing arrives.
+
+    Streams without a file descriptor that can be waited on are read as they are.
+    """
+
+    def __init__(self, stream: BinaryIO, stopped: Callable[[], bool]) -> None:
+        self._stream, self._stopped = stream, stopped
+        try:
+            self._descriptor: int | None = stream.fileno()
+            select.select([self._descriptor], [], [], 0)
+        except (OSError, ValueError, AttributeError):
+            self._descriptor = None
+
+    def read1(self, size: int = 1 << 16) -> bytes:
+        """Up to `size` bytes as soon as there are any; b"" at the end."""
+        while not self._stopped():
+            if self._descriptor is None:
+                data: bytes = getattr(self._stream, "read1", self._stream.read)(size)
+                return data
+            ready, _, _ = select.select([self._descriptor], [], [], _POLL_SECONDS)
+            if ready:
+                # Past the stream's own buffer, whose content select would not know about.
+                return os.read(self._descriptor, size)
+        return b""
+
+    read = read1

@@ -1,0 +1,135 @@
+"""The executable `simul`: finds the command, runs it, and turns what goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from simul.cli.context import Context
+from simul.errors import ExitCode, SimulError, UsageError
+
+Run = Callable[[list[str], Context], int]
+
+
+class Command(NamedTuple):
+    """A subcommand: "module:function" with the signature `Run`, imported only when chosen, and one line of help."""
+
+    target: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "translate": Command("simul.cli.translate:run", "translate or transcribe audio files or standard input"),
+    "mic": Command("simul.cli.mic:run", "translate or transcribe the microphone"),
+    "eval": Command("simul.cli.eval:run", "run a list of recordings and score quality and latency"),
+    "policies": Command("simul.cli.policies:run", "list the read/write policies and their parameters"),
+    "doctor": Command("simul.cli.doctor:run", "check packages, devices, models and the microphone"),
+}
+"""Every subcommand by name."""
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model missing, 4 audio device, "
+    "5 connection, 6 part of the inputs failed, 130 interrupted."
+)
+
+
+def main(arguments: Sequence[str] | None = None, context: Context | None = None) -> int:
+    """Run one command; returns the exit code (see `simul.errors.ExitCode`)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    context = context or Context.of_process()
+    verbose = bool({"-v", "--verbose"} & set(given))
+    try:
+        code = _dispatch(given, context)
+        context.stdout.flush()
+        return int(code)
+    except SystemExit as request:
+        return request.code if isinstance(request.code, int) else ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has had enough; keep Python from complaining when it flushes on the way out.
+        _discard(context)
+        return ExitCode.OK
+    except Exception as error:
+        if verbose:
+            traceback.print_exception(error, file=context.stderr)
+        message, code = explain(error)
+        context.warn(message)
+        return code
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """One sentence for an exception, and the exit code."""
+    from latency_metrics.errors import MetricsError
+    from policies.errors import PolicyError
+
+    if isinstance(error, SimulError):
+        return str(error), error.exit_code
+    if isinstance(error, PolicyError):
+        return str(error), ExitCode.USAGE
+    if isinstance(error, MetricsError):
+        return str(error), ExitCode.FAILED
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}.", ExitCode.FAILED
+    what = str(error).strip().partition("\n")[0] or "no further message"
+    return (
+        f"Something went wrong that should not ({type(error).__name__}: {what}); "
+        "run the same command with -v to see where, and report that.",
+        ExitCode.FAILED,
+    )
+
+
+def _discard(context: Context) -> None:
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, context.stdout.fileno())
+    except (OSError, ValueError):
+        return
+
+
+def _dispatch(given: list[str], context: Context) -> int:
+    if given and given[0] in COMMANDS:
+        module, _, name = COMMANDS[given[0]].target.partition(":")
+        run: Run = getattr(import_module(module), name)
+        return run(given[1:], context)
+    if given and given[0] in ("-h", "--help"):
+        context.stdout.write(overview())
+        return ExitCode.OK
+    if given and given[0] == "--version":
+        from importlib.metadata import version
+
+        context.stdout.write(f"simul {version('simul')}\n")
+        return ExitCode.OK
+    if not given:
+        raise UsageError(f"Name a command: {', '.join(COMMANDS)}; `simul --help` describes them.")
+    near = difflib.get_close_matches(given[0], COMMANDS, n=1)
+    hint = f"did you mean `simul {near[0]}`?" if near else f"choose one of {', '.join(COMMANDS)}."
+    raise UsageError(f"There is no command {given[0]!r}; {hint}")
+
+
+def overview() -> str:
+    """The text of `simul --help`."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [
+        "usage: simul COMMAND [options]",
+        "",
+        "Streaming speech translation: speech in, live translation out.",
+        "",
+        "commands:",
+        *(f"  {name:<{width}}{command.help}" for name, command in COMMANDS.items()),
+        "",
+        "`simul COMMAND --help` describes a command; `simul --version` prints the version.",
+        "Results go to standard output, everything else to standard error.",
+        EXIT_CODES,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""Options: parsers whose flags come from dataclasses, and defaults from SIMUL_* variables and a TOML file."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from simul.cli.context import Context
+from simul.errors import UsageError
+
+T = TypeVar("T")
+
+ENVIRONMENT_PREFIX = "SIMUL_"
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """What a stream is to do; shared by every command that opens one.
+
+    `policy_arg` holds texts of the form K=V, the last one of a key counts.
+    """
+
+    source: str = field(default="en", metadata={"help": "language that is spoken", "metavar": "LANG"})
+    target: str = field(
+        default="de",
+        metadata={"help": "language to write; the same as --source transcribes", "metavar": "LANG"},
+    )
+    policy: str = field(
+        default="local-agreement",
+        metadata={"help": "read/write policy; `simul policies` lists them", "metavar": "NAME"},
+    )
+    policy_arg: tuple[str, ...] = field(
+        default=(), metadata={"help": "a parameter of the policy (repeatable)", "metavar": "K=V"}
+    )
+    chunk_ms: int = field(
+        default=500, metadata={"help": "audio between two decisions, in milliseconds", "metavar": "MS"}
+    )
+
+    def __post_init__(self) -> None:
+        if not 10 <= self.chunk_ms <= 60_000:
+            raise UsageError(f"A chunk of {self.chunk_ms} ms cannot be used; give 10 to 60000 milliseconds.")
+
+    def policy_arguments(self) -> dict[str, str]:
+        """The parameters of the policy by name."""
+        found = {}
+        for text in self.policy_arg:
+            name, equals, value = text.partition("=")
+            if not equals or not name.strip():
+                raise UsageError(f"The policy argument {text!r} is not of the form NAME=VALUE.")
+            found[name.strip()] = value.strip()
+        return found
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one line for a mistake, and defaults from the environment and a configuration file."""
+
+    def __init__(self, command: str, description: str, **options: Any) -> None:
+        options.setdefault("formatter_class", _Formatter)
+        super().__init__(prog=f"simul {command}", description=description, allow_abbrev=False, **options)
+        self.command = command
+        common = self.add_argument_group("common options")
+        common.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
+        common.add_argument(
+            "-v", "--verbose", action="store_true", help="say more; show where an error arose"
+        )
+        common.add_argument("--config", metavar="FILE", help="TOML file with defaults of these options")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a UsageError in place of printing the usage and exiting."""
+        text = message[:1].upper() + message[1:]
+        raise UsageError(f"{text.rstrip('.')}; see `{self.prog} --help`.")
+
+    def add_dataclass(
+        self, cls: type, title: str, names: Mapping[str, str] | None = None, leave_out: Iterable[str] = ()
+    ) -> None:
+        """One option per field of a dataclass; `names` renames fields, metadata gives help, metavar, choices."""
+        group = self.add_argument_group(title)
+        hints = typing.get_type_hints(cls)
+        for item in dataclasses.fields(cls):
+            if item.name in leave_out:
+                continue
+            flag = "--" + (names or {}).get(item.name, item.name).replace("_", "-")
+            group.add_argument(flag, **_settings(item, hints[item.name]))
+
+    def parse(self, arguments: Sequence[str], context: Context) -> argparse.Namespace:
+        """Parse, with defaults: option, then SIMUL_* variable, then configuration file, then built in.
+
+        Sets the verbosity of `context`.
+
+        Raises:
+            UsageError: something is not known or not of its type.
+        """
+        defaults = self._from_config(_config_path(arguments, context)) + self._from_environment(
+            context.environ
+        )
+        given = self.parse_intermixed_args([*defaults, *arguments])
+        context.verbosity = -1 if given.quiet else int(given.verbose)
+        return given
+
+    def _options(self) -> dict[str, argparse.Action]:
+        skipped = ("help", "config")
+        return {
+            action.dest: action
+            for action in self._actions
+            if action.option_strings and action.dest not in skipped
+        }
+
+    def _from_environment(self, environ: Mapping[str, str]) -> list[str]:
+        found: list[str] = []
+        for name, action in self._options().items():
+            value = environ.get(ENVIRONMENT_PREFIX + name.upper())
+            if value is not None:
+                found += _as_arguments(action, value, f"The variable {ENVIRONMENT_PREFIX}{name.upper()}")
+        return found
+
+    def _from_config(self, path: str | None) -> list[str]:
+        if path is None:
+            return []
+        table = _read_toml(path)
+        own = table.get(self.command)
+        options = self._options()
+        found: list[str] = []
+        for name, value in table.items():
+            dest = name.replace("-", "_")
+            if not isinstance(value, dict) and dest in options:
+                found += _as_arguments(options[dest], value, f"{path}: {name}")
+        for name, value in (own if isinstance(own, dict) else {}).items():
+            dest = name.replace("-", "_")
+            if dest not in options:
+                raise UsageError(
+                    f"{path}: [{self.command}] has no option {name!r}; see `{self.prog} --help`."
+                )
+            found += _as_arguments(options[dest], value, f"{path}: {name}")
+        return found
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help with the default of every option that has one worth showing."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=100)
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help
+        plain = isinstance(action.default, (str, int, float)) and not isinstance(action.default, bool)
+        if text and plain and action.default != argparse.SUPPRESS and action.option_strings:
+            text += " (default: %(default)s)"
+        return text
+
+
+def _settings(item: Any, hint: Any) -> dict[str, Any]:
+    """Arguments of `add_argument` for a dataclass field."""
+    settings = {"default": item.default, **item.metadata}
+    kinds = [t for t in typing.get_args(hint) if t is not type(None)] if _is_union(hint) else [hint]
+    kind = kinds[0]
+    if kind is bool:
+        settings["action"] = "store_true"
+        settings.pop("metavar", None)
+    elif typing.get_origin(kind) is tuple:
+        settings.update(action="append", default=[])
+    elif kind is not str:
+        settings["type"] = kind
+    if "choices" in settings:
+        settings.pop("metavar", None)
+    return settings
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def from_namespace(cls: type[T], given: argparse.Namespace, names: Mapping[str, str] | None = None) -> T:
+    """The dataclass whose options `Parser.add_dataclass` made."""
+    values = {}
+    for item in dataclasses.fields(cls):  # type: ignore[arg-type]
+        dest = (names or {}).get(item.name, item.name)
+        if hasattr(given, dest):
+            value = getattr(given, dest)
+            values[item.name] = tuple(value) if isinstance(value, list) else value
+    return cls(**values)
+
+
+def _as_arguments(action: argparse.Action, value: Any, where: str) -> list[str]:
+    """`value` of a variable or a file as it would stand on the command line."""
+    flag = action.option_strings[-1]
+    if action.nargs == 0:
+        text = str(value).lower()
+        if text not in _TRUE + _FALSE:
+            raise UsageError(f"{where} is {value!r}; give true or false.")
+        return [flag] if text in _TRUE else []
+    if isinstance(value, dict):
+        value = [f"{key}={item}" for key, item in value.items()]
+    values = value if isinstance(value, list) else [value]
+    return [f"{flag}={item}" for item in values]
+
+
+def _config_path(arguments: Sequence[str], context: Context) -> str | None:
+    for index, text in enumerate(arguments):
+        if text == "--config" and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if text.startswith("--config="):
+            return text.partition("=")[2]
+    return context.environ.get(ENVIRONMENT_PREFIX + "CONFIG")
+
+
+def _read_toml(path: str) -> dict[str, Any]:
+    try:
+        import tomllib
+    except ImportError:
+        raise UsageError("A configuration file needs Python 3.11 or later; use SIMUL_* variables.") from None
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UsageError(f"The configuration {path} is not TOML: {error}.") from error

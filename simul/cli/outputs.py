@@ -1,0 +1,221 @@
+"""Where the events of a stream go: text, JSON lines, subtitles, speech, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from simul.captions import VTT_HEADER, CueMaker, srt, vtt
+from simul.drive import Step
+from simul.errors import UsageError
+from simul.events import Event, Retract, SegmentEnd, Settled, Speech, Tail
+from simul.logs import json_line
+from simul.render import DIM, PLAIN, Part, Screen
+
+if TYPE_CHECKING:
+    from simul.audio.wav import WavWriter
+    from tts import Speaker, SpeechUnit
+
+
+class Output(Protocol):
+    """Takes the steps of one stream."""
+
+    def step(self, step: Step) -> None:
+        """Take in one step."""
+
+    def close(self) -> None:
+        """The stream is over or broke off; what was settled is put out."""
+
+
+class TextOutput:
+    """Settled text the moment it settles, one line per segment.
+
+    With a policy that takes text back, a segment's text waits until the segment is complete.
+    """
+
+    def __init__(self, stream: TextIO, revises: bool = False) -> None:
+        self._stream, self._revises = stream, revises
+        self._line = ""
+
+    def step(self, step: Step) -> None:
+        """Write what settled."""
+        for event in step.events:
+            if isinstance(event, Settled):
+                text = event.text if self._line else event.text.lstrip()
+                self._line += text
+                if not self._revises:
+                    self._put(text)
+            elif isinstance(event, Retract):
+                self._line = self._line[: len(self._line) - event.characters]
+            elif isinstance(event, SegmentEnd):
+                self._end_line()
+
+    def close(self) -> None:
+        """End an open line."""
+        self._end_line()
+
+    def _end_line(self) -> None:
+        if self._line:
+            self._put(self._line + "\n" if self._revises else "\n")
+        self._line = ""
+
+    def _put(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class TerminalOutput:
+    """Settled text as it settles, the tail dim behind it, a status line below."""
+
+    def __init__(self, screen: Screen, status: Callable[[Step], list[Part]], revises: bool = False) -> None:
+        self._screen, self._status, self._revises = screen, status, revises
+        self._open = self._tail = ""
+
+    def step(self, step: Step) -> None:
+        """Write what settled and redraw the rest."""
+        for event in step.events:
+            if isinstance(event, Settled):
+                if self._revises:
+                    self._open += event.text
+                else:
+                    self._screen.write(event.text)
+            elif isinstance(event, Retract):
+                self._open = self._open[: len(self._open) - event.characters]
+            elif isinstance(event, Tail):
+                self._tail = event.text
+            elif isinstance(event, SegmentEnd):
+                self._screen.write(self._open)
+                self._screen.end_line()
+                self._open = self._tail = ""
+        if step.samples is not None:
+            self._screen.draw([(self._open, PLAIN), (self._tail, DIM)], self._status(step))
+
+    def close(self) -> None:
+        """Take away tail and status; what is settled stays."""
+        self._screen.write(self._open)
+        self._screen.end_line()
+        self._open = self._tail = ""
+
+
+class StatusOutput:
+    """The status line alone, where the text goes elsewhere."""
+
+    def __init__(self, screen: Screen, status: Callable[[Step], list[Part]]) -> None:
+        self._screen, self._status = screen, status
+
+    def step(self, step: Step) -> None:
+        """Redraw the line."""
+        if step.samples is not None:
+            self._screen.draw([], self._status(step))
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._screen.clear()
+
+
+class JsonOutput:
+    """One event a line. `extra` is added to each, such as the file's name where there are several."""
+
+    def __init__(self, stream: TextIO, extra: dict[str, Any] | None = None) -> None:
+        self._stream, self._extra = stream, extra or {}
+
+    def step(self, step: Step) -> None:
+        """Write the events."""
+        for event in step.events:
+            self._stream.write(json_line({**event.to_dict(), **self._extra}))
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class CueOutput:
+    """SubRip or WebVTT; a cue is written when the segment after it is complete."""
+
+    def __init__(self, stream: TextIO, kind: str, target: str, source: str | None = None) -> None:
+        self._stream, self._kind = stream, kind
+        self._maker = CueMaker(target, source)
+        self._number = 0
+        if kind == "vtt":
+            stream.write(VTT_HEADER)
+
+    def step(self, step: Step) -> None:
+        """Write the cues that became complete."""
+        for event in step.events:
+            for cue in self._maker.push(event):
+                self._write(cue)
+
+    def close(self) -> None:
+        """Write the last cue."""
+        for cue in self._maker.finish():
+            self._write(cue)
+        self._stream.flush()
+
+    def _write(self, cue: Any) -> None:
+        self._number += 1
+        self._stream.write(vtt(cue) if self._kind == "vtt" else srt(cue, self._number))
+        self._stream.flush()
+
+
+class Voice:
+    """Speaks settled text; adds speech events to a step and sends the sound to a file or a loudspeaker.
+
+    Raises:
+        UsageError: the policy takes text back, which speech cannot do.
+    """
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        play: Callable[[SpeechUnit], None],
+        revises: bool = False,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        if revises:
+            raise UsageError(
+                "Speech cannot be taken back, but this policy takes text back; choose another for --speak."
+            )
+        self._speaker, self._play, self._warn = speaker, play, warn
+        self._time = 0.0
+        self._warned = False
+
+    def voiced(self, step: Step) -> Step:
+        """`step` with the speech that its text brought about."""
+        events: list[Event] = []
+        for event in step.events:
+            events.append(event)
+            if isinstance(event, Settled):
+                events += self._out(self._speaker.push(event.text, self._at(event.time)))
+            elif isinstance(event, SegmentEnd):
+                events += self._out(self._speaker.segment_end(self._at(event.time)))
+        if step.samples is None:
+            events += self._out(self._speaker.finish(self._at(step.done)))
+        else:
+            events += self._out(self._speaker.poll(self._at(step.done)))
+        return replace(step, events=events)
+
+    def _at(self, time: float) -> float:
+        self._time = max(self._time, time)
+        return self._time
+
+    def _out(self, units: list[SpeechUnit]) -> list[Event]:
+        events: list[Event] = []
+        for unit in units:
+            if unit.error and not self._warned:
+                self._warned = True
+                self._warn(unit.error)
+            if len(unit.samples):
+                self._play(unit)
+                size = len(unit.samples)
+                events.append(Speech(unit.unit, unit.text, size, unit.rate, unit.onset, unit.time))
+        return events
+
+
+def into_wav(writer: WavWriter) -> Callable[[SpeechUnit], None]:
+    """Places units in a WAV file at their onset in session time."""
+
+    def play(unit: SpeechUnit) -> None:
+        writer.write(unit.samples, at=round(unit.onset * unit.rate))
+
+    return play

@@ -1,0 +1,241 @@
+"""`simul translate`: audio files or standard input through a session."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from simul.cli import inputs
+from simul.cli.build import SessionFactory, add_session_options, announce
+from simul.cli.context import Context
+from simul.cli.formats import SUFFIXES, add_output_options, output_format
+from simul.cli.options import Parser
+from simul.errors import ExitCode, SimulError, UsageError
+
+if TYPE_CHECKING:
+    from simul.audio.sources import AudioSource
+    from simul.cli.interrupts import Interrupts
+    from simul.cli.outputs import Output, Voice
+    from simul.clock import Clock
+    from simul.logs import LogFolder, StreamRecord
+
+
+def parser() -> Parser:
+    """The options of the command."""
+    p = Parser("translate", "Stream audio files or standard input through a session and write what settles.")
+    p.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="audio of any common kind, a pattern, or - for standard input",
+    )
+    p.add_argument(
+        "--simulate", action="store_true", help="at the pace of live speech; else as fast as possible"
+    )
+    add_session_options(p)
+    add_output_options(p)
+    p.add_argument("--log", metavar="DIR", help="write instances.log (SimulEval) and events/*.jsonl there")
+    raw = p.add_argument_group("standard input without a WAV header")
+    raw.add_argument("--raw", action="store_true", help="take the bytes as they are: PCM without a header")
+    raw.add_argument("--rate", type=int, metavar="HZ", help="samples per second (16000 unless given)")
+    raw.add_argument("--channels", type=int, metavar="N", help="channels (1 unless given)")
+    raw.add_argument("--encoding", metavar="NAME", help="s16le (unless given), f32le, mulaw, alaw, ...")
+    return p
+
+
+def run(arguments: list[str], context: Context) -> int:
+    """Run the command."""
+    given = parser().parse(arguments, context)
+    if not given.files:
+        raise UsageError("Name at least one audio file, or - for standard input.")
+    factory = SessionFactory.of(given, context)
+    job = Translation(given, context, factory)
+    return job.run(inputs.expand(given.files))
+
+
+@dataclass
+class Translation:
+    """One run of the command over its inputs."""
+
+    given: argparse.Namespace
+    context: Context
+    factory: SessionFactory
+    codes: list[int] = field(default_factory=list)
+    records: list[tuple[str, StreamRecord]] = field(default_factory=list)
+
+    def run(self, names: list[str]) -> int:
+        """Translate every input; a failing one is reported and does not hold up the others."""
+        from simul.cli.interrupts import Interrupts
+
+        usable = [name for name in names if not self._refused(name, len(names) == 1)]
+        if not usable:
+            return self._exit_code(len(names))
+        self._check_places(len(names))
+        with contextlib.ExitStack() as stack:
+            shared = self._shared_output(stack)
+            log = self._log(stack)
+            announce(self.factory, self.context)
+            interrupts = stack.enter_context(Interrupts())
+            for name in usable:
+                try:
+                    self._stream(name, shared, log, interrupts, len(names) > 1)
+                except SimulError as error:
+                    if len(names) == 1:
+                        raise
+                    self._failed(error)
+                if interrupts.stopped():
+                    break
+            if self.given.stats:
+                from simul.cli.stats import print_stats
+
+                print_stats(self.context, self.records)
+            return ExitCode.INTERRUPTED if interrupts.stopped() else self._exit_code(len(names))
+
+    def _refused(self, name: str, single: bool) -> bool:
+        error = inputs.check(name)
+        if error is None:
+            return False
+        if single:
+            raise error
+        self._failed(error)
+        return True
+
+    def _failed(self, error: SimulError) -> None:
+        self.context.warn(str(error))
+        self.codes.append(error.exit_code)
+
+    def _exit_code(self, count: int) -> int:
+        if not self.codes:
+            return ExitCode.OK
+        if len(self.codes) < count:
+            return ExitCode.PARTIAL
+        return self.codes[0] if len(set(self.codes)) == 1 else ExitCode.FAILED
+
+    def _check_places(self, count: int) -> None:
+        given, kind = self.given, output_format(self.given)
+        if count > 1 and given.speak and not inputs.is_folder(given.speak):
+            raise UsageError(
+                "Several inputs cannot share one WAV file; give --speak a folder, such as speech/."
+            )
+        subtitles = kind in ("srt", "vtt")
+        if count > 1 and subtitles and not (given.output and inputs.is_folder(given.output)):
+            raise UsageError(
+                "Several inputs need a subtitle file each; give -o a folder, such as subtitles/."
+            )
+        if given.bilingual and not subtitles:
+            raise UsageError("--bilingual is for subtitles; add --format srt or --format vtt.")
+        if given.captions and kind != "text":
+            raise UsageError("--captions shows text; leave --format away, or write another format with -o.")
+
+    def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
+        """The stream that every input's results go to; None where each has its own file."""
+        from simul.logs import create
+
+        if self.given.output is None:
+            return self.context.stdout
+        if inputs.is_folder(self.given.output):
+            return None
+        return stack.enter_context(create(self.given.output))
+
+    def _log(self, stack: contextlib.ExitStack) -> LogFolder | None:
+        from simul.logs import LogFolder
+
+        return stack.enter_context(LogFolder(self.given.log)) if self.given.log else None
+
+    def _stream(
+        self, name: str, shared: TextIO | None, log: LogFolder | None, interrupts: Interrupts, several: bool
+    ) -> None:
+        """Run one input through a session into its outputs."""
+        from simul.clock import MeteredClock, WallClock
+        from simul.drive import drive
+        from simul.logs import StreamRecord
+
+        clock: Clock = WallClock() if self.given.simulate else MeteredClock()
+        session = self.factory(clock)
+        record = StreamRecord(self.factory.stream.target)
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(
+                inputs.open_input(name, self.given, self.context, interrupts.stopped)
+            )
+            stream = self._own_output(name, stack) if shared is None else shared
+            voice = self._voice(name, clock, session.policy.revises, stack)
+            outputs = self._outputs(name, stream, source, session.policy.revises, several)
+            if log:
+                outputs.append(_logged(log, inputs.stem(name), stack))
+            with closing_all(outputs):
+                for step in drive(source, session, clock, stopped=interrupts.stopped):
+                    spoken = voice.voiced(step) if voice else step
+                    record.step(spoken)
+                    for output in outputs:
+                        output.step(spoken)
+            self._finish(name, record, source, log)
+
+    def _own_output(self, name: str, stack: contextlib.ExitStack) -> TextIO:
+        from simul.logs import create
+
+        path = inputs.place(self.given.output, name, SUFFIXES[output_format(self.given)])
+        return stack.enter_context(create(path))
+
+    def _voice(self, name: str, clock: Clock, revises: bool, stack: contextlib.ExitStack) -> Voice | None:
+        if not self.given.speak:
+            return None
+        path = str(inputs.place(self.given.speak, name, "wav"))
+        return wav_voice(
+            path, self.factory.stream.target, self.given.voice, clock, revises, self.context, stack
+        )
+
+    def _outputs(
+        self, name: str, stream: TextIO, source: AudioSource, revises: bool, several: bool
+    ) -> list[Output]:
+        from simul.cli.views import FileStatus, visible_outputs
+
+        duration = source.duration_samples
+        status = FileStatus(inputs.stem(name) if several else "", duration, self.given.simulate)
+        extra = {"file": name} if several else {}
+        return visible_outputs(self.given, self.context, self.factory, stream, status, revises, extra)
+
+    def _finish(self, name: str, record: StreamRecord, source: AudioSource, log: LogFolder | None) -> None:
+        self.records.append((inputs.stem(name), record))
+        if log:
+            log.instance(record.instance(len(self.records) - 1), name)
+        bad = source.bad_samples + (record.end.bad_samples if record.end else 0)
+        if bad:
+            self.context.note(f"{source.name}: {bad} samples were no numbers and count as silence.")
+
+
+def wav_voice(
+    path: str,
+    language: str,
+    name: str | None,
+    clock: Clock,
+    revises: bool,
+    context: Context,
+    stack: contextlib.ExitStack,
+) -> Voice:
+    """A voice that writes into a WAV file."""
+    from simul.audio.wav import WavWriter
+    from simul.cli.outputs import Voice, into_wav
+    from tts import Speaker, make_engine
+
+    engine = make_engine(language, name)
+    writer = stack.enter_context(WavWriter(path, engine.rate))
+    speaker = Speaker(engine, stopwatch=clock.now)
+    return Voice(speaker, into_wav(writer), revises, context.warn)
+
+
+def _logged(log: LogFolder, name: str, stack: contextlib.ExitStack) -> Output:
+    from simul.cli.outputs import JsonOutput
+
+    return JsonOutput(stack.enter_context(log.events(name)))
+
+
+@contextlib.contextmanager
+def closing_all(outputs: list[Output]) -> Iterator[None]:
+    """Close every output at the end, whatever happened; the first problem in closing is raised."""
+    with contextlib.ExitStack() as stack:
+        for output in reversed(outputs):
+            stack.callback(output.close)
+        yield
