@@ -52,10 +52,13 @@ class StopRule:
 
     `at_frame`: stop before the first token whose strongest source frame lies less than `distance` samples
     before the end of what was heard. `score_below`: stop before the first token whose log-probability is lower.
+    `suppress_end`: the decoder may not end the candidate by itself (an offline model wants to end where the
+    audio so far ends, which schedule policies must forbid).
     """
 
     at_frame: int | None = None
     score_below: float | None = None
+    suppress_end: bool = False
 
 
 class PlanKind(Enum):
@@ -160,18 +163,30 @@ class Candidate:
         """How many tokens may be committed at most."""
         return len(self.tokens) if self.committable is None else min(self.committable, len(self.tokens))
 
+    @property
+    def times(self) -> NDArray[np.int64] | None:
+        """Source samples [n, 2] (start, end) of the tokens: their spans, or else those of their segments."""
+        if self.spans is not None or self.segments is None:
+            return self.spans
+        counts = [s.tokens for s in self.segments]
+        times = np.repeat(np.array([(s.start, s.end) for s in self.segments]).reshape(-1, 2), counts, axis=0)
+        return times if len(times) == len(self.tokens) else None
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What a policy judges: the source, the tokens committed in this segment, and the new candidate.
 
     The candidate continues the committed tokens, which were forced. For a policy that revises nothing is
-    forced: the candidate is the whole segment anew.
+    forced: the candidate is all audio that is still kept anew. `committed` are the segment's tokens whose audio
+    is still kept. `fresh` are the tokens that the previous decision of the segment committed in the end, which a
+    limit or a combination of policies may have made more or fewer than this policy proposed.
     """
 
     source: SourceView
     committed: tuple[str, ...]
     candidate: Candidate
+    fresh: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,10 +194,12 @@ class Decision:
     """How many tokens of the candidate are safe.
 
     commit: tokens to commit, counted from the candidate's first. retract: tokens to take back first, counted
-    from the end of what was committed (only policies that revise; the candidate then replaces what follows
-    the tokens left standing). accept: which of the first tokens are put
-    out, for policies that skip some (None: all). reason: a short word for logs. forced: committed by a limit
-    and not by the rule.
+    from the end of what was committed (only policies that revise). start: the candidate's first token to put
+    out then (only policies that revise; None: as many as were left standing, which the candidate repeats).
+    accept: which of the first tokens are put out, for policies that skip some (None: all). reason: a short word
+    for logs. forced: committed by a limit and not by the rule. cut: audio before this sample is needed no more;
+    with it, the first `forget` committed tokens leave the forced prefix and become context. drop_context: the
+    context misleads the model and is to be emptied.
     """
 
     commit: int
@@ -190,6 +207,10 @@ class Decision:
     accept: tuple[bool, ...] | None = None
     reason: str = ""
     forced: bool = False
+    start: int | None = None
+    cut: int | None = None
+    forget: int = 0
+    drop_context: bool = False
 
 
 WAIT = Decision(0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from policies.base import Candidate, Evidence, Plan, PlanKind, Policy, SourceView, common_prefix
+from policies.base import Candidate, Decision, Evidence, Plan, PlanKind, Policy, SourceView
 from simul.audio.resample import SAMPLE_RATE
 from simul.backends.base import Backend, DecodeRequest, Samples, StreamSpec, check_evidence
 from simul.clock import Clock
@@ -63,7 +63,9 @@ class Session:
         self._pending_length = 0
         self._window = Window(self.backend.limits)
         self._detokenizer = Detokenizer()
-        self._text = self._tail = ""
+        self._gone = Detokenizer()
+        self._fresh: tuple[str, ...] = ()
+        self._text = self._tail = self._gone_text = ""
         self._source_text: str | None = None
         self._segment = self._tokens = self._passes = self._skipped = self._bad = self._heard = 0
         self._opened = self._finished = False
@@ -165,12 +167,9 @@ class Session:
 
     def _judge(self, view: SourceView, candidate: Candidate) -> list[Event]:
         committed = tuple(self._window.tokens)
-        evidence = Evidence(view, committed, candidate)
+        evidence = Evidence(view, committed, candidate, self._fresh)
         self._state, decision = self.policy.judge(self._state, evidence)
-        if decision.retract and not self.policy.revises:
-            raise SimulError(
-                f"The policy {self.policy.name} took text back without declaring that it revises."
-            )
+        self._fresh = ()
         over = not view.segment_final and self._window.over_hard_limit(view.segment_start, view.heard)
         limit = len(candidate.tokens) if view.segment_final or over else candidate.limit
         commit = limit if view.segment_final or over else min(decision.commit, limit)
@@ -178,25 +177,36 @@ class Session:
         events: list[Event] = []
         first = 0
         if self.policy.revises:
-            first = self._kept(committed, candidate, decision.retract, view.segment_final)
-            if len(committed) > first:
-                events.append(self._retract(view, len(committed) - first))
+            first = len(committed) - decision.retract if decision.start is None else decision.start
+            if decision.retract:
+                events.append(self._retract(view, decision.retract))
+        elif decision.retract:
+            raise SimulError(
+                f"The policy {self.policy.name} took text back without declaring that it revises."
+            )
         events += self._settle(
             view, candidate, range(first, commit), decision.accept, decision.reason, forced
         )
         events += self._show_tail(view, candidate, max(first, commit))
         if not view.segment_final:
-            cut = self._window.cut(view.segment_start, view.heard)
-            if cut is not None:
-                self.backend.trim(self._handle, cut)
+            self._trim(view, decision)
         return events
 
-    @staticmethod
-    def _kept(committed: tuple[str, ...], candidate: Candidate, retract: int, final: bool) -> int:
-        """How many tokens of a revising policy's output stand: at the end of a segment, those the candidate confirms."""
-        if final:
-            return common_prefix([committed, candidate.tokens])
-        return len(committed) - retract
+    def _trim(self, view: SourceView, decision: Decision) -> None:
+        """Forget audio and prefix by the window's limits, or else as the policy allows.
+
+        A backend that bounds its segments itself and cannot be trimmed keeps its audio, and the prefix with it.
+        """
+        if decision.drop_context:
+            self._window.context = ""
+        place = self._window.cut(view.segment_start, view.heard)
+        if place is None and decision.cut is not None and type(self.backend).trim is not Backend.trim:
+            place = min(decision.cut, view.heard), decision.forget
+        if place is not None:
+            cut, forget = place
+            self._gone_text += self._gone.push(self._window.forget(forget))
+            self._window.trimmed(cut)
+            self.backend.trim(self._handle, cut)
 
     def _settle(
         self,
@@ -208,7 +218,7 @@ class Session:
         forced: bool,
     ) -> list[Event]:
         chosen = [i for i in indices if accept is None or i >= len(accept) or accept[i]]
-        events = self._report_skipped(candidate, [i for i in indices if i not in set(chosen)])
+        events = self._report_skipped(view, candidate, [i for i in indices if i not in set(chosen)])
         if not chosen:
             return events
         tokens = tuple(candidate.tokens[i] for i in chosen)
@@ -222,13 +232,17 @@ class Session:
         self._text += text
         self._tokens += len(tokens)
         self._window.commit(candidate, chosen)
+        self._fresh = tokens
         place = (self._segment, text, tokens, view.heard, self._time())
         return [*events, Settled(*place, spans=spans, reason=reason, forced=forced)]
 
-    def _report_skipped(self, candidate: Candidate, dropped: list[int]) -> list[Event]:
-        if not dropped or candidate.spans is None:
+    def _report_skipped(self, view: SourceView, candidate: Candidate, dropped: list[int]) -> list[Event]:
+        if not dropped:
             return []
-        start, end = int(candidate.spans[dropped, 0].min()), int(candidate.spans[dropped, 1].max())
+        times = candidate.times
+        start, end = view.segment_start, view.heard
+        if times is not None:
+            start, end = int(times[dropped, 0].min()), int(times[dropped, 1].max())
         self._skipped += max(0, end - start)
         return [Skipped(start, end, "the policy skipped it", self._time())]
 
@@ -244,8 +258,8 @@ class Session:
     def _retract(self, view: SourceView, count: int) -> Retract:
         before = len(self._text)
         self._window.retract(count)
-        self._detokenizer = Detokenizer()
-        kept = self._detokenizer.push(self._window.tokens)
+        self._detokenizer = self._gone.copy()
+        kept = self._gone_text + self._detokenizer.push(self._window.tokens)
         self._text = kept.lstrip(" ") if self._segment == 0 else kept
         return Retract(self._segment, before - len(self._text), count, view.heard, self._time())
 
@@ -265,7 +279,8 @@ class Session:
             self._segment += 1
         self._state = self.policy.next_segment(self._state)
         self._window.clear()
-        self._text, self._tail, self._source_text = "", "", None
+        self._fresh, self._gone = (), Detokenizer()
+        self._text, self._tail, self._gone_text, self._source_text = "", "", "", None
         return events
 
     def _lag(self) -> list[Event]:

@@ -21,6 +21,12 @@ class Detokenizer:
     def __init__(self) -> None:
         self._held = b""
 
+    def copy(self) -> Detokenizer:
+        """A second one at the same place."""
+        other = Detokenizer()
+        other._held = self._held
+        return other
+
     def push(self, tokens: Sequence[str]) -> str:
         """The text that the tokens complete."""
         raw = self._held + token_bytes(tokens)

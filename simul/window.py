@@ -22,14 +22,15 @@ class Window:
         self.ids: list[int] = []
         self._ends: list[int | None] = []
         self.context = ""
+        self._cut = 0
 
     def commit(self, candidate: Candidate, chosen: list[int]) -> None:
         """Add the candidate's tokens at the indices `chosen`."""
         self.tokens += [candidate.tokens[i] for i in chosen]
         if candidate.ids:
             self.ids += [candidate.ids[i] for i in chosen]
-        spans = candidate.spans
-        self._ends += [None if spans is None else int(spans[i, 1]) for i in chosen]
+        times = candidate.times
+        self._ends += [None if times is None else int(times[i, 1]) for i in chosen]
 
     def retract(self, count: int) -> None:
         """Take the last `count` tokens back."""
@@ -38,33 +39,38 @@ class Window:
 
     def clear(self) -> None:
         """A new segment begins; its context is the end of the text so far."""
-        self._remember(len(self.tokens))
+        self.forget(len(self.tokens))
+
+    def forget(self, count: int) -> list[str]:
+        """The first `count` tokens, which leave the prefix and become context."""
+        gone = self.tokens[:count]
+        self.context = (self.context + join(gone))[-CONTEXT_CHARACTERS:]
+        del self.tokens[:count], self.ids[:count], self._ends[:count]
+        return gone
 
     def over_hard_limit(self, start: int, heard: int) -> bool:
         """Whether the window from `start` to `heard` must be cut now."""
         hard = self._limits.hard_window
-        return hard is not None and heard - start > hard
+        return hard is not None and heard - max(start, self._cut) > hard
 
-    def cut(self, start: int, heard: int) -> int | None:
-        """The sample before which audio is to be forgotten, if the window from `start` to `heard` is too long.
+    def trimmed(self, cut: int) -> None:
+        """Audio before `cut` has been forgotten."""
+        self._cut = max(self._cut, cut)
 
-        Above the soft limit that is the end of the newest committed token whose time is known; above the hard
-        limit, where everything has been committed by force, it is all that was heard.
+    def cut(self, start: int, heard: int) -> tuple[int, int] | None:
+        """Where the window from `start` to `heard` is to be cut, if it is too long.
+
+        The sample before which audio is to be forgotten, and how many tokens leave the prefix with it. Above
+        the soft limit that is the end of the newest committed token whose time is known; above the hard limit,
+        where everything has been committed by force, it is all that was heard.
         """
-        soft = self._limits.soft_window
+        soft, start = self._limits.soft_window, max(start, self._cut)
         if self.over_hard_limit(start, heard):
-            self._remember(len(self.tokens))
-            return heard
+            return heard, len(self.tokens)
         if soft is None or heard - start <= soft:
             return None
         for index in range(len(self.tokens) - 1, -1, -1):
             end = self._ends[index]
             if end is not None and start < end <= heard:
-                self._remember(index + 1)
-                return end
+                return end, index + 1
         return None
-
-    def _remember(self, count: int) -> None:
-        text = self.context + join(self.tokens[:count])
-        self.context = text[-CONTEXT_CHARACTERS:]
-        del self.tokens[:count], self.ids[:count], self._ends[:count]

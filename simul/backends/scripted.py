@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from policies.base import Activity, Candidate, Need, SourceView
+import numpy as np
+
+from policies.base import Activity, Candidate, Need, Segment, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
 
 LANGUAGES = frozenset({"en", "de", "es", "fr"})
@@ -50,9 +52,9 @@ class _Stream:
 class ScriptedBackend(Backend):
     """Replays `segments`; after the last, the audio holds nothing.
 
-    `on_decode` is called with each batch size, so that a test can let time pass or count passes. With
-    `follow_prefix` (the default) a candidate continues the committed tokens as a model with a forced prefix
-    does: the hypothesis's first tokens, as many as are committed, are replaced by them.
+    A candidate continues the forced prefix as a model does: the hypothesis's first tokens, as many as are
+    forced, are taken off. Tokens whose audio has been trimmed are gone from later hypotheses. `on_decode` is
+    called with each batch size, so that a test can let time pass or count passes.
     """
 
     name: ClassVar[str] = "scripted"
@@ -121,21 +123,11 @@ class ScriptedBackend(Backend):
         current = self._pass(handle)
         if current is None:
             return Candidate(())
-        whole, skip = current.candidate, len(request.prefix)
-        stop = None if request.max_new_tokens is None else skip + request.max_new_tokens
-        tokens = whole.tokens[skip:stop]
-        return replace(
-            whole,
-            tokens=tokens,
-            ids=whole.ids[skip:stop],
-            logprobs=None if whole.logprobs is None else whole.logprobs[skip:stop],
-            spans=None if whole.spans is None else whole.spans[skip:stop],
-            alignment=None
-            if whole.alignment is None
-            else replace(whole.alignment, weights=whole.alignment.weights[skip:stop]),
-            beams=tuple(beam[skip:stop] for beam in whole.beams),
-            committable=None if whole.committable is None else max(0, whole.committable - skip),
-        )
+        skip = _forgotten(current.candidate, handle.trimmed) + len(request.prefix)
+        stop = len(current.candidate.tokens)
+        if request.max_new_tokens is not None:
+            stop = min(stop, skip + request.max_new_tokens)
+        return _part(current.candidate, skip, stop)
 
     def next_segment(self, handle: _Stream) -> None:
         segment = self._segment(handle)
@@ -151,3 +143,42 @@ class ScriptedBackend(Backend):
 
     def close(self, handle: _Stream) -> None:
         handle.ended = True
+
+
+def _forgotten(candidate: Candidate, trimmed: int) -> int:
+    """How many of the first tokens rest on audio before `trimmed` alone."""
+    times = candidate.times
+    if times is None or not trimmed:
+        return 0
+    heard = np.flatnonzero(times[:, 1] > trimmed)
+    return int(heard[0]) if len(heard) else len(candidate.tokens)
+
+
+def _part(whole: Candidate, start: int, stop: int) -> Candidate:
+    """The candidate's tokens from `start` to `stop` with the evidence that belongs to them."""
+    part = slice(start, stop)
+    alignment = whole.alignment
+    return replace(
+        whole,
+        tokens=whole.tokens[part],
+        ids=whole.ids[part],
+        logprobs=None if whole.logprobs is None else whole.logprobs[part],
+        spans=None if whole.spans is None else whole.spans[part],
+        segments=None if whole.segments is None else _segments(whole.segments, start, stop),
+        alignment=None if alignment is None else replace(alignment, weights=alignment.weights[part]),
+        beams=tuple(beam[part] for beam in whole.beams),
+        committable=None if whole.committable is None else max(0, whole.committable - start),
+        ended=whole.ended and stop >= len(whole.tokens),
+    )
+
+
+def _segments(segments: Sequence[Segment], start: int, stop: int) -> tuple[Segment, ...]:
+    """The segments that hold tokens from `start` to `stop`, with as many tokens as lie there."""
+    parts, begin = [], 0
+    for segment in segments:
+        end = begin + segment.tokens
+        inside = min(end, stop) - max(begin, start)
+        if inside > 0:
+            parts.append(replace(segment, tokens=inside))
+        begin = end
+    return tuple(parts)
