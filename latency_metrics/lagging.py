@@ -42,5 +42,5 @@ def before_limit(times: Sequence[float], gamma: float, limit: float) -> float:
         total += time - i / gamma
         count += 1
     if count == 0:
-        raise NoValue(f"its first unit ({times[0]:g}) is not before the limit ({limit:g})")
+        raise NoValue(f"its first unit, at {times[0]:.10g}, is not before the end, at {limit:.10g}")
     return total / count

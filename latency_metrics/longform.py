@@ -10,7 +10,7 @@ from latency_metrics import registry
 from latency_metrics.base import Clock, Instance, Notice, Score
 from latency_metrics.long_yaal import RecordingEnd
 from latency_metrics.recording import Hypothesis, Segment
-from latency_metrics.report import Report, clocks_present, merge_notices, score_all
+from latency_metrics.report import Report, absent_clocks, clocks_present, merge_notices, score_all
 from latency_metrics.resegmentation import Progress, resegment
 from latency_metrics.shortform import score_quality
 from latency_metrics.stream_laal import StreamLAAL
@@ -98,15 +98,42 @@ def score_stream_laal(
 ) -> list[Score]:
     """StreamLAAL v2 in ms for every clock the hypotheses carry, on segments of the mWER segmenter.
 
+    Computed in seconds, as simulstream does: whether a unit falls on the very end of a segment, which decides
+    what LAAL counts, is a matter of rounding.
+
     Raises:
         MatchError: two hypotheses are for one recording.
     """
     found = resegment(
-        segments, hypotheses, method="mwer", char_level=char_level, offset_delays=offset_delays, jobs=jobs
+        [replace(s, offset=s.offset / 1000, duration=s.duration / 1000) for s in segments],
+        [_in_seconds(hypothesis) for hypothesis in hypotheses],
+        method="mwer",
+        char_level=char_level,
+        offset_delays=offset_delays,
+        jobs=jobs,
     )
     unit: LatencyUnit = "stream_char" if char_level else "stream_word"
-    present = clocks_present(found.instances)
-    return [StreamLAAL(clock=clock, latency_unit=unit).corpus(found.instances) for clock in present]
+    scores = [
+        StreamLAAL(clock=clock, latency_unit=unit).corpus(found.instances)
+        for clock in clocks_present(found.instances)
+    ]
+    return [
+        replace(
+            score,
+            value=score.value * 1000,
+            values=[None if value is None else value * 1000 for value in score.values],
+        )
+        for score in scores
+    ]
+
+
+def _in_seconds(hypothesis: Hypothesis) -> Hypothesis:
+    """The hypothesis with its delays and elapsed times in seconds, its other clocks left out."""
+    seconds = [
+        None if times is None else [time / 1000 for time in times]
+        for times in (hypothesis.delays, hypothesis.elapsed)
+    ]
+    return replace(hypothesis, delays=seconds[0], elapsed=seconds[1], queued=None, playback=None)
 
 
 def score_resegmented(
@@ -141,6 +168,7 @@ def score_resegmented(
     if quality:
         scores += score_quality(kept, unit, bleu_tokenizer, notices)
     if latency:
+        notices += absent_clocks(kept)
         for clock in clocks_present(kept):
             scores += _long_block(kept, clock, unit, recording_end)
         if extra:

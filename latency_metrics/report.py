@@ -79,6 +79,16 @@ def clocks_present(instances: Sequence[Instance], clocks: Iterable[Clock] = _CLO
     return [clock for clock in clocks if any(instance.times(clock) for instance in instances)]
 
 
+def absent_clocks(instances: Sequence[Instance]) -> list[Notice]:
+    """A notice for each of the clocks CU and CA for which no instance has times."""
+    present = clocks_present(instances)
+    return [
+        Notice("corpus", f"no instance has {clock.upper()} times; the scores ({clock.upper()}) are left out")
+        for clock in _CLOCKS
+        if clock not in present
+    ]
+
+
 def score_all(
     metrics: Iterable[type[Metric]], instances: Sequence[Instance], clocks: Iterable[Clock], **options: Any
 ) -> list[Score]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from latency_metrics import registry
 from latency_metrics.base import Instance, Notice, Score, describe
 from latency_metrics.clocks import with_queue
 from latency_metrics.degeneracy import Degeneracy, diagnose
 from latency_metrics.quality import quality_scores
-from latency_metrics.report import DEGENERATE, Report, clocks_present, merge_notices, score_all
+from latency_metrics.report import DEGENERATE, Report, absent_clocks, clocks_present, merge_notices, score_all
 from latency_metrics.units import LatencyUnit
 
 
@@ -39,17 +40,17 @@ def score_shortform(
     kept = [with_queue(instance) for instance in instances]
     scores: list[Score] = []
     beyond: list[Score] = []
-    notices = [
-        Notice(describe(instance), "its prediction is empty") for instance in kept if not instance.prediction
-    ]
+    notices = [notice for instance in kept for notice in oddities(instance)]
     if quality:
         scores += score_quality(kept, latency_unit, bleu_tokenizer, notices)
     if latency:
         clocks = clocks_present(kept)
+        notices += absent_clocks(kept)
         scores += score_all(registry.SHORT_FORM, kept, clocks, latency_unit=latency_unit)
-        diagnosis = diagnose(kept, latency_unit=latency_unit)
-        scores += degeneracy_scores(diagnosis)
-        notices += diagnosis.notices
+        if "cu" in clocks:
+            diagnosis = diagnose(kept, latency_unit=latency_unit)
+            scores += degeneracy_scores(diagnosis)
+            notices += diagnosis.notices
         if extra:
             every = clocks_present(kept, ("cu", "ca", "queue"))
             beyond = score_all(registry.LAG[:3], kept, every, latency_unit=latency_unit)
@@ -58,6 +59,21 @@ def score_shortform(
     settings = {"latency_unit": latency_unit, "bleu_tokenizer": bleu_tokenizer}
     found = merge_notices([notices, *(score.notices for score in (*scores, *beyond))])
     return Report("shortform", scores, kept, found, settings, beyond)
+
+
+def oddities(instance: Instance) -> list[Notice]:
+    """What is odd about an utterance but does not keep it from being scored."""
+    times = instance.delays or ()
+    source_length = instance.source_length
+    late = 0 if source_length is None else sum(1 for time in times if time > source_length)
+    found = []
+    if not instance.prediction and not times:
+        found.append("its output is empty")
+    if any(later < earlier for earlier, later in pairwise(times)):
+        found.append("its delays go backwards; scored as they are")
+    if late:
+        found.append(f"{late} of {len(times)} units after the end of the source; scored as they are")
+    return [Notice(describe(instance), reason) for reason in found]
 
 
 def score_quality(
