@@ -2,8 +2,8 @@
 
     python benchmarks/make_longform.py --preset dev5 --out DIR
 
-DIR receives segments.yaml (wav, offset and duration in seconds), references.txt (one sentence per segment) and
-hypotheses.jsonl (one recording a line: source, prediction, delays and elapsed in ms, source_length).
+DIR receives segments.yaml (wav, offset and duration in seconds), references.txt (a sentence per segment) and
+hypotheses.jsonl (a recording a line: source, prediction, delays and elapsed in ms, source_length).
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 
 PRESETS = {
     "acl5": {"talks": 5, "words": 1700, "seed": 60},
+    "dev1": {"talks": 1, "words": 14_000, "seed": 61},
     "dev5": {"talks": 5, "words": 14_000, "seed": 61},
     "rec50k": {"talks": 1, "words": 50_000, "seed": 62},
 }
-"""Shapes of corpora: a small development set, five recordings of 1.5 hours, one recording of 5.5 hours."""
+"""Shapes of corpora: a small development set, one and five recordings of 1.5 hours, one of 5.5 hours."""
 
 SECONDS_PER_WORD = 0.37
 CHUNK_MS = 960.0

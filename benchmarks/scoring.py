@@ -4,9 +4,9 @@
     python benchmarks/scoring.py --corpus rec50k
 
 PEER is an environment with OmniSTEval==0.1.10. Measured for each command: user and system CPU seconds of the
-whole process tree, wall time, and the peak of the tree's memory (proportional set size: shared pages count once).
-Of ours, ``first use`` aligns one word with an empty cache of compiled code, ``alignment`` reads the corpus and
-runs SoftSegmenter alone, ``score`` is ``simul score longform`` with the flags OmniSTEval gets. Linux only.
+whole process tree, wall time, and the peak of the tree's memory (proportional set size: shared pages count
+once). Of ours, ``first use`` aligns one word with an empty cache of compiled code, ``alignment`` reads the
+corpus and runs SoftSegmenter alone, ``score`` is ``simul score longform`` with the flags the peer gets. Linux only.
 """
 
 from __future__ import annotations

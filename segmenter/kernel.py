@@ -20,11 +20,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from segmenter.path import BOUNDARY, DELETE, INSERT, MATCH
+
 LANES = 64
 """Columns worked on side by side; a multiple of the doubles in any vector register."""
-
-MATCH, DELETE, INSERT, BOUNDARY = 0, 1, 2, 3
-"""Steps of a path: both tokens, reference token only, hypothesis token only, end of a reference segment."""
 
 
 @njit(cache=True, nogil=True, boundscheck=False)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segmenter.alignment import Alignment, check_references
-from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
+from segmenter.path import BOUNDARY, DEFAULT_MEMORY_LIMIT, INSERT, MATCH, OPS, Scoring, best_path
 
 # With D the edit distance, i and j the tokens passed, V = i + j - D is what the kernel maximises: insertions
 # and deletions leave V as it is, a substitution adds 1, equal tokens add 2. The diagonal is taken only when
@@ -56,9 +56,9 @@ class MwerSegmenter:
         # The first column costs one for every row above it, boundaries included.
         column0 = -np.cumsum([0, *(token is None for token in rows)], dtype=np.float64)
         steps = best_path(rows, tokens, EDIT_DISTANCE, column0, self.memory_limit)
-        boundary = steps == 3
+        boundary = steps == BOUNDARY
         passed = np.cumsum(boundary, dtype=np.int32)
-        segment_of_token = passed[(steps == 0) | (steps == 2)]
+        segment_of_token = passed[(steps == MATCH) | (steps == INSERT)]
         if not texts:
             segment_of_token = np.full(len(tokens), -1, np.int32)
         unit_of_token = np.cumsum([0, *lengths], dtype=np.int32)[:-1]
@@ -71,7 +71,7 @@ class MwerSegmenter:
             segment_of_token=segment_of_token,
             ref_tokens=[token for token in rows if token is not None],
             segment_of_ref_token=np.array(ref_segments, np.int32),
-            ops="".join("MDI"[step] for step in steps[~boundary]),
+            ops="".join(OPS[step] for step in steps[~boundary]),
         )
 
     def split(self, text: str) -> list[str]:

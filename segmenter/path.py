@@ -15,6 +15,13 @@ COMMON = 64
 """A feature that one in so many distinct hypothesis tokens has is stored as a row of flags, not as a list."""
 
 
+MATCH, DELETE, INSERT, BOUNDARY = range(4)
+"""Steps of a path: both tokens, reference token only, hypothesis token only, end of a reference segment."""
+
+OPS = "MDI"
+"""Letters of the first three steps."""
+
+
 @dataclass(frozen=True)
 class Scoring:
     """How two tokens compare: Jaccard index of their features + ``bonus``, -inf across the ``apart`` border.
@@ -63,21 +70,21 @@ def best_path(
     column0: NDArray[np.float64] | None = None,
     memory_limit: int = DEFAULT_MEMORY_LIMIT,
 ) -> NDArray[np.uint8]:
-    """The path of highest total similarity, as steps of ``segmenter.kernel`` from left to right.
+    """The path of highest total similarity, as steps from left to right.
 
     rows: reference tokens; None is a boundary, which costs nothing and copies the row above.
     column0: S(i, 0) for i = 0..len(rows); zeros when not given. S(0, j) is always 0.
     Takes time len(rows) x len(hypothesis) and two bits a cell up to ``memory_limit`` bytes. Above it the rows
     are cut into blocks whose first scores are kept, and a block is worked out again when the path reaches it.
     """
-    from segmenter import kernel
-
     n, m = len(rows), len(hypothesis)
     if column0 is None:
         column0 = np.zeros(n + 1)
     if m == 0 or n == 0:
-        moves = [kernel.BOUNDARY if token is None else kernel.DELETE for token in rows]
-        return np.array(moves + [kernel.INSERT] * m, np.uint8)
+        moves = [BOUNDARY if token is None else DELETE for token in rows]
+        return np.array(moves + [INSERT] * m, np.uint8)
+    from segmenter import kernel  # late, because it loads the compiler
+
     row_types, hyp_types, types = _describe(rows, hypothesis, scoring)
     row_bytes = -(-m // kernel.LANES) * kernel.LANES // 4
     height = max(1, memory_limit // row_bytes)
@@ -110,7 +117,7 @@ def best_path(
             advance(start, stop, column, row, bits)
         column, filled = kernel.walk_back(row_types[start:stop], bits, lane_length, column, steps, filled)
     rest = steps[n + m - filled :]
-    return np.concatenate((np.full(column, kernel.INSERT, np.uint8), rest))
+    return np.concatenate((np.full(column, INSERT, np.uint8), rest))
 
 
 def _describe(

@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 
 from segmenter.alignment import Alignment, check_references
 from segmenter.moses import tokenize_word
-from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
+from segmenter.path import DEFAULT_MEMORY_LIMIT, OPS, Scoring, best_path
 
 PUNCTUATION = frozenset(".!?,;:-()。！？，；：—（）ー")
 """Tokens that are only ever matched with each other."""
-
-OPS = "MDI"
-"""Letters of the kernel's steps MATCH, DELETE, INSERT."""
 
 WORD_LEVEL = Scoring(features=frozenset, apart=PUNCTUATION)
 CHAR_LEVEL = Scoring(features=lambda token: (token,), apart=PUNCTUATION)
@@ -58,7 +55,7 @@ def align_tokens(
     """
     scoring = CHAR_LEVEL if char_level else WORD_LEVEL
     steps = best_path(ref_tokens, hyp_tokens, scoring, memory_limit=memory_limit)
-    ops = steps.tobytes().translate(bytes.maketrans(bytes(range(3)), OPS.encode())).decode()
+    ops = "".join(OPS[step] for step in steps)
     return ops, _segments(ops, ref_tokens, ref_segments, hyp_tokens, char_level)
 
 
