@@ -1,0 +1,121 @@
+"""Speed and memory of a model on recordings: real-time factor, lag p50/p95, cost and memory by the minute, as JSON.
+
+Chunks arrive at the pace of live speech on a clock that counts this process's CPU time, so the figures do not
+depend on what else the machine does; `--live` waits in real time instead and measures wall time.
+
+    python -m benchmarks.embedded FILE... [--target de] [--policy NAME] [--chunk-ms 500] [--repeat N] [--live]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import describe
+from policies.registry import make_policy
+from simul.audio import SAMPLE_RATE, FileSource, to_samples
+from simul.backends.base import Samples
+from simul.clock import Clock, MeteredClock, WallClock
+from simul.drive import drive
+from simul.events import Settled
+from simul.models import ModelConfig, load_backend
+from simul.session import Session, SessionConfig
+
+MINUTE = 60 * SAMPLE_RATE
+
+
+def resident_mib() -> float:
+    """Memory of this process in MiB."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return pages * resource.getpagesize() / 2**20
+
+
+def chunks(files: list[Path], chunk_ms: int, repeat: int) -> Iterator[Samples]:
+    """The recordings one after the other, all of them `repeat` times, as one stream."""
+    for _ in range(repeat):
+        for path in files:
+            with FileSource(path, chunk_ms=chunk_ms) as source:
+                yield from source
+
+
+def quantiles(values: list[float]) -> dict[str, float]:
+    """p50, p95 and the largest."""
+    p50, p95 = np.percentile(values, [50, 95])
+    return {"p50": round(float(p50), 4), "p95": round(float(p95), 4), "max": round(max(values), 4)}
+
+
+def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[str, Any]:
+    """Run the stream; `lag` is from the arrival of a chunk's last sample until its events are out (s)."""
+    compute: list[float] = []
+    behind: list[float] = []
+    minutes: list[dict[str, float]] = []
+    text: list[str] = []
+    words_lag: list[float] = []
+    spent, count, heard = 0.0, 0, 0
+    for step in drive(pieces, session, clock):
+        compute.append(step.compute)
+        behind.append(step.behind)
+        spent, count, heard = spent + step.compute, count + 1, step.arrived
+        for event in step.events:
+            if isinstance(event, Settled):
+                text.append(event.text)
+                if event.spans:
+                    words_lag += [event.time - end / SAMPLE_RATE for _, end in event.spans]
+        if step.arrived >= (len(minutes) + 1) * MINUTE or step.samples is None:
+            minutes.append(
+                {
+                    "minute": len(minutes) + 1,
+                    "memory_mib": round(resident_mib(), 1),
+                    "compute_ms_per_chunk": round(1000 * spent / max(1, count), 2),
+                }
+            )
+            spent, count = 0.0, 0
+    seconds = heard / SAMPLE_RATE
+    return {
+        "audio_seconds": round(seconds, 2),
+        "real_time_factor": round(sum(compute) / seconds, 4),
+        "compute_per_chunk_s": quantiles(compute),
+        "lag_s": quantiles(behind),
+        "lag_of_text_behind_its_source_s": quantiles(words_lag) if words_lag else None,
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "by_minute": minutes,
+        "characters": len("".join(text)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--target", default="de")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--policy", default="local-agreement")
+    parser.add_argument("--chunk-ms", type=int, default=500)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--live", action="store_true")
+    given = parser.parse_args()
+    loaded = load_backend(ModelConfig(model=given.model, threads=1), "en", given.target)
+    clock: Clock = WallClock() if given.live else MeteredClock()
+    config = SessionConfig("en", given.target, to_samples(given.chunk_ms))
+    session = Session(make_policy(given.policy, {}), loaded.backend, clock, config)
+    report = {
+        "machine": describe(("pocketsphinx", "ctranslate2", "numpy")),
+        "clock": "wall" if given.live else "CPU time",
+        "model": given.model,
+        "policy": given.policy,
+        "chunk_ms": given.chunk_ms,
+        **measure(session, clock, chunks(given.files, given.chunk_ms, given.repeat)),
+    }
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
