@@ -93,7 +93,8 @@ class CueMaker:
                 times += [(start / SAMPLE_RATE, end / SAMPLE_RATE)] * len(token)
         missing = len(event.text) - len(times)
         # The first token of a stream loses its leading space; held bytes come with a later token.
-        times = times[-missing:] if missing < 0 else [None] * missing + times
+        unknown: list[tuple[float, float] | None] = [None] * max(0, missing)
+        times = times[-missing:] if missing < 0 else unknown + times
         self._characters += event.text
         self._times += times
 

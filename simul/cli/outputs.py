@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -15,6 +16,7 @@ from simul.render import DIM, PLAIN, Part, Screen
 
 if TYPE_CHECKING:
     from simul.audio.wav import WavWriter
+    from simul.clock import Clock
     from tts import Speaker, SpeechUnit
 
 
@@ -219,3 +221,31 @@ def into_wav(writer: WavWriter) -> Callable[[SpeechUnit], None]:
         writer.write(unit.samples, at=round(unit.onset * unit.rate))
 
     return play
+
+
+def wav_voice(
+    path: str,
+    language: str,
+    name: str | None,
+    clock: Clock,
+    revises: bool,
+    warn: Callable[[str], None],
+    stack: contextlib.ExitStack,
+) -> Voice:
+    """A voice that writes into a WAV file."""
+    from simul.audio.wav import WavWriter
+    from tts import Speaker, make_engine
+
+    engine = make_engine(language, name)
+    writer = stack.enter_context(WavWriter(path, engine.rate))
+    speaker = Speaker(engine, stopwatch=clock.now)
+    return Voice(speaker, into_wav(writer), revises, warn)
+
+
+@contextlib.contextmanager
+def closing_all(outputs: list[Output]) -> Iterator[None]:
+    """Close every output at the end, whatever happened; the first problem in closing is raised."""
+    with contextlib.ExitStack() as stack:
+        for output in reversed(outputs):
+            stack.callback(output.close)
+        yield

@@ -53,7 +53,7 @@ def print_stats(context: Context, streams: Sequence[tuple[str, StreamRecord]]) -
         *((name, *found.values()) for (name, _), found in zip(streams, figures, strict=True)),
     ]
     rows = list(zip(*columns, strict=True)) if len(streams) <= 3 else columns
-    print_table(context, context.stderr, "Latency", rows[0], rows[1:])
+    print_table(context, context.stderr, "Latency (lengths are those of the output)", rows[0], rows[1:])
     peak = peak_memory_mb()
     if peak is not None:
         context.note(f"Peak memory of the process: {peak:.0f} MB.")

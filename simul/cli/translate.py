@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -149,6 +148,7 @@ class Translation:
         self, name: str, shared: TextIO | None, log: LogFolder | None, interrupts: Interrupts, several: bool
     ) -> None:
         """Run one input through a session into its outputs."""
+        from simul.cli.outputs import closing_all
         from simul.clock import MeteredClock, WallClock
         from simul.drive import drive
         from simul.logs import StreamRecord
@@ -180,12 +180,13 @@ class Translation:
         return stack.enter_context(create(path))
 
     def _voice(self, name: str, clock: Clock, revises: bool, stack: contextlib.ExitStack) -> Voice | None:
+        from simul.cli.outputs import wav_voice
+
         if not self.given.speak:
             return None
         path = str(inputs.place(self.given.speak, name, "wav"))
-        return wav_voice(
-            path, self.factory.stream.target, self.given.voice, clock, revises, self.context, stack
-        )
+        target = self.factory.stream.target
+        return wav_voice(path, target, self.given.voice, clock, revises, self.context.warn, stack)
 
     def _outputs(
         self, name: str, stream: TextIO, source: AudioSource, revises: bool, several: bool
@@ -206,36 +207,7 @@ class Translation:
             self.context.note(f"{source.name}: {bad} samples were no numbers and count as silence.")
 
 
-def wav_voice(
-    path: str,
-    language: str,
-    name: str | None,
-    clock: Clock,
-    revises: bool,
-    context: Context,
-    stack: contextlib.ExitStack,
-) -> Voice:
-    """A voice that writes into a WAV file."""
-    from simul.audio.wav import WavWriter
-    from simul.cli.outputs import Voice, into_wav
-    from tts import Speaker, make_engine
-
-    engine = make_engine(language, name)
-    writer = stack.enter_context(WavWriter(path, engine.rate))
-    speaker = Speaker(engine, stopwatch=clock.now)
-    return Voice(speaker, into_wav(writer), revises, context.warn)
-
-
 def _logged(log: LogFolder, name: str, stack: contextlib.ExitStack) -> Output:
     from simul.cli.outputs import JsonOutput
 
     return JsonOutput(stack.enter_context(log.events(name)))
-
-
-@contextlib.contextmanager
-def closing_all(outputs: list[Output]) -> Iterator[None]:
-    """Close every output at the end, whatever happened; the first problem in closing is raised."""
-    with contextlib.ExitStack() as stack:
-        for output in reversed(outputs):
-            stack.callback(output.close)
-        yield

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from simul.cli.context import Context
     from simul.cli.outputs import Output
 
-_BAR_WIDTH = 24
+_BAR_WIDTH = 16
+_METER_WIDTH = 24
 _LATE_SECONDS = 1.0
 
 
@@ -66,13 +67,32 @@ class MicrophoneStatus:
         assert step.samples is not None
         level = self._meter.push(step.samples)
         parts: list[Part] = [("● ", RED), (f"{clock_text(step.arrived / SAMPLE_RATE)}  ", PLAIN)]
-        parts += meter(level.rms_dbfs, level.peak_dbfs, _BAR_WIDTH)
+        parts += meter(level.rms_dbfs, level.peak_dbfs, _METER_WIDTH)
         parts.append((f" {level.rms_dbfs:4.0f} dB, peak {level.peak_dbfs:4.0f}", DIM))
         if level.clipped:
             parts.append(("  CLIPPED: turn it down", RED))
         elif level.no_signal:
             parts.append(("  NO SIGNAL: is it muted?", YELLOW))
         return [*parts, ("  ", PLAIN), lag_part(step.behind)]
+
+
+class SilenceWarning:
+    """Says once, where no meter is shown, that the microphone delivers nothing."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._meter, self._warn = LevelMeter(), warn
+        self._said = False
+
+    def step(self, step: Step) -> None:
+        """Measure what was heard."""
+        if step.samples is None or self._said:
+            return
+        if self._meter.push(step.samples).no_signal:
+            self._said = True
+            self._warn("The microphone is silent; is it muted or unplugged?")
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 Status = Callable[[Step], list[Part]]

@@ -1,0 +1,202 @@
+"""`simul mic`: the microphone through a session."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO
+
+from simul.cli.build import SessionFactory, add_session_options, announce
+from simul.cli.context import Context
+from simul.cli.formats import add_output_options
+from simul.cli.options import Parser
+from simul.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from simul.audio.microphone import MicrophoneSource
+    from simul.cli.outputs import Output, Voice
+    from simul.clock import Clock
+    from simul.drive import Step
+
+METER_MS = 100
+"""Length of the pieces that the level meter shows; decisions keep to --chunk-ms."""
+
+
+def parser() -> Parser:
+    """The options of the command."""
+    p = Parser("mic", "Translate or transcribe what the microphone hears, until Ctrl-C.")
+    p.add_argument("--device", metavar="NAME", help="number or part of the name of the microphone")
+    p.add_argument("--list-devices", action="store_true", help="list the microphones and exit")
+    p.add_argument(
+        "--json", action="store_true", help="with --list-devices: as JSON; else the same as --format json"
+    )
+    p.add_argument("--save-audio", metavar="FILE.wav", help="also record what is heard (16 kHz)")
+    add_session_options(p)
+    add_output_options(p)
+    p.add_argument("--log", metavar="DIR", help="write instances.log (SimulEval) and events/mic.jsonl there")
+    return p
+
+
+def run(arguments: list[str], context: Context) -> int:
+    """Run the command."""
+    given = parser().parse(arguments, context)
+    if given.list_devices:
+        return _list(given, context)
+    if given.json:
+        if given.format not in (None, "json"):
+            raise UsageError("--json and another --format contradict each other; give one of them.")
+        given.format = "json"
+    factory = SessionFactory.of(given, context)
+    _check_device(given, context)
+    with contextlib.ExitStack() as stack:
+        stream = _output_stream(given, context, stack)
+        announce(factory, context)
+        return _listen(given, context, factory, stream, stack)
+
+
+def _list(given: argparse.Namespace, context: Context) -> int:
+    from simul.audio.microphone import list_devices
+
+    devices = list_devices(context.sound)
+    if given.json:
+        context.stdout.write(json.dumps([asdict(device) for device in devices], ensure_ascii=False) + "\n")
+    for device in () if given.json else devices:
+        mark = "*" if device.is_default else " "
+        channels = "1 channel" if device.channels == 1 else f"{device.channels} channels"
+        line = (
+            f"{mark} {device.index}: {device.name} ({device.host_api}, {channels}, {device.default_rate} Hz)"
+        )
+        context.stdout.write(line + "\n")
+    if not devices:
+        context.note("No microphone was found; plug one in, or allow this program to use it.")
+    return ExitCode.OK
+
+
+def _check_device(given: argparse.Namespace, context: Context) -> None:
+    """Fail before any model is loaded when there is no such microphone."""
+    from simul.audio.microphone import choose_device, list_devices
+
+    choose_device(given.device, list_devices(context.sound))
+
+
+def _output_stream(given: argparse.Namespace, context: Context, stack: contextlib.ExitStack) -> TextIO:
+    from simul.cli import inputs
+    from simul.logs import create
+
+    if given.output is None:
+        return context.stdout
+    if inputs.is_folder(given.output):
+        raise UsageError(f"{given.output} is a folder; give -o the name of a file.")
+    return stack.enter_context(create(given.output))
+
+
+def _listen(
+    given: argparse.Namespace,
+    context: Context,
+    factory: SessionFactory,
+    stream: TextIO,
+    stack: contextlib.ExitStack,
+) -> int:
+    from simul.audio.microphone import MicrophoneSource
+    from simul.cli.interrupts import Interrupts
+    from simul.cli.outputs import closing_all
+    from simul.clock import WallClock
+    from simul.drive import drive
+    from simul.logs import LogFolder, StreamRecord
+
+    clock = WallClock()
+    session = factory(clock)
+    revises = session.policy.revises
+    record = StreamRecord(factory.stream.target)
+    log = stack.enter_context(LogFolder(given.log)) if given.log else None
+    save = _recorder(given, stack)
+    voice = _voice(given, context, factory, clock, revises, stack)
+    source = stack.enter_context(
+        MicrophoneSource(given.device, min(METER_MS, given.chunk_ms), backend=context.sound, clock=clock)
+    )
+    interrupts = stack.enter_context(Interrupts(source.stop))
+    context.note(f"Listening to {source.device.name}; Ctrl-C ends.")
+    outputs = _outputs(given, context, factory, stream, revises)
+    if log:
+        outputs.append(_events_log(log, stack))
+    try:
+        with closing_all(outputs):
+            for step in drive(source, session, clock, live=True):
+                save(step)
+                spoken = voice.voiced(step) if voice else step
+                record.step(spoken)
+                for output in outputs:
+                    output.step(spoken)
+    finally:
+        _report(source, context)
+        if log:
+            log.instance(record.instance(), "microphone")
+    if given.stats:
+        from simul.cli.stats import print_stats
+
+        print_stats(context, [("microphone", record)])
+    return ExitCode.INTERRUPTED if interrupts.stopped() else ExitCode.OK
+
+
+def _recorder(given: argparse.Namespace, stack: contextlib.ExitStack) -> Callable[[Step], None]:
+    from simul.audio.resample import SAMPLE_RATE
+    from simul.audio.wav import WavWriter
+
+    if not given.save_audio:
+        return lambda step: None
+    writer = stack.enter_context(WavWriter(given.save_audio, SAMPLE_RATE))
+
+    def save(step: Step) -> None:
+        if step.samples is not None:
+            writer.write(step.samples)
+
+    return save
+
+
+def _voice(
+    given: argparse.Namespace,
+    context: Context,
+    factory: SessionFactory,
+    clock: Clock,
+    revises: bool,
+    stack: contextlib.ExitStack,
+) -> Voice | None:
+    from simul.cli.outputs import wav_voice
+
+    if not given.speak:
+        return None
+    return wav_voice(given.speak, factory.stream.target, given.voice, clock, revises, context.warn, stack)
+
+
+def _outputs(
+    given: argparse.Namespace, context: Context, factory: SessionFactory, stream: TextIO, revises: bool
+) -> list[Output]:
+    from simul.cli.views import MicrophoneStatus, SilenceWarning, visible_outputs
+
+    outputs = visible_outputs(given, context, factory, stream, MicrophoneStatus(), revises, {})
+    if not context.is_terminal(context.stderr):
+        outputs.append(SilenceWarning(context.warn))
+    return outputs
+
+
+def _events_log(log: Any, stack: contextlib.ExitStack) -> Output:
+    from simul.cli.outputs import JsonOutput
+
+    return JsonOutput(stack.enter_context(log.events("mic")))
+
+
+def _report(source: MicrophoneSource, context: Context) -> None:
+    """Say what was lost on the way."""
+    from simul.audio.resample import SAMPLE_RATE
+
+    if source.overflows:
+        context.note(f"The sound driver lost input {source.overflows} times.")
+    if source.dropped_frames:
+        seconds = source.dropped_frames / source.rate
+        context.note(f"{seconds:.1f} s of sound came faster than they were computed and count as silence.")
+    if source.reopened:
+        seconds = source.silence_samples / SAMPLE_RATE
+        context.note(f"The microphone was lost {source.reopened} times ({seconds:.1f} s of silence instead).")
