@@ -1,0 +1,200 @@
+"""The cascade: utterances become segments, unstable source words make drafts, batches equal single calls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies import LocalAgreement, Need, Offline
+from simul.backends.base import DecodeRequest, Samples, StreamSpec
+from simul.backends.cascade import CascadeBackend
+from simul.clock import VirtualClock
+from simul.errors import EvidenceError, UsageError
+from simul.events import SegmentEnd, Settled, Tail
+from simul.recognition.words import Utterance, Word
+from simul.session import Session, SessionConfig
+from simul.translation.interface import TextRequest, TextResult
+
+WORD = 1600
+"""Samples per spoken word."""
+
+
+@dataclass
+class ScriptedRecognizer:
+    """Hears one word of `script` every `WORD` samples; "|" is a pause of one word that ends an utterance.
+
+    The newest word is misheard as "?" until the next one comes.
+    """
+
+    script: Sequence[str]
+    heard: int = 0
+    words: list[Word] = field(default_factory=list)
+    ended: list[Utterance] = field(default_factory=list)
+    utterance_start: int = 0
+    _done: int = 0
+
+    def push(self, samples: Samples) -> None:
+        self.heard += len(samples)
+        while self._done < len(self.script) and (self._done + 1) * WORD <= self.heard:
+            text, start = self.script[self._done], self._done * WORD
+            self._done += 1
+            if text == "|":
+                self._close("pause", start + WORD)
+            else:
+                self.words.append(Word(text, start, start + WORD))
+
+    def _close(self, cause: str, end: int) -> None:
+        if self.words:
+            self.ended.append(Utterance(tuple(self.words), self.utterance_start, end, cause))  # type: ignore[arg-type]
+        self.words, self.utterance_start = [], end
+
+    def hypothesis(self) -> tuple[Word, ...]:
+        if not self.words:
+            return ()
+        last = self.words[-1]
+        return (*self.words[:-1], Word("?", last.start_sample, last.end_sample))
+
+    def events(self) -> list[Utterance]:
+        ended, self.ended = self.ended, []
+        return ended
+
+    def finish(self) -> list[Utterance]:
+        self._close("end", self.heard)
+        return self.events()
+
+
+class UpperCase:
+    """Translates a word to its upper case, one token a word, and counts its calls."""
+
+    name = "upper"
+    sources = frozenset({"en"})
+    targets = frozenset({"de"})
+
+    def __init__(self) -> None:
+        self.seen: list[TextRequest] = []
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        self.seen += requests
+        results = []
+        for request in requests:
+            words = request.source.split()[len(request.prefix) :]
+            tokens = tuple(" " + w.upper() for w in words)
+            index = np.arange(len(request.prefix), len(request.prefix) + len(words))
+            results.append(TextResult(tokens, tuple(range(len(tokens))), np.zeros(len(tokens)), index))
+        return results
+
+
+SCRIPT = "one two three four | five six |".split()
+
+
+def backend(script: Sequence[str] = SCRIPT, translator: UpperCase | None = None) -> CascadeBackend:
+    return CascadeBackend(lambda: ScriptedRecognizer(script), translator or UpperCase())
+
+
+def run(session: Session, samples: int, cut: int) -> list[object]:
+    events: list[object] = []
+    for begin in range(0, samples, cut):
+        events += session.feed(np.zeros(min(cut, samples - begin), np.float32))
+    return events + session.finish()
+
+
+def test_every_word_is_settled_once_and_segments_follow_the_utterances() -> None:
+    session = Session(LocalAgreement(2), backend(), VirtualClock(), SessionConfig(chunk=WORD))
+    events = run(session, 9 * WORD, WORD)
+    text = "".join(e.text for e in events if isinstance(e, Settled))
+    assert text == "ONE TWO THREE FOUR FIVE SIX"
+    ends = [e for e in events if isinstance(e, SegmentEnd)]
+    assert [(e.text, e.source, e.kind, e.start) for e in ends] == [
+        ("ONE TWO THREE FOUR", "one two three four", "pause", 0),
+        ("FIVE SIX", "five six", "pause", 5 * WORD),
+    ]
+
+
+def test_a_misheard_word_is_shown_but_never_settled() -> None:
+    session = Session(LocalAgreement(1, words=False), backend(), VirtualClock(), SessionConfig(chunk=WORD))
+    events = run(session, 9 * WORD, WORD)
+    assert any("?" in e.text for e in events if isinstance(e, Tail))
+    assert not any("?" in e.text for e in events if isinstance(e, Settled))
+
+
+def test_settled_tokens_rest_on_audio_heard_before() -> None:
+    session = Session(LocalAgreement(2), backend(), VirtualClock(), SessionConfig(chunk=WORD))
+    for event in run(session, 9 * WORD, WORD):
+        if isinstance(event, Settled):
+            assert event.spans is not None
+            assert all(0 <= a < b <= event.heard for a, b in event.spans)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    script=st.lists(st.sampled_from(["a", "b", "c", "|"]), max_size=12),
+    cut=st.integers(300, 5000),
+    chunk=st.sampled_from([800, 1600, 2000, 4800]),
+)
+def test_nothing_is_lost_whatever_the_cut_and_chunk(script: list[str], cut: int, chunk: int) -> None:
+    for policy in (LocalAgreement(2), Offline()):
+        session = Session(policy, backend(script), VirtualClock(), SessionConfig(chunk=chunk))
+        events = run(session, len(script) * WORD + 100, cut)
+        text = "".join(e.text for e in events if isinstance(e, Settled))
+        assert text.split() == [w.upper() for w in script if w != "|"]
+
+
+def test_without_a_translator_the_words_come_out() -> None:
+    plain = CascadeBackend(lambda: ScriptedRecognizer(SCRIPT), None)
+    session = Session(LocalAgreement(2), plain, VirtualClock(), SessionConfig(target="en", chunk=WORD))
+    text = "".join(e.text for e in run(session, 9 * WORD, WORD) if isinstance(e, Settled))
+    assert text == "one two three four five six"
+    with pytest.raises(UsageError, match="target language 'de'"):
+        Session(LocalAgreement(2), plain, VirtualClock())
+
+
+def test_an_unchanged_source_is_not_translated_again() -> None:
+    translator = UpperCase()
+    cascade = backend(["one", "two"], translator)
+    session = Session(LocalAgreement(2), cascade, VirtualClock(), SessionConfig(chunk=WORD // 4))
+    run(session, 2 * WORD, WORD // 4)
+    sources = [(r.source, r.complete, r.prefix) for r in translator.seen]
+    assert len(sources) == len(set(sources))
+
+
+def test_a_batch_gives_what_single_calls_give() -> None:
+    def at(words: int) -> tuple[CascadeBackend, object]:
+        one = backend()
+        handle = one.open(StreamSpec())
+        one.push(handle, np.zeros(words * WORD, np.float32))
+        return one, handle
+
+    lengths = (0, 1, 3, 5, 7)
+    shared = backend()
+    handles = [at(n)[1] for n in lengths]
+    requests = [DecodeRequest(h, shared.view(h)) for h in handles]
+    together = shared.decode(requests)
+    for length, candidate in zip(lengths, together, strict=True):
+        single, handle = at(length)
+        alone = single.decode([DecodeRequest(handle, single.view(handle))])[0]
+        assert alone.tokens == candidate.tokens
+        assert alone.limit == candidate.limit
+        assert alone.source_text == candidate.source_text
+
+
+def test_a_policy_that_needs_attention_is_refused_with_a_substitute() -> None:
+    class Attentive(LocalAgreement):
+        @property
+        def needs(self) -> frozenset[Need]:
+            return frozenset({Need.ALIGNMENT})
+
+    with pytest.raises(EvidenceError, match="align-bridge"):
+        Session(Attentive(), backend(), VirtualClock())
+
+
+def test_voice_activity_tells_the_silence_since_the_last_word() -> None:
+    cascade = backend(["one"])
+    handle = cascade.open(StreamSpec())
+    cascade.push(handle, np.zeros(3 * WORD, np.float32))
+    view = cascade.view(handle)
+    assert view.activity is not None
+    assert view.activity.silence == 2 * WORD
+    assert view.units == {"word": 1}
