@@ -1,0 +1,229 @@
+"""`simul eval`: a list of recordings through the same session as live, scored for quality and latency."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from simul.cli.build import SessionFactory, add_session_options, announce
+from simul.cli.context import Context
+from simul.cli.options import Parser
+from simul.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from latency_metrics.base import Score
+    from latency_metrics.recording import Segment
+    from simul.cli.lists import ItemList
+    from simul.evaluate import EvaluationResult, Progress
+
+
+def parser() -> Parser:
+    """The options of the command."""
+    p = Parser(
+        "eval",
+        "Run recordings through sessions on a clock that waits for nothing, write logs, and score them. "
+        "LIST is a table with a header: tab-separated columns audio (or file), reference, transcript (or text).",
+    )
+    p.add_argument("list", nargs="?", metavar="LIST", help="table of recordings (.tsv or .csv)")
+    lists = p.add_argument_group("what to run")
+    lists.add_argument("--audio-column", metavar="NAME", help="column of audio paths")
+    lists.add_argument("--reference-column", metavar="NAME", help="column of reference translations")
+    lists.add_argument("--transcript-column", metavar="NAME", help="column of what is spoken")
+    lists.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
+    )
+    lists.add_argument("--source-list", metavar="FILE", help="instead of LIST: audio paths, one a line")
+    lists.add_argument("--references", metavar="FILE", help="references, one a line")
+    lists.add_argument(
+        "--segmentation", metavar="FILE", help="reference segments of long recordings (YAML, JSON, TSV)"
+    )
+    lists.add_argument("--limit", type=int, metavar="N", help="only the first N recordings")
+    p.add_argument(
+        "--log", metavar="DIR", help="write instances.log, events/*.jsonl, results.jsonl, scores.json there"
+    )
+    p.add_argument("--resume", action="store_true", help="take over what --log DIR holds of the same run")
+    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
+    p.add_argument("--json", action="store_true", help="scores as JSON")
+    add_session_options(p)
+    return p
+
+
+def run(arguments: list[str], context: Context) -> int:
+    """Run the command."""
+    given = parser().parse(arguments, context)
+    _check(given)
+    factory = SessionFactory.of(given, context)
+    found = _read(given, factory)
+    segments: list[Segment] | None = None
+    if given.segmentation:
+        from simul.cli.lists import read_segments, with_joined_references
+
+        segments = read_segments(given.segmentation, given.references, found.items)
+        found.items[:] = with_joined_references(found.items, segments)
+    announce(factory, context)
+    _say_columns(found, segments, context)
+    result = _evaluate(given, context, factory, found, segments)
+    for name, failure in result.failures.items():
+        context.warn(f"{name}: {failure}")
+    for notice in result.report.notices if result.report else ():
+        context.detail(str(notice))
+    _print(given, context, result, any(item.reference for item in found.items))
+    return _exit_code(given, context, result)
+
+
+def _check(given: argparse.Namespace) -> None:
+    if bool(given.list) == bool(given.source_list):
+        raise UsageError("Give a LIST, or --source-list with --references; see `simul eval --help`.")
+    if given.references and not (given.source_list or given.segmentation):
+        raise UsageError("--references goes with --source-list or --segmentation; a LIST has its own column.")
+    for name in ("jobs", "limit"):
+        value = getattr(given, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} is {value}; give 1 or more.")
+
+
+def _read(given: argparse.Namespace, factory: SessionFactory) -> ItemList:
+    from simul.cli.lists import Columns, read_table, read_two_files
+
+    if given.source_list:
+        found = read_two_files(given.source_list, None if given.segmentation else given.references)
+    else:
+        columns = Columns(given.audio_column, given.reference_column, given.transcript_column)
+        found = read_table(given.list, columns, factory.stream.source, factory.stream.target, given.where)
+    del found.items[given.limit or len(found.items) :]
+    return found
+
+
+def _say_columns(found: ItemList, segments: list[Segment] | None, context: Context) -> None:
+    if segments is not None:
+        context.note(f"Long form: {len(segments)} reference segments, resegmented with SoftSegmenter.")
+    elif not any(item.reference for item in found.items):
+        context.note("No references: quality is not scored, and latency counts the output's own length.")
+    else:
+        context.note(f"References: {found.reference_column}.")
+    if found.transcript_column and any(item.transcript for item in found.items):
+        context.note(f"Transcripts: {found.transcript_column}.")
+
+
+def _evaluate(
+    given: argparse.Namespace,
+    context: Context,
+    factory: SessionFactory,
+    found: ItemList,
+    segments: list[Segment] | None,
+) -> EvaluationResult:
+    from dataclasses import asdict
+
+    from simul.cli.interrupts import Interrupts
+    from simul.evaluate import evaluate
+
+    settings = {
+        **asdict(factory.stream),
+        "model": asdict(factory.model),
+        "backend": factory.loaded.description,
+    }
+    with Interrupts() as interrupts:
+        show, clear = _progress(context)
+        try:
+            return evaluate(
+                found.items,
+                factory,
+                source=factory.stream.source,
+                target=factory.stream.target,
+                segmentation=segments,
+                log=given.log,
+                resume=given.resume,
+                jobs=given.jobs,
+                chunk_ms=factory.stream.chunk_ms,
+                settings=settings,
+                progress=show,
+                stopped=interrupts.stopped,
+            )
+        finally:
+            clear()
+
+
+def _progress(context: Context) -> tuple[Callable[[Progress], None] | None, Callable[[], None]]:
+    """A progress line on standard error, where that is a terminal, and how to take it away."""
+    from simul.clock import WallClock
+    from simul.render import DIM, PLAIN, Screen, bar, clock_text
+
+    if not context.is_terminal(context.stderr) or context.verbosity < 0:
+        return None, lambda: None
+    screen, clock = Screen(context.stderr, context.colours(context.stderr)), WallClock()
+    begun: list[float] = []
+
+    def show(progress: Progress) -> None:
+        begun.append(progress.done) if not begun else None
+        passed, share = clock.now(), progress.done / progress.total
+        parts = [*bar(share, 24), (f" {share:4.0%}  {int(progress.done)} / {progress.total}", PLAIN)]
+        if progress.done > begun[0]:
+            left = passed * (progress.total - progress.done) / (progress.done - begun[0])
+            parts.append((f"  {clock_text(left)} left", PLAIN))
+        screen.draw([], [*parts, (f"  {progress.name}", DIM)])
+
+    return show, screen.clear
+
+
+def _print(given: argparse.Namespace, context: Context, result: EvaluationResult, references: bool) -> None:
+    if given.json:
+        context.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
+        return
+    from simul.cli.tables import print_table
+
+    if result.done:
+        print_table(context, context.stdout, "", ("score", "value", "unit"), _rows(result, references))
+
+
+def _rows(result: EvaluationResult, references: bool) -> list[tuple[str, str, str]]:
+    from simul.cli.tables import figure
+
+    figures: dict[str, Any] = result.figures()
+    rows = [
+        (
+            "recordings",
+            str(figures["recordings"]),
+            "" if not figures["missing"] else f"{figures['missing']} missing",
+        ),
+        ("audio", figure(figures["audio_seconds"] / 60, 1), "min"),
+    ]
+    scores = [] if result.report is None else [*result.report.scores, *result.report.extra]
+    # The session's clock already is the queueing one, so its scores are those of CA.
+    scores = [score for score in scores if "CA-queue" not in score.name]
+    quality = ("BLEU", "chrF")
+    rows += [_score_row(score) for score in scores if score.name.startswith(quality) and references]
+    if result.errors is not None:
+        rows.append(("WER", figure(result.errors.rate), "%"))
+    if result.source_errors is not None:
+        rows.append(("WER of the recogniser", figure(result.source_errors.rate), "%"))
+    rows += [_score_row(score) for score in scores if not score.name.startswith(quality)]
+    for label, name in (
+        ("spoken to settled, median", "word_lag_p50_s"),
+        ("spoken to settled, 95 %", "word_lag_p95_s"),
+        ("computing behind, median", "behind_p50_s"),
+        ("computing behind, 95 %", "behind_p95_s"),
+    ):
+        rows.append((label, figure(figures[name]), "s"))
+    return [*rows, ("real-time factor", figure(figures["real_time_factor"], 3), "")]
+
+
+def _score_row(score: Score) -> tuple[str, str, str]:
+    from simul.cli.tables import figure
+
+    if score.unit == "flag":
+        return score.name, "n/a" if score.value != score.value else "yes" if score.value else "no", ""
+    return score.name, figure(score.value, 0 if score.unit == "ms" else 2), score.unit
+
+
+def _exit_code(given: argparse.Namespace, context: Context, result: EvaluationResult) -> int:
+    if result.interrupted:
+        if given.log:
+            context.note(f"Stopped; the same command with --resume goes on from {given.log}.")
+        return ExitCode.INTERRUPTED
+    missing = len(result.items) - len(result.done)
+    if missing:
+        context.warn(f"{missing} of {len(result.items)} recordings are missing from these scores.")
+        return ExitCode.PARTIAL if result.done else ExitCode.FAILED
+    return ExitCode.OK
