@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from policies.parameters import check_parameters
 
+SAMPLES_PER_MS = 16
+"""The stream clock counts 16 kHz samples."""
+
 
 class Need(Enum):
     """Evidence a policy may need and a backend may provide."""

@@ -2,63 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from policies.base import Decision, Evidence, Policy, commit_all, common_prefix
 from policies.parameters import parameter
+from policies.words import key, snap, word_starts
+
+Tokens = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class LocalAgreementState:
-    """What the last n - 1 passes proposed beyond the committed text, oldest first."""
+    """What the last n - 1 passes proposed, oldest first, from where the newest of them began."""
 
-    previous: tuple[tuple[str, ...], ...] = ()
+    previous: tuple[Tokens, ...] = ()
 
 
 @dataclass(frozen=True)
 class LocalAgreement(Policy):
-    """Commits the longest common prefix of the candidates of the last `n` passes.
+    """Commits the longest common prefix of the candidates of the last n passes.
 
-    `words`: commit whole words only, that is up to the last token before one that begins a word.
-    The look-ahead is n - 1 passes.
+    Source: Liu, Spanakis and Niehues, "Low-Latency Sequence-to-Sequence Speech Recognition and Translation by
+    Partial Hypothesis Selection", Interspeech 2020; Polák et al., "CUNI-KIT System for Simultaneous Speech
+    Translation", IWSLT 2022. The look-ahead is n - 1 passes, and nothing is committed in the first n - 1.
+
+    Compared are tokens or whole words. A comparison that ignores case and punctuation does not stall when a
+    full stop at the end of a chunk turns into a comma; the newest surface form is committed.
     """
 
     name: ClassVar[str] = "local-agreement"
-    state_type: ClassVar[type | None] = LocalAgreementState
+    state_type: ClassVar[type] = LocalAgreementState
 
     n: int = parameter(2, "passes that must agree", low=1)
+    unit: str = parameter("token", "what is compared", choices=("token", "word"))
+    compare: str = parameter("exact", "what counts as equal", choices=("exact", "normalized"))
     words: bool = parameter(True, "commit whole words only")
 
     def judge(self, state: LocalAgreementState, evidence: Evidence) -> tuple[Any, Decision]:
         candidate = evidence.candidate
         if evidence.source.segment_final:
             return self.start(), commit_all(evidence)
-        passes = (*state.previous, candidate.tokens)
+        passes = (*self._beyond(state.previous, len(evidence.fresh)), candidate.tokens)
         commit = 0
         if len(passes) >= self.n:
-            commit = min(common_prefix(passes[-self.n :]), candidate.limit) if self.n > 1 else candidate.limit
+            commit = min(self._agreed(passes[-self.n :]), candidate.limit)
             if self.words:
-                commit = whole_words(candidate.tokens, commit)
+                commit = snap(evidence, commit)
         kept = passes[-(self.n - 1) :] if self.n > 1 else ()
-        rest = tuple(tokens[commit:] for tokens in kept)
-        return LocalAgreementState(rest), Decision(commit, reason="agreement" if commit else "")
+        return LocalAgreementState(kept), Decision(commit, reason="agreement" if commit else "")
 
+    def _beyond(self, previous: tuple[Tokens, ...], committed: int) -> tuple[Tokens, ...]:
+        """The former passes without their first tokens, `committed` many in the newest of them."""
+        if not committed:
+            return previous
+        if self.compare == "exact" and self.unit == "token":
+            return tuple(tokens[committed:] for tokens in previous)
+        units = len(self._units(previous[-1][:committed])[0]) if previous else 0
+        rest = []
+        for tokens in previous[:-1]:
+            ends = self._units(tokens)[1]
+            rest.append(tokens[ends[units - 1] :] if 0 < units <= len(ends) else tokens if not units else ())
+        return (*rest, *(tokens[committed:] for tokens in previous[-1:]))
 
-def whole_words(tokens: tuple[str, ...], count: int) -> int:
-    """The largest number of tokens <= `count` after which a new word begins.
+    def _agreed(self, passes: Sequence[Tokens]) -> int:
+        """How many tokens of the newest pass all `passes` agree on."""
+        if self.compare == "exact" and self.unit == "token":
+            return common_prefix(passes)
+        units = [self._units(tokens) for tokens in passes]
+        count = common_prefix([keys for keys, _ in units])
+        return units[-1][1][count - 1] if count else 0
 
-    A word is known to be complete only when the token after it is there and starts with a space (or with a
-    character of a script written without spaces).
-    """
-    while count > 0:
-        if count < len(tokens) and begins_word(tokens[count]):
-            return count
-        count -= 1
-    return 0
-
-
-def begins_word(token: str) -> bool:
-    """Whether a token opens a new word: a leading space, or an ideograph, kana or Thai letter."""
-    first = token[:1]
-    return first == " " or "\u0e00" <= first <= "\u0eff" or "\u3040" <= first <= "\u9fff"
+    def _units(self, tokens: Sequence[str]) -> tuple[list[str], list[int]]:
+        """The keys by which `tokens` are compared, and the number of tokens up to the end of each."""
+        if self.unit == "word":
+            starts = word_starts(tokens)
+            ends = [*starts[1:], len(tokens)]
+            texts = ["".join(tokens[a:b]) for a, b in zip(starts, ends, strict=True)] if tokens else []
+            ends = ends if tokens else []
+        else:
+            texts, ends = list(tokens), list(range(1, len(tokens) + 1))
+        if self.compare == "exact":
+            return texts, ends
+        keys = [key(text) for text in texts]
+        chosen = [i for i, k in enumerate(keys) if k]
+        return [keys[i] for i in chosen], [ends[i] for i in chosen]

@@ -5,14 +5,63 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from policies.align_att import AlignAtt
+from policies.align_bridge import AlignBridge
 from policies.base import Policy
+from policies.combinators import AllOf, AnyOf, Combinator, Then
+from policies.confidence_aware import ConfidenceAware
+from policies.consensus import Consensus
+from policies.edatt import EDAtt
 from policies.errors import PolicyError
+from policies.expression import Expression, parse
+from policies.gate import Gate
+from policies.greedy import Greedy
+from policies.hold_n import HoldN
 from policies.local_agreement import LocalAgreement
+from policies.loop_guard import LoopGuard
 from policies.offline import Offline
 from policies.parameters import Parameter, Value, did_you_mean, parameters_of
+from policies.pause import Pause
+from policies.punctuation_hold import PunctuationHold
+from policies.segment_confidence import SegmentConfidence
+from policies.shared_prefix import SharedPrefix
+from policies.sliding_window import SlidingWindow
+from policies.stream_att import StreamAtt
+from policies.switch import Switch
+from policies.timeout import Timeout
+from policies.token_confidence import TokenConfidence
+from policies.wait_k import WaitK
+from policies.word_hold import WordHold
 
-POLICIES: tuple[type[Policy], ...] = (LocalAgreement, Offline)
+POLICIES: tuple[type[Policy], ...] = (
+    AlignAtt,
+    AlignBridge,
+    AllOf,
+    AnyOf,
+    ConfidenceAware,
+    Consensus,
+    EDAtt,
+    Gate,
+    Greedy,
+    HoldN,
+    LocalAgreement,
+    LoopGuard,
+    Offline,
+    Pause,
+    PunctuationHold,
+    SegmentConfidence,
+    SharedPrefix,
+    SlidingWindow,
+    StreamAtt,
+    Switch,
+    Then,
+    Timeout,
+    TokenConfidence,
+    WaitK,
+    WordHold,
+)
 
 _BY_NAME: Mapping[str, type[Policy]] = {policy.name: policy for policy in POLICIES}
 
@@ -21,12 +70,17 @@ _BY_NAME: Mapping[str, type[Policy]] = {policy.name: policy for policy in POLICI
 class PolicyInfo:
     """What a user is told of a policy.
 
-    summary: one line. parameters: in the order of the constructor.
+    summary: one line. parameters: in the order of the constructor. operands: least and largest number of policies
+    that it is made of (None: any number; (0, 0) for a plain policy). example: an expression that makes one.
+    text: the whole description, with its source.
     """
 
     name: str
     summary: str
     parameters: tuple[Parameter, ...]
+    operands: tuple[int, int | None]
+    example: str
+    text: str
 
 
 def policy_names() -> tuple[str, ...]:
@@ -40,37 +94,51 @@ def describe() -> list[PolicyInfo]:
 
 
 def _info(policy: type[Policy]) -> PolicyInfo:
-    summary = (inspect.getdoc(policy) or "").partition("\n")[0]
-    return PolicyInfo(policy.name, summary, parameters_of(policy))
-
-
-def find_policy(name: str) -> type[Policy]:
-    """The policy class of that name.
-
-    Raises:
-        PolicyError: there is none.
-    """
-    if name not in _BY_NAME:
-        known = ", ".join(policy_names())
-        raise PolicyError(f"There is no policy {name!r}{did_you_mean(name, _BY_NAME)}; known are {known}.")
-    return _BY_NAME[name]
+    text = inspect.getdoc(policy) or ""
+    combines = issubclass(policy, Combinator)
+    operands = policy.arity if combines else (0, 0)
+    example = policy.example if combines else policy.name
+    return PolicyInfo(policy.name, text.partition("\n")[0], parameters_of(policy), operands, example, text)
 
 
 def make_policy(name: str, args: Mapping[str, Value] | None = None) -> Policy:
-    """The policy called `name` with the parameters `args`; strings are read by each parameter's type.
+    """The policy that `name`, a name or an expression, and the parameters `args` describe.
+
+    Strings are read by each parameter's type. With an expression, `args` belong to the outermost policy:
+    make_policy("timeout(local-agreement(n=3))", {"after_ms": "4000"}).
 
     Raises:
-        PolicyError: an unknown name or parameter, or a value that does not fit.
+        PolicyError: an unknown name or parameter, a value that does not fit, or no readable expression.
     """
-    policy = find_policy(name)
-    check_names(policy, args or {})
-    return policy(**(args or {}))
+    expression = parse(name)
+    twice = sorted(set(expression.args) & set(args or {}))
+    if twice:
+        raise PolicyError(
+            f"{expression.name} is given {twice[0]} twice, in the expression and beside it; give it once."
+        )
+    return _build(expression, {**expression.args, **(args or {})})
 
 
-def check_names(policy: type[Policy], args: Mapping[str, Value]) -> None:
-    """Raise `PolicyError` when `args` names a parameter that the policy does not have."""
+def _build(expression: Expression, args: Mapping[str, Any]) -> Policy:
+    policy = _find(expression.name)
     known = [p.name for p in parameters_of(policy)]
     for arg in args:
         if arg not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise PolicyError(f"{policy.name} has no parameter {arg!r}{did_you_mean(arg, known)}; {has}.")
+    if issubclass(policy, Combinator):
+        return policy(tuple(_build(operand, operand.args) for operand in expression.operands), **args)
+    if expression.operands:
+        inner = expression.operands[0].name
+        takes = (
+            f"write its parameters as name=value ({', '.join(known)})" if known else "it takes no parameters"
+        )
+        raise PolicyError(f"{policy.name} is not made of other policies such as {inner!r}; {takes}.")
+    return policy(**args)
+
+
+def _find(name: str) -> type[Policy]:
+    if name not in _BY_NAME:
+        known = ", ".join(policy_names())
+        raise PolicyError(f"There is no policy {name!r}{did_you_mean(name, _BY_NAME)}; known are {known}.")
+    return _BY_NAME[name]
