@@ -1,0 +1,269 @@
+"""`simul doctor`: what is installed, what this machine has, and what to do about what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from simul.cli.context import Context
+from simul.cli.options import Parser
+from simul.errors import ExitCode, SimulError
+
+OK, MISSING, BROKEN = "ok", "missing", "broken"
+_MIC_SECONDS = 1.0
+
+_PACKAGES: tuple[tuple[str, str, str, str], ...] = (
+    ("numpy", "numpy", "core", ""),
+    ("soundfile", "soundfile", "audio files", ""),
+    ("soxr", "soxr", "resampling", ""),
+    ("ctranslate2", "ctranslate2", "translation", ""),
+    ("sentencepiece", "sentencepiece", "translation", ""),
+    ("sacrebleu", "sacrebleu", "scores", ""),
+    ("numba", "numba", "long-form scores", ""),
+    ("rich", "rich", "terminal", ""),
+    ("pocketsphinx", "pocketsphinx", "embedded recogniser", "embedded"),
+    ("espeakng-loader", "espeakng_loader", "speech output", "embedded"),
+    ("sounddevice", "sounddevice", "microphone", "mic"),
+    ("faster-whisper", "faster_whisper", "Whisper models", "whisper"),
+    ("transformers", "transformers", "models of the hub's format", "hf"),
+    ("torch", "torch", "training, transformers", "train"),
+    ("av", "av", "M4A, MP4, WebM", ""),
+)
+"""Distribution, module, what it is for, extra of this package that brings it (core packages: none)."""
+
+_OPTIONAL = frozenset({"sounddevice", "faster-whisper", "transformers", "torch", "av"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `remedy` says what to do unless `state` is "ok"."""
+
+    area: str
+    name: str
+    state: str
+    detail: str
+    remedy: str = ""
+    optional: bool = False
+
+
+def parser() -> Parser:
+    """The options of the command."""
+    p = Parser(
+        "doctor",
+        "Check packages, devices, models and the microphone; exit 1 when something needed is missing.",
+    )
+    p.add_argument("--no-mic", action="store_true", help="do not listen to the microphone")
+    p.add_argument(
+        "--models", action="append", default=[], metavar="FOLDER", help="also look for models there"
+    )
+    p.add_argument("--json", action="store_true", help="findings as JSON")
+    return p
+
+
+def run(arguments: list[str], context: Context) -> int:
+    """Run the command."""
+    given = parser().parse(arguments, context)
+    findings = list(examine(context, listen=not given.no_mic, folders=given.models))
+    if given.json:
+        context.stdout.write(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False) + "\n")
+    else:
+        _print(context, findings)
+    broken = [f for f in findings if f.state != OK and not f.optional]
+    return ExitCode.FAILED if broken else ExitCode.OK
+
+
+def examine(context: Context, listen: bool, folders: list[str]) -> Iterator[Finding]:
+    """Look at everything; one finding each."""
+    yield from _system()
+    yield from _packages()
+    yield from _devices()
+    yield from _checked("recogniser", "pocketsphinx model", _recogniser)
+    yield from _checked("translator", "embedded translator", _translator)
+    yield from _checked("speech output", "espeak-ng", _speech)
+    yield from _models(folders)
+    yield from _microphone(context, listen)
+
+
+def _system() -> Iterator[Finding]:
+    yield Finding("system", "simul", OK, f"{_version('simul') or 'not installed'}, in {_home()}")
+    yield Finding("system", "Python", OK, f"{platform.python_version()} on {platform.platform()}")
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("system", "processors", OK, f"{usable} usable")
+
+
+def _home() -> str:
+    spec = importlib.util.find_spec("simul")
+    return os.path.dirname(spec.origin) if spec and spec.origin else "?"
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _packages() -> Iterator[Finding]:
+    for distribution, module, use, extra in _PACKAGES:
+        found = _version(distribution)
+        if found is not None and importlib.util.find_spec(module) is not None:
+            yield Finding("packages", distribution, OK, f"{found} ({use})")
+            continue
+        wanted = f'"simul[{extra}]"' if extra else distribution
+        optional = distribution in _OPTIONAL
+        yield Finding("packages", distribution, MISSING, f"for {use}", f"pip install {wanted}", optional)
+
+
+def _devices() -> Iterator[Finding]:
+    try:
+        import ctranslate2
+
+        count = ctranslate2.get_cuda_device_count()
+    except ImportError as error:
+        yield Finding(
+            "devices", "CTranslate2", BROKEN, str(error), "pip install --force-reinstall ctranslate2"
+        )
+        return
+    if count:
+        yield Finding("devices", "GPU", OK, f"{count} usable by CTranslate2")
+    elif shutil.which("nvidia-smi"):
+        remedy = "install the CUDA libraries that CTranslate2 names in its manual (cuBLAS, cuDNN)"
+        yield Finding(
+            "devices", "GPU", MISSING, "a driver is there, but CTranslate2 sees no GPU", remedy, True
+        )
+    else:
+        yield Finding("devices", "GPU", OK, "none; models run on the processor")
+    if _version("torch"):
+        yield _torch()
+
+
+def _torch() -> Finding:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        remedy = "pip install --force-reinstall torch -c constraints.txt"
+        return Finding("devices", "torch", BROKEN, str(error).partition("\n")[0], remedy, True)
+    if not torch.cuda.is_available():
+        return Finding("devices", "torch", OK, "on the processor")
+    names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+    return Finding("devices", "torch", OK, f"CUDA: {names}")
+
+
+def _checked(area: str, name: str, look: Callable[[], str]) -> Iterator[Finding]:
+    """What `look` finds; its errors say what to do themselves."""
+    try:
+        yield Finding(area, name, OK, look())
+    except (SimulError, ValueError, ImportError, OSError) as error:
+        yield Finding(area, name, MISSING, "does not work", str(error).partition("\n")[0])
+
+
+def _recogniser() -> str:
+    from simul.recognition.sphinx import stock_model
+
+    return f"US English, {stock_model()}"
+
+
+def _translator() -> str:
+    from simul.models import EMBEDDED_TARGETS
+    from simul.translation.embedded import EmbeddedTranslator
+
+    EmbeddedTranslator()
+    return "English to " + ", ".join(EMBEDDED_TARGETS.values())
+
+
+def _speech() -> str:
+    from tts import make_engine
+
+    engine = make_engine("de")
+    return f"{len(engine.voices)} voices, {engine.rate} Hz"
+
+
+def _models(folders: list[str]) -> Iterator[Finding]:
+    from pathlib import Path
+
+    from simul.hub import hub_cache
+    from simul.models import find_models
+
+    missing = [folder for folder in folders if not os.path.isdir(folder)]
+    for folder in missing:
+        yield Finding("models", folder, MISSING, "no such folder", "check the name")
+    found = find_models([Path(folder) for folder in folders if folder not in missing])
+    for model in found:
+        yield Finding("models", model.name, OK, f"{model.kind}, {model.size / 1e6:.0f} MB, {model.path}")
+    if not found:
+        remedy = "simul translate --model small --download, or --model FOLDER"
+        yield Finding("models", "Whisper class", MISSING, f"none in {hub_cache()}", remedy, True)
+
+
+def _microphone(context: Context, listen: bool) -> Iterator[Finding]:
+    from simul.audio.microphone import choose_device, list_devices
+
+    try:
+        devices = list_devices(context.sound)
+        device = choose_device(None, devices)
+    except SimulError as error:
+        yield Finding("microphone", "input", MISSING, "none", str(error), True)
+        return
+    names = ", ".join(f"{found.index}: {found.name}" for found in devices)
+    yield Finding("microphone", "devices", OK, names)
+    if listen:
+        yield _level(context, device.index)
+
+
+def _level(context: Context, device: int) -> Finding:
+    """Listen for a second."""
+    from simul.audio.level import LevelMeter
+    from simul.audio.microphone import MicrophoneSource
+    from simul.audio.resample import SAMPLE_RATE
+
+    meter = LevelMeter(patience_seconds=0.9 * _MIC_SECONDS)
+    heard, level = 0, None
+    try:
+        with MicrophoneSource(device, 100, backend=context.sound, reopen_attempts=1) as source:
+            for samples in source:
+                level = meter.push(samples)
+                heard += len(samples)
+                if heard >= _MIC_SECONDS * SAMPLE_RATE:
+                    break
+    except SimulError as error:
+        return Finding("microphone", "level", BROKEN, "cannot be heard", str(error), True)
+    if level is None or level.no_signal:
+        remedy = "unmute it, check its cable, or choose another with `simul mic --device`"
+        return Finding("microphone", "level", BROKEN, "silent", remedy, True)
+    detail = f"peak {meter.peak_dbfs:.0f} dBFS"
+    if meter.clipped_samples:
+        return Finding(
+            "microphone", "level", BROKEN, f"{detail}, clipping", "turn it down in the mixer", True
+        )
+    return Finding("microphone", "level", OK, detail)
+
+
+def _print(context: Context, findings: list[Finding]) -> None:
+    from simul.render import BOLD, GREEN, RED, YELLOW, cell_width, paint
+
+    colours = context.colours(context.stdout)
+    width = max(cell_width(finding.name) for finding in findings)
+    area = ""
+    for finding in findings:
+        if finding.area != area:
+            area = finding.area
+            context.stdout.write(
+                ("\n" if finding is not findings[0] else "") + paint(area, BOLD, colours) + "\n"
+            )
+        mark, style = (
+            ("✓", GREEN) if finding.state == OK else ("–", YELLOW) if finding.optional else ("✗", RED)
+        )
+        pad = " " * (width - cell_width(finding.name))
+        state = "" if finding.state == OK else f"{finding.state}, "
+        context.stdout.write(
+            f"  {paint(mark, style, colours)} {finding.name}{pad}  {state}{finding.detail}\n"
+        )
+        if finding.remedy:
+            context.stdout.write(f"    {' ' * width}  → {finding.remedy}\n")
+    context.stdout.flush()
