@@ -85,7 +85,9 @@ def score_longform(
         "resegmentation": "SoftSegmenter",
     }
     notices = merge_notices([found.notices, report.notices, *(score.notices for score in more)])
-    return replace(report, notices=notices, settings=settings, extra=[*report.extra, *more])
+    return replace(
+        report, notices=notices, settings=settings, extra=[*report.extra, *more], dropped=found.dropped
+    )
 
 
 def score_stream_laal(

@@ -25,6 +25,7 @@ class Report:
         notices: everything that was skipped, left out or repaired, each named.
         settings: options in force.
         extra: scores that OmniSTEval does not have (lag distribution, split, queueing clock, erasure).
+        dropped: (recording, position, unit) of every unit that resegmentation gave to no segment.
     """
 
     mode: str
@@ -33,6 +34,7 @@ class Report:
     notices: list[Notice] = field(default_factory=list)
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: list[Score] = field(default_factory=list)
+    dropped: list[tuple[str, int, str]] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Score:
         """The score called `name`, such as "LongYAAL (CU)".

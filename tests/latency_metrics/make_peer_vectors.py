@@ -20,9 +20,9 @@ from typing import Any
 
 TEXT = r"""
 the a old dog saw two maps near Ergebnisse Straße straße über don't it's l'eau rock'n'roll e.g. bzw. usw. 3,5 5,
-1.000 1987. 3. well-known -- - ... … “quoted” „so“ (well end). ! ? , ; : — ： ！ （ab） ー ﬁne ½ ２０ №5 café A.B. x.y
-%50 50% 'tis cats' _under_ 中文 カタカナ スー。 Mr. vs. z. 👍 İstanbul mr 1. iv. xx. --a a-b-c a--b '' ` `` ~ @-@ & &amp; |
-[x] <s> naïve 10.5. .. a.. ..a
+1.000 1987. 3. well-known -- - ... … “quoted” „so“ (well end). ! ? , ; : — ： ！ （ab） ー ﬁne ½ ２０ №5 café A.B.
+x.y %50 50% 'tis cats' _under_ 中文 カタカナ スー。 Mr. vs. z. 👍 İstanbul mr 1. iv. xx. --a a-b-c a--b '' ` `` ~ @-@ &
+&amp; | [x] <s> naïve 10.5. .. a.. ..a
 """
 WORDS = [*TEXT.split(), "cafe\u0301", "a\u00a0b", "\u200b", "\u00ad", "\u0663", "\u0e01\u0e33"]
 CHARS = "一位年轻的工程师修理了旧收音机。，！？、ー（）「」abc 12３…　—：ヴが か\u3099"

@@ -1,0 +1,1 @@
+"""Tests of the scorer: reference vectors, real logs, properties, formats."""
