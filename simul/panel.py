@@ -22,23 +22,23 @@ _GAUGE_SECONDS, _GAUGE_CELLS = 5.0, 10
 class CaptionPanel:
     """A panel at the foot of the terminal; complete segments scroll away above it and stay.
 
-    In the panel: the recogniser's words dim, settled text bold, the tail dim and italic, and a gauge that shows
+    In the panel: the recogniser's words dim (`with_source`), settled text bold, the tail dim and italic, and a gauge that shows
     how long ago the newest settled word was spoken.
     """
 
     def __init__(
         self,
         stream: TextIO,
-        languages: str,
-        policy: str,
+        title: str,
         status: Callable[[Step], Sequence[Part]],
         colours: bool,
+        with_source: bool = True,
     ) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._console = Console(file=stream, force_terminal=True, no_color=not colours, highlight=False)
-        self._title, self._status = f"{languages}  ·  {policy}", status
+        self._title, self._status, self._with_source = title, status, with_source
         self._source = self._settled = self._tail = ""
         self._lag: float | None = None
         self._line: Sequence[Part] = ()
@@ -82,7 +82,7 @@ class CaptionPanel:
         from rich.text import Text
 
         lines = [Text(text.strip(), "bold")] if text.strip() else []
-        if source.strip() and source.strip() != text.strip():
+        if source.strip() and self._with_source:
             lines.insert(0, Text(source.strip(), "dim"))
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="cyan", justify="right", width=7)
@@ -98,9 +98,9 @@ class CaptionPanel:
 
         width = max(20, self._console.width - 4)
         target = Text.assemble((self._settled.lstrip(), "bold"), (self._tail, "dim italic"))
+        heard = self._last_lines(Text(self._source.strip(), "dim"), width, _SOURCE_LINES)
         rows = [
-            *self._last_lines(Text(self._source.strip(), "dim"), width, _SOURCE_LINES),
-            Text(""),
+            *([*heard, Text("")] if self._with_source else []),
             *self._last_lines(target, width, _TARGET_LINES),
             Text(""),
         ]

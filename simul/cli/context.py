@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TextIO
@@ -58,6 +60,9 @@ class Context:
         self._say(f"simul: {text}")
 
     def _say(self, text: str) -> None:
+        if self.is_terminal(self.stderr):
+            width = max(20, shutil.get_terminal_size().columns)
+            text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
         try:
             print(text, file=self.stderr, flush=True)
         except OSError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import glob
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simul.errors import AudioError, SimulError, UsageError
 
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-def expand(names: Sequence[str]) -> list[str]:
-    """File names, with patterns that the shell left alone replaced by the files they match.
+class Input(NamedTuple):
+    """A file name or `-`, and what its outputs are called, different for every input."""
+
+    name: str
+    stem: str
+
+
+def expand(names: Sequence[str]) -> list[Input]:
+    """The inputs, with patterns that the shell left alone replaced by the files they match.
 
     Raises:
         AudioError: a pattern matches nothing.
@@ -36,7 +44,13 @@ def expand(names: Sequence[str]) -> list[str]:
             found.append(name)
     if found.count(STDIN) > 1:
         raise UsageError("Standard input can be read only once; give `-` a single time.")
-    return found
+    inputs: list[Input] = []
+    seen: Counter[str] = Counter()
+    for name in found:
+        stem = "stdin" if name == STDIN else Path(name).stem
+        seen[stem] += 1
+        inputs.append(Input(name, stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"))
+    return inputs
 
 
 def open_input(
@@ -75,20 +89,22 @@ def check(name: str) -> SimulError | None:
     return None
 
 
-def stem(name: str) -> str:
-    """What outputs of an input are called."""
-    return "stdin" if name == STDIN else Path(name).stem
-
-
 def is_folder(place: str) -> bool:
     """Whether an output option names a folder: one that exists, or a name that ends as folders do."""
     return os.path.isdir(place) or place.endswith(("/", os.sep))
 
 
-def place(option: str, name: str, suffix: str) -> Path:
-    """The output file for input `name`: `option` itself, or a file inside it if it is a folder."""
+def place(option: str, stem: str, suffix: str) -> Path:
+    """The output file of an input: `option` itself, or a file inside it if it is a folder."""
     if not is_folder(option):
         return Path(option)
     from simul.logs import make_folder
 
-    return make_folder(option) / f"{stem(name)}.{suffix}"
+    return make_folder(option) / f"{stem}.{suffix}"
+
+
+def check_not_input(path: Path, inputs: Sequence[Input]) -> None:
+    """Raise `UsageError` when an output would overwrite one of the inputs."""
+    for name, _ in inputs:
+        if name != STDIN and os.path.exists(path) and os.path.samefile(path, name):
+            raise UsageError(f"{path} is an input and would be overwritten; choose another output.")

@@ -16,6 +16,7 @@ from simul.errors import ExitCode, SimulError, UsageError
 
 if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
+    from simul.cli.inputs import Input
     from simul.cli.interrupts import Interrupts
     from simul.cli.outputs import Output, Voice
     from simul.clock import Clock
@@ -65,24 +66,25 @@ class Translation:
     codes: list[int] = field(default_factory=list)
     records: list[tuple[str, StreamRecord]] = field(default_factory=list)
 
-    def run(self, names: list[str]) -> int:
+    def run(self, given: list[Input]) -> int:
         """Translate every input; a failing one is reported and does not hold up the others."""
         from simul.cli.interrupts import Interrupts
 
-        usable = [name for name in names if not self._refused(name, len(names) == 1)]
+        several = len(given) > 1
+        usable = [item for item in given if not self._refused(item, several)]
         if not usable:
-            return self._exit_code(len(names))
-        self._check_places(len(names))
+            return self._exit_code(len(given))
+        self._check_places(given)
         with contextlib.ExitStack() as stack:
             shared = self._shared_output(stack)
             log = self._log(stack)
             announce(self.factory, self.context)
             interrupts = stack.enter_context(Interrupts())
-            for name in usable:
+            for item in usable:
                 try:
-                    self._stream(name, shared, log, interrupts, len(names) > 1)
+                    self._stream(item, shared, log, interrupts, several)
                 except SimulError as error:
-                    if len(names) == 1:
+                    if not several:
                         raise
                     self._failed(error)
                 if interrupts.stopped():
@@ -91,13 +93,13 @@ class Translation:
                 from simul.cli.stats import print_stats
 
                 print_stats(self.context, self.records)
-            return ExitCode.INTERRUPTED if interrupts.stopped() else self._exit_code(len(names))
+            return ExitCode.INTERRUPTED if interrupts.stopped() else self._exit_code(len(given))
 
-    def _refused(self, name: str, single: bool) -> bool:
-        error = inputs.check(name)
+    def _refused(self, item: Input, several: bool) -> bool:
+        error = inputs.check(item.name)
         if error is None:
             return False
-        if single:
+        if not several:
             raise error
         self._failed(error)
         return True
@@ -113,8 +115,8 @@ class Translation:
             return ExitCode.PARTIAL
         return self.codes[0] if len(set(self.codes)) == 1 else ExitCode.FAILED
 
-    def _check_places(self, count: int) -> None:
-        given, kind = self.given, output_format(self.given)
+    def _check_places(self, items: list[Input]) -> None:
+        given, kind, count = self.given, output_format(self.given), len(items)
         if count > 1 and given.speak and not inputs.is_folder(given.speak):
             raise UsageError(
                 "Several inputs cannot share one WAV file; give --speak a folder, such as speech/."
@@ -128,6 +130,9 @@ class Translation:
             raise UsageError("--bilingual is for subtitles; add --format srt or --format vtt.")
         if given.captions and kind != "text":
             raise UsageError("--captions shows text; leave --format away, or write another format with -o.")
+        for option, suffix in ((given.output, SUFFIXES[kind]), (given.speak, "wav")):
+            for item in items if option else ():
+                inputs.check_not_input(inputs.place(option, item.stem, suffix), items)
 
     def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
         """The stream that every input's results go to; None where each has its own file."""
@@ -145,7 +150,7 @@ class Translation:
         return stack.enter_context(LogFolder(self.given.log)) if self.given.log else None
 
     def _stream(
-        self, name: str, shared: TextIO | None, log: LogFolder | None, interrupts: Interrupts, several: bool
+        self, item: Input, shared: TextIO | None, log: LogFolder | None, interrupts: Interrupts, several: bool
     ) -> None:
         """Run one input through a session into its outputs."""
         from simul.cli.outputs import closing_all
@@ -158,50 +163,49 @@ class Translation:
         record = StreamRecord(self.factory.stream.target)
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(
-                inputs.open_input(name, self.given, self.context, interrupts.stopped)
+                inputs.open_input(item.name, self.given, self.context, interrupts.stopped)
             )
-            stream = self._own_output(name, stack) if shared is None else shared
-            voice = self._voice(name, clock, session.policy.revises, stack)
-            outputs = self._outputs(name, stream, source, session.policy.revises, several)
-            if log:
-                outputs.append(_logged(log, inputs.stem(name), stack))
+            stream = self._own_output(item, stack) if shared is None else shared
+            voice = self._voice(item, clock, session.policy.revises, stack)
+            logged = [_logged(log, item.stem, stack)] if log else []
+            outputs = [*self._outputs(item, stream, source, session.policy.revises, several), *logged]
             with closing_all(outputs):
                 for step in drive(source, session, clock, stopped=interrupts.stopped):
                     spoken = voice.voiced(step) if voice else step
                     record.step(spoken)
                     for output in outputs:
                         output.step(spoken)
-            self._finish(name, record, source, log)
+            self._finish(item, record, source, log)
 
-    def _own_output(self, name: str, stack: contextlib.ExitStack) -> TextIO:
+    def _own_output(self, item: Input, stack: contextlib.ExitStack) -> TextIO:
         from simul.logs import create
 
-        path = inputs.place(self.given.output, name, SUFFIXES[output_format(self.given)])
+        path = inputs.place(self.given.output, item.stem, SUFFIXES[output_format(self.given)])
         return stack.enter_context(create(path))
 
-    def _voice(self, name: str, clock: Clock, revises: bool, stack: contextlib.ExitStack) -> Voice | None:
+    def _voice(self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack) -> Voice | None:
         from simul.cli.outputs import wav_voice
 
         if not self.given.speak:
             return None
-        path = str(inputs.place(self.given.speak, name, "wav"))
+        path = str(inputs.place(self.given.speak, item.stem, "wav"))
         target = self.factory.stream.target
         return wav_voice(path, target, self.given.voice, clock, revises, self.context.warn, stack)
 
     def _outputs(
-        self, name: str, stream: TextIO, source: AudioSource, revises: bool, several: bool
+        self, item: Input, stream: TextIO, source: AudioSource, revises: bool, several: bool
     ) -> list[Output]:
         from simul.cli.views import FileStatus, visible_outputs
 
         duration = source.duration_samples
-        status = FileStatus(inputs.stem(name) if several else "", duration, self.given.simulate)
-        extra = {"file": name} if several else {}
+        status = FileStatus(item.stem if several else "", duration, self.given.simulate)
+        extra = {"file": item.name} if several else {}
         return visible_outputs(self.given, self.context, self.factory, stream, status, revises, extra)
 
-    def _finish(self, name: str, record: StreamRecord, source: AudioSource, log: LogFolder | None) -> None:
-        self.records.append((inputs.stem(name), record))
+    def _finish(self, item: Input, record: StreamRecord, source: AudioSource, log: LogFolder | None) -> None:
+        self.records.append((item.stem, record))
         if log:
-            log.instance(record.instance(len(self.records) - 1), name)
+            log.instance(record.instance(len(self.records) - 1), item.name)
         bad = source.bad_samples + (record.end.bad_samples if record.end else 0)
         if bad:
             self.context.note(f"{source.name}: {bad} samples were no numbers and count as silence.")

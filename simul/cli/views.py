@@ -164,6 +164,8 @@ def _captioned(
 
     place = stream if on_stdout else context.stderr
     options = factory.stream
-    title = f"{options.source} → {options.target}" if options.source != options.target else options.source
-    panel = CaptionPanel(place, title, options.policy, status, context.colours(place))
+    translates = options.source != options.target
+    title = f"{options.source} → {options.target}" if translates else options.source
+    title += f"  ·  {options.policy}"
+    panel = CaptionPanel(place, title, status, context.colours(place), translates)
     return [panel] if on_stdout else [panel, TextOutput(stream, revises)]
