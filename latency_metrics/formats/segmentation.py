@@ -86,7 +86,7 @@ def _yaml_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
         entries = yaml.load(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        line = mark.line + 1 if mark is not None else None
+        line = min(mark.line, text.count("\n")) + 1 if mark is not None else None
         raise LogFormatError(path, line, f"it is not YAML ({error.problem})") from error
     except (yaml.YAMLError, ValueError) as error:
         raise LogFormatError(path, None, f"it is not YAML ({error})") from error
