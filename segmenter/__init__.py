@@ -1,4 +1,4 @@
-"""Alignment of long-form output with reference segments, and the units both are counted in.
+"""Alignment of long-form output with reference segments, the tokens both are compared by, and pauses of audio.
 
     from segmenter import SoftSegmenter
 
@@ -10,6 +10,15 @@ Importing this package is cheap; the compiled kernel loads with the first alignm
 
 from segmenter.alignment import Alignment, SegmenterError
 from segmenter.mwer import MwerSegmenter
+from segmenter.pauses import PauseSegmenter, Span
 from segmenter.soft import SoftSegmenter, align_tokens
 
-__all__ = ["Alignment", "MwerSegmenter", "SegmenterError", "SoftSegmenter", "align_tokens"]
+__all__ = [
+    "Alignment",
+    "MwerSegmenter",
+    "PauseSegmenter",
+    "SegmenterError",
+    "SoftSegmenter",
+    "Span",
+    "align_tokens",
+]

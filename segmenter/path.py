@@ -73,7 +73,7 @@ def best_path(
     """The path of highest total similarity, as steps from left to right.
 
     rows: reference tokens; None is a boundary, which costs nothing and copies the row above.
-    column0: S(i, 0) for i = 0..len(rows); zeros when not given. S(0, j) is always 0.
+    column0: S(i, 0) for i = 0..len(rows), first 0; zeros when not given. S(0, j) is always 0.
     Takes time len(rows) x len(hypothesis) and two bits a cell up to ``memory_limit`` bytes. Above it the rows
     are cut into blocks whose first scores are kept, and a block is worked out again when the path reaches it.
     """
@@ -90,7 +90,6 @@ def best_path(
     height = max(1, memory_limit // row_bytes)
     starts = list(range(0, n, height))
     checkpoints = [np.zeros(m + 1)]
-    checkpoints[0][0] = column0[0]
     none = np.empty((0, 0), np.uint8)
 
     def advance(start: int, stop: int, columns: int, row: NDArray, bits: NDArray) -> NDArray:
