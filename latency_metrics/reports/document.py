@@ -95,9 +95,12 @@ def finite(value: Any) -> Any:
 
 def tsv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Tab-separated lines; tabs and line ends inside cells become spaces, None an empty cell."""
-    lines = ["\t".join(header)]
-    lines += ["\t".join("" if cell is None else " ".join(str(cell).split("\n")) for cell in row) for row in rows]
-    return "\n".join(line for line in lines) + "\n"
+    lines = ["\t".join(header), *("\t".join(map(_cell, row)) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value).translate({9: " ", 10: " ", 13: " "})
 
 
 def grouped(notices: Iterable[Notice]) -> list[tuple[str, list[str]]]:

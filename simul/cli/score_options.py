@@ -13,12 +13,27 @@ FORMATS = ("table", "json", "tsv", "html")
 SUFFIXES = {".json": "json", ".tsv": "tsv", ".html": "html", ".htm": "html", ".txt": "table"}
 """Format of a file that -o names, by its suffix."""
 
-_UNDERSCORED = (
-    "hypothesis_file ref_sentences_file speech_segmentation text_segmentation resegmented_hypothesis "
-    "hypothesis_format simulstream_config_file offset_delays fix_simuleval_emission_ca emission_cu_key "
-    "emission_ca_key bleu_tokenizer comet_model source_sentences_file no_quality no_latency output_folder "
-    "char_level word_level"
-).split()
+_UNDERSCORED = [
+    "hypothesis_file",
+    "ref_sentences_file",
+    "speech_segmentation",
+    "text_segmentation",
+    "resegmented_hypothesis",
+    "hypothesis_format",
+    "simulstream_config_file",
+    "offset_delays",
+    "fix_simuleval_emission_ca",
+    "emission_cu_key",
+    "emission_ca_key",
+    "bleu_tokenizer",
+    "comet_model",
+    "source_sentences_file",
+    "no_quality",
+    "no_latency",
+    "output_folder",
+    "char_level",
+    "word_level",
+]
 
 
 def spelled(arguments: Iterable[str]) -> list[str]:

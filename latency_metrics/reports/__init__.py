@@ -1,0 +1,1 @@
+"""Reports of scores: confidence intervals, significance, per-segment records, tables and offline pages."""

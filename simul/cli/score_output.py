@@ -1,0 +1,140 @@
+"""What the subcommands of `simul score` write: the result in its formats, files, notices, progress."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from simul.cli.context import Context
+from simul.cli.score_options import format_of
+from simul.cli.tables import print_table
+from simul.errors import SimulError
+
+if TYPE_CHECKING:
+    from latency_metrics.base import Notice
+    from latency_metrics.reports.document import Document
+
+SHOWN_NOTICES = 12
+"""Notices on standard error without -v."""
+
+
+def deliver(document: Document, given: argparse.Namespace, context: Context) -> None:
+    """Write a result to standard output and to the files of -o; notices go to standard error.
+
+    Raises:
+        SimulError: a file cannot be written.
+    """
+    say_notices(document.notices, context)
+    for name in given.output:
+        with writing(name):
+            target = Path(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(rendered(document, format_of(name), context), encoding="utf-8")
+        context.note(f"Wrote {name}.")
+    if given.format == "table":
+        _tables(document, context.stdout, context)
+    else:
+        context.stdout.write(rendered(document, given.format, context))
+
+
+def rendered(document: Document, kind: str, context: Context) -> str:
+    """A result in one format: table, json, tsv or html."""
+    if kind == "json":
+        return document.json()
+    if kind == "tsv":
+        return document.tsv
+    if kind == "html":
+        from latency_metrics.reports.html import page
+
+        return page(document)
+    text = StringIO()
+    text.write(f"{document.title}\n\n")
+    for name, value in document.settings.items():
+        text.write(f"{name}: {_shown(value)}\n")
+    text.write("\n")
+    _tables(document, text, context)
+    if document.notices:
+        text.write("\nNotices\n")
+        text.write("".join(f"  {notice}\n" for notice in document.notices))
+    return text.getvalue()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _tables(document: Document, stream: TextIO, context: Context) -> None:
+    for number, table in enumerate(document.tables):
+        if number:
+            stream.write("\n")
+        print_table(context, stream, table.title, table.header, table.rows)
+        if table.note:
+            stream.write(textwrap.fill(table.note, 100) + "\n")
+
+
+def say_notices(notices: Sequence[Notice], context: Context) -> None:
+    """Print what was odd, one line per reason; -v prints all of them."""
+    from latency_metrics.reports.document import grouped, listed
+
+    groups = grouped(notices)
+    shown = groups if context.verbosity > 0 else groups[:SHOWN_NOTICES]
+    for reason, places in shown:
+        context.warn(f"{listed(places)}: {reason}")
+    if len(shown) < len(groups):
+        left = sum(len(places) for _, places in groups[len(shown) :])
+        context.warn(f"{left} more notices; -v prints them, .json and .html results hold them.")
+
+
+@contextlib.contextmanager
+def writing(name: str | Path) -> Iterator[None]:
+    """Turn a failed write into a sentence.
+
+    Raises:
+        SimulError: the file cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SimulError(f"{name} cannot be written: {error.strerror or error}.") from error
+
+
+@contextlib.contextmanager
+def progress(context: Context, what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal, drawn from the first step that is not the last; details with -v elsewhere."""
+    with contextlib.ExitStack() as stack:
+        state: dict[str, Any] = {}
+
+        def bar(total: int) -> Any:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            shown = Progress(*columns, console=Console(file=context.stderr), transient=True)
+            stack.enter_context(shown)
+            state["task"] = shown.add_task(what, total=total)
+            return shown
+
+        def step(done: int, total: int, name: str) -> None:
+            if context.verbosity < 0:
+                return
+            if not context.is_terminal(context.stderr):
+                context.detail(f"{what}: {done} of {total}, {name}")
+                return
+            if "bar" not in state and done < total:
+                state["bar"] = bar(total)
+            if "bar" in state:
+                state["bar"].update(state["task"], completed=done)
+
+        yield step
