@@ -22,8 +22,8 @@ _GAUGE_SECONDS, _GAUGE_CELLS = 5.0, 10
 class CaptionPanel:
     """A panel at the foot of the terminal; complete segments scroll away above it and stay.
 
-    In the panel: the recogniser's words dim (`with_source`), settled text bold, the tail dim and italic, and a gauge that shows
-    how long ago the newest settled word was spoken.
+    In the panel: the recogniser's words dim (if `with_source`), settled text bold, the tail dim and italic,
+    and a gauge that shows how long ago the newest settled word was spoken.
     """
 
     def __init__(

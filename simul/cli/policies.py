@@ -20,12 +20,15 @@ def parser() -> Parser:
 
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
-    from policies.registry import describe, find_policy
+    from policies.errors import PolicyError
+    from policies.registry import describe
 
     given = parser().parse(arguments, context)
+    known = {info.name: info for info in describe()}
     for name in given.names:
-        find_policy(name)
-    chosen = [info for info in describe() if not given.names or info.name in given.names]
+        if name not in known:
+            raise PolicyError(f"There is no policy {name!r}; known are {', '.join(known)}.")
+    chosen = [known[name] for name in given.names or known]
     if given.json:
         context.stdout.write(json.dumps([asdict(info) for info in chosen], ensure_ascii=False) + "\n")
         return ExitCode.OK
