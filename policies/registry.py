@@ -95,9 +95,10 @@ def describe() -> list[PolicyInfo]:
 
 def _info(policy: type[Policy]) -> PolicyInfo:
     text = inspect.getdoc(policy) or ""
-    combines = issubclass(policy, Combinator)
-    operands = policy.arity if combines else (0, 0)
-    example = policy.example if combines else policy.name
+    operands: tuple[int, int | None] = (0, 0)
+    example = policy.name
+    if issubclass(policy, Combinator):
+        operands, example = policy.arity, policy.example
     return PolicyInfo(policy.name, text.partition("\n")[0], parameters_of(policy), operands, example, text)
 
 
