@@ -1,0 +1,284 @@
+"""Whisper as a direct streaming backend: speech to text in its own language or in English, after a forced prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.base import Activity, Candidate, Need, Segment, SourceView
+from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
+from simul.backends.whisper_guard import GuardConfig
+from simul.backends.whisper_model import STEP, Encoded, Hypothesis, Prompt, WhisperModel
+from simul.backends.whisper_stream import RATE, SpeechStream
+from simul.backends.whisper_vad import SileroActivity, VoiceActivity
+from simul.errors import UsageError
+
+SHORTEST = RATE // 20
+"""Audio below 50 ms holds no word and is not decoded."""
+CONTEXT_TOKENS = 112
+PREFIX_TOKENS = 224
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What the last pass found in the current window: `ids` of committed and new text, `ends` in stream samples.
+
+    `timed` are the same tokens with the time tokens between them.
+    """
+
+    ids: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+    timed: tuple[int, ...] = ()
+
+
+@dataclass
+class _Stream:
+    spec: StreamSpec
+    audio: SpeechStream
+    decoded_at: int = 0
+    voiced_at: int = 0
+    window: tuple[int, int] = (0, 0)
+    encoded: Encoded | None = None
+    last: _Pass = _Pass()
+    context_dropped: bool = False
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One stream's work in a pass: samples [start, until) of the stream, and the prompt."""
+
+    index: int
+    handle: _Stream
+    start: int
+    until: int
+    prefix: tuple[int, ...]
+    prompt: Prompt
+
+
+class WhisperBackend(Backend):
+    """Each pass decodes the current window with the committed tokens forced.
+
+    timestamps: let the model divide its text into timed segments (`Need.SEGMENTS`), as the policies that judge
+        segments want; without, the text after a forced prefix is cleaner and passes are shorter.
+    activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
+    guard: limits against invented text.
+    """
+
+    name: ClassVar[str] = "whisper"
+
+    def __init__(
+        self,
+        model: WhisperModel,
+        timestamps: bool = False,
+        activity: Callable[[], VoiceActivity] | None = SileroActivity,
+        guard: GuardConfig | None = None,
+    ) -> None:
+        self.model, self.timestamps, self._activity = model, timestamps, activity
+        self.guard = guard or GuardConfig()
+        provides = {Need.TOKENS, Need.LOGPROBS}
+        if model.aligns:
+            provides.add(Need.SPANS)
+        if timestamps:
+            provides.add(Need.SEGMENTS)
+        if activity is not None:
+            provides.add(Need.ACTIVITY)
+        self.provides = frozenset(provides)
+        languages = model.tokens.languages
+        self.limits = Limits(languages, languages | {"en"}, soft_window=15 * RATE, hard_window=28 * RATE)
+
+    def open(self, spec: StreamSpec) -> _Stream:
+        check_languages(f"the Whisper model {self.model.folder.name}", self.limits, spec)
+        if spec.target not in (spec.source, "en"):
+            raise UsageError(
+                f"Whisper writes {spec.source!r} or translates it into English, not into {spec.target!r}; "
+                "use it as the recogniser of a cascade: --asr FOLDER --mt FOLDER."
+            )
+        return _Stream(spec, SpeechStream(self._activity))
+
+    def push(self, handle: _Stream, samples: Samples) -> None:
+        handle.audio.push(samples)
+
+    def end(self, handle: _Stream) -> None:
+        handle.audio.end()
+
+    def view(self, handle: _Stream) -> SourceView:
+        audio = handle.audio
+        new = max(0, audio.until - handle.decoded_at)
+        activity = None
+        if self._activity is not None:
+            ratio = min(1.0, (audio.voiced - handle.voiced_at) / new) if new else 0.0
+            activity = Activity(silence=max(0, audio.until - audio.voiced_end), speech_ratio=ratio)
+        return SourceView(
+            heard=audio.received,
+            new=new,
+            segment_start=audio.start,
+            segment_final=audio.final,
+            finished=audio.finished,
+            activity=activity,
+        )
+
+    def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
+        candidates = [Candidate(())] * len(requests)
+        jobs = [
+            job for index, request in enumerate(requests) if (job := self._job(index, request)) is not None
+        ]
+        if not jobs:
+            return candidates
+        encoded = self._encode(jobs)
+        found = self.model.generate(encoded, [job.prompt for job in jobs])
+        kept = [self._keep(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
+        spans = self._align(jobs, encoded, kept)
+        for job, hypothesis, times in zip(jobs, kept, spans, strict=True):
+            candidates[job.index] = self._candidate(job, hypothesis, times)
+        return candidates
+
+    def next_segment(self, handle: _Stream) -> None:
+        handle.decoded_at = handle.audio.until
+        handle.audio.next()
+        handle.last, handle.encoded, handle.context_dropped = _Pass(), None, False
+
+    def segment_kind(self, handle: _Stream) -> str:
+        return handle.audio.closed[0].cause if handle.audio.closed else "end"
+
+    def trim(self, handle: _Stream, before: int) -> None:
+        handle.audio.trim(before)
+        handle.last, handle.encoded = _Pass(), None
+
+    def close(self, handle: _Stream) -> None:
+        handle.audio = SpeechStream(None)
+        handle.audio.ended = True
+        handle.encoded = None
+
+    def _job(self, index: int, request: DecodeRequest) -> _Job | None:
+        """The work that a request brings; None when there is nothing to decode."""
+        handle: _Stream = request.handle
+        audio = handle.audio
+        handle.decoded_at, handle.voiced_at = audio.until, audio.voiced
+        if not audio.speaking or audio.until - audio.start < SHORTEST:
+            return None
+        prefix = request.prefix_ids
+        pending = audio.until - max(audio.start, self._covered(handle, prefix))
+        room = self.guard.budget(pending / RATE) * (2 if self.timestamps else 1)
+        if request.max_new_tokens is not None:
+            room = min(room, request.max_new_tokens)
+        head = self._head(handle, request.context, prefix[:-PREFIX_TOKENS])
+        forced = self._forced(handle, prefix)[-PREFIX_TOKENS:]
+        return _Job(index, handle, audio.start, audio.until, prefix, Prompt(head, forced, room))
+
+    @staticmethod
+    def _covered(handle: _Stream, prefix: tuple[int, ...]) -> int:
+        """The stream sample up to which the committed tokens reach, as the last pass aligned them."""
+        count, last = len(prefix), handle.last
+        return last.ends[count - 1] if 0 < count <= len(last.ends) and last.ids[:count] == prefix else 0
+
+    def _head(self, handle: _Stream, context: str, overflow: tuple[int, ...]) -> tuple[int, ...]:
+        """Previous text (capped, left out after a loop), start, language, task and the choice about times."""
+        tokens = self.model.tokens
+        head = tokens.task(handle.spec.source, handle.spec.target)
+        if not self.timestamps:
+            head = (*head, tokens.no_timestamps)
+        before = context.strip()
+        previous = (*(tokens.encode(" " + before) if before else ()), *overflow)[-CONTEXT_TOKENS:]
+        if not previous or handle.context_dropped:
+            return head
+        return (tokens.previous, *previous, *head)
+
+    def _forced(self, handle: _Stream, prefix: tuple[int, ...]) -> tuple[int, ...]:
+        """The committed tokens, with the time tokens among them where the model writes times."""
+        if not self.timestamps or not prefix:
+            return prefix
+        tokens, last = self.model.tokens, handle.last
+        if last.ids[: len(prefix)] != prefix:
+            return (tokens.first_timestamp, *prefix)
+        forced, count = [], 0
+        for token in last.timed:
+            if tokens.is_text(token):
+                if count == len(prefix):
+                    break
+                count += 1
+            forced.append(token)
+        return tuple(forced)
+
+    def _encode(self, jobs: Sequence[_Job]) -> list[Encoded]:
+        """Encoder output of each window, computed only where the audio has changed."""
+        stale = [
+            job for job in jobs if job.handle.encoded is None or job.handle.window != (job.start, job.until)
+        ]
+        fresh = self.model.encode([job.handle.audio.audio() for job in stale])
+        for job, encoded in zip(stale, fresh, strict=True):
+            job.handle.window, job.handle.encoded = (job.start, job.until), encoded
+        return [job.handle.encoded for job in jobs if job.handle.encoded is not None]
+
+    def _keep(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
+        """The hypothesis without loops and without text over silence."""
+        if not job.prefix and self.guard.is_silence(hypothesis.no_speech_prob, hypothesis.logprobs):
+            return replace(hypothesis, ids=(), logprobs=hypothesis.logprobs[:0])
+        text = [i for i, token in enumerate(hypothesis.ids) if self.model.tokens.is_text(token)]
+        count = self.guard.without_loop(job.prefix, [hypothesis.ids[i] for i in text])
+        if count == len(text):
+            return hypothesis
+        job.handle.context_dropped = True
+        end = text[count]
+        return replace(hypothesis, ids=hypothesis.ids[:end], logprobs=hypothesis.logprobs[:end], ended=False)
+
+    def _align(
+        self, jobs: Sequence[_Job], encoded: Sequence[Encoded], kept: Sequence[Hypothesis]
+    ) -> list[NDArray[np.int64] | None]:
+        """Spans of committed and new text in stream samples; the only place where window time becomes stream time."""
+        if not self.model.aligns:
+            return [None] * len(jobs)
+        is_text = self.model.tokens.is_text
+        results: list[NDArray[np.int64] | None] = [None] * len(jobs)
+        heads = [self.model.tokens.task(job.handle.spec.source, job.handle.spec.target) for job in jobs]
+        for head in dict.fromkeys(heads):
+            chosen = [i for i, other in enumerate(heads) if other == head]
+            texts = [[*jobs[i].prefix, *(t for t in kept[i].ids if is_text(t))] for i in chosen]
+            lengths = [jobs[i].until - jobs[i].start for i in chosen]
+            for i, spans in zip(
+                chosen, self.model.align([encoded[i] for i in chosen], head, texts, lengths), strict=True
+            ):
+                results[i] = spans + jobs[i].start
+        return results
+
+    def _candidate(self, job: _Job, hypothesis: Hypothesis, spans: NDArray[np.int64] | None) -> Candidate:
+        tokens = self.model.tokens
+        text = [i for i, token in enumerate(hypothesis.ids) if tokens.is_text(token)]
+        ids = tuple(hypothesis.ids[i] for i in text)
+        ends = () if spans is None else tuple(int(end) for end in spans[:, 1])
+        timed = (*job.prompt.prefix, *hypothesis.ids) if self.timestamps else ()
+        job.handle.last = _Pass((*job.prefix, *ids), ends, timed)
+        segments = self._segments(job, timed, hypothesis.no_speech_prob) if self.timestamps else None
+        return Candidate(
+            tokens=tokens.surfaces(ids),
+            ids=ids,
+            logprobs=hypothesis.logprobs[text],
+            spans=None if spans is None else spans[len(job.prefix) :],
+            segments=segments,
+            ended=hypothesis.ended,
+        )
+
+    def _segments(self, job: _Job, timed: tuple[int, ...], no_speech: float) -> tuple[Segment, ...]:
+        """The timed segments that hold new text; those wholly in the committed prefix are left out."""
+        tokens = self.model.tokens
+        end = job.until - job.start
+        old = len(job.prefix)
+        found: list[Segment] = []
+        begin, last, pieces = 0, 0, []
+        for token in [*timed, None]:
+            if token is not None and tokens.is_text(token):
+                pieces.append(token)
+                continue
+            last = end if token is None else min((token - tokens.first_timestamp) * STEP, end)
+            if pieces:
+                new = pieces[min(old, len(pieces)) :]
+                old -= len(pieces) - len(new)
+                if new:
+                    text = "".join(tokens.surfaces(new))
+                    where = (job.start + begin, job.start + max(begin, last))
+                    found.append(Segment(*where, text, no_speech, len(new)))
+            begin, pieces = last, []
+        return tuple(found)

@@ -1,0 +1,250 @@
+"""A Whisper model on CTranslate2: features, encoder, generation after a forced prefix, scores and alignment.
+
+Nothing here knows of streams. The folder is the one that faster-whisper uses: model.bin, config.json,
+vocabulary.json, tokenizer.json and, for other than 80 mel bands, preprocessor_config.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simul.backends.whisper_tokens import WhisperTokens
+from simul.errors import ModelMissingError, UsageError
+from simul.hub import WHISPER_PACKAGE, is_multilingual
+
+HOP = 160
+"""Samples per mel frame; the encoder halves the frame rate, so alignment counts in steps of 320 samples."""
+STEP = 2 * HOP
+WINDOW_FRAMES = 3000
+MAX_POSITIONS = 448
+Encoded = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the decoder is given: `head` (previous text, start, language, task) and then the forced `prefix`."""
+
+    head: tuple[int, ...]
+    prefix: tuple[int, ...] = ()
+    max_new_tokens: int = 224
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """The tokens generated after the prefix.
+
+    logprobs: float [n], each token's natural log-probability among the tokens that decoding allows.
+    ended: the model ended the text itself.
+    """
+
+    ids: tuple[int, ...]
+    logprobs: NDArray[np.float64]
+    no_speech_prob: float
+    ended: bool
+
+
+class WhisperModel:
+    """Loads a folder; the weights are shared by all streams.
+
+    device: "cpu", "cuda" or "auto". compute: CTranslate2's compute type. crop: encode only the audio there is
+    and one second of silence instead of 30 s; several times faster on short windows, but real Whisper weights
+    lose accuracy with it.
+
+    Raises:
+        ModelMissingError: a package, the folder or one of its files is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        compute: str = "default",
+        threads: int = 0,
+        beam: int = 1,
+        crop: bool = False,
+    ) -> None:
+        try:
+            import ctranslate2
+            from faster_whisper.feature_extractor import FeatureExtractor
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise ModelMissingError(
+                f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
+            ) from error
+        for name in ("model.bin", "config.json", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise ModelMissingError(
+                    f"The Whisper folder {folder} has no {name}; copy the model's whole folder (a conversion needs "
+                    "--copy_files tokenizer.json preprocessor_config.json)."
+                )
+        try:
+            self._model: Any = ctranslate2.models.Whisper(
+                str(folder), device=device, compute_type=compute, intra_threads=threads
+            )
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        except Exception as error:  # RuntimeError of CTranslate2, and bare Exception of tokenizers
+            raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
+        self._view: Any = ctranslate2.StorageView
+        self._cpu: Any = ctranslate2.Device.cpu
+        self.folder, self.beam, self.crop = folder, beam, crop
+        self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
+        self.aligns = bool(config.get("alignment_heads"))
+        """Whether the model says which of its attention heads align, so that tokens get source times."""
+        self._extract = FeatureExtractor(feature_size=int(self._model.n_mels))
+
+    def check_source(self, source: str) -> None:
+        """Raise `UsageError` unless the model hears the language `source`."""
+        if source not in self.tokens.languages:
+            listed = ", ".join(sorted(self.tokens.languages))
+            raise UsageError(
+                f"The Whisper model {self.folder.name} does not hear {source!r}; it knows: {listed}."
+            )
+
+    def features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-mel features [bands, frames] of at most 30 s, followed by silence up to 30 s (or 1 s with crop)."""
+        content = min(len(samples) // HOP, WINDOW_FRAMES)
+        total = WINDOW_FRAMES
+        if self.crop:
+            # An encoder input as long as the model is wide would pass for encoder output in CTranslate2.
+            total = min(WINDOW_FRAMES, 50 * (content // 50 + 3))
+        mel = self._extract(samples[: content * HOP], padding=2 * HOP)[:, : min(content + 2, total)]
+        silence = max(float(mel.max()) - 2.0, -1.5)
+        padded = np.full((mel.shape[0], total), silence, np.float32)
+        padded[:, : mel.shape[1]] = mel
+        return padded
+
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[Encoded]:
+        """Encoder output [frames / 2, width] of each window of samples; windows of one length share a batch."""
+        features = [self.features(samples) for samples in windows]
+        results: list[Encoded] = [np.empty(0, np.float32)] * len(features)
+        for indices in _groups([f.shape[1] for f in features]):
+            batch = self._view.from_array(np.stack([features[i] for i in indices]))
+            encoded = self._numpy(self._model.encode(batch, to_cpu=True))
+            for row, index in enumerate(indices):
+                results[index] = encoded[row]
+        return results
+
+    def generate(self, encoded: Sequence[Encoded], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+        """One hypothesis per window; those that CTranslate2 can decode together share a batch."""
+        keys = [
+            (e.shape, len(p.head), len(p.prefix) + self._room(p), not p.prefix)
+            for e, p in zip(encoded, prompts, strict=True)
+        ]
+        results: list[Hypothesis | None] = [None] * len(prompts)
+        for indices in _groups(keys):
+            _, head, length, first = keys[indices[0]]
+            found = self._decode(
+                [encoded[i] for i in indices], [prompts[i] for i in indices], head, length, first
+            )
+            for index, hypothesis in zip(indices, found, strict=True):
+                results[index] = hypothesis
+        return [r for r in results if r is not None]
+
+    def align(
+        self,
+        encoded: Sequence[Encoded],
+        head: Sequence[int],
+        texts: Sequence[Sequence[int]],
+        samples: Sequence[int],
+    ) -> list[NDArray[np.int64]]:
+        """Where each text token lies in its window: int [n, 2] of window samples, non-decreasing.
+
+        head: start, language and task. samples: the audio's length in each window, without padding.
+        Dynamic time warping over the cross-attention of the alignment heads (Radford et al. 2023, word timing).
+        """
+        results: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)] * len(texts)
+        for indices in _groups([e.shape for e in encoded]):
+            indices = [i for i in indices if texts[i]]
+            if not indices:
+                continue
+            frames = [max(2, min(samples[i] // HOP, 2 * len(encoded[i]))) for i in indices]
+            batch = self._view.from_array(np.stack([encoded[i] for i in indices]))
+            found = self._model.align(batch, list(head), [list(texts[i]) for i in indices], frames)
+            for index, alignment in zip(indices, found, strict=True):
+                results[index] = _spans(alignment.alignments, len(texts[index]), samples[index])
+        return results
+
+    def _room(self, prompt: Prompt) -> int:
+        return max(1, min(prompt.max_new_tokens, MAX_POSITIONS - len(prompt.head) - len(prompt.prefix)))
+
+    def _decode(
+        self, encoded: list[Encoded], prompts: list[Prompt], head: int, length: int, first: bool
+    ) -> list[Hypothesis]:
+        """Decode one batch whose heads have one length; `length` counts prefix and new tokens.
+
+        CTranslate2 bounds the text by half of max_length and by max_length less the head. At the beginning of
+        a text a blank or the end is suppressed; after a forced prefix the end must stay possible.
+        """
+        limit = max(2 * length, length + head)
+        found = self._run(encoded, [[*p.head, *p.prefix] for p in prompts], limit, first, self.beam)
+        texts = [result.sequences_ids[0] for result in found]
+        scored = found
+        if self.beam > 1:
+            # Beam search keeps no step scores: the winners are forced once more.
+            longest = [[*p.head, *text] for p, text in zip(prompts, texts, strict=True)]
+            again = max(len(text) for text in texts) + 1
+            scored = self._run(encoded, longest, max(2 * again, again + head), False, 1)
+        results = []
+        for prompt, text, result, scores in zip(prompts, texts, found, scored, strict=True):
+            skip = len(prompt.prefix)
+            steps = [self._logprob(scores.logits[0][i], text[i]) for i in range(skip, len(text))]
+            results.append(
+                Hypothesis(
+                    tuple(text[skip:]),
+                    np.array(steps, dtype=np.float64),
+                    result.no_speech_prob,
+                    len(text) < length,
+                )
+            )
+        return results
+
+    def _run(
+        self, encoded: list[Encoded], prompts: list[list[int]], limit: int, first: bool, beam: int
+    ) -> Any:
+        return self._model.generate(
+            self._view.from_array(np.stack(encoded)),
+            prompts,
+            beam_size=beam,
+            max_length=limit,
+            suppress_blank=first,
+            return_logits_vocab=beam == 1,
+            return_no_speech_prob=True,
+        )
+
+    def _logprob(self, logits: Any, token: int) -> float:
+        row = self._numpy(logits).ravel().astype(np.float64)
+        top = row.max()
+        return float(row[token] - top - np.log(np.exp(row - top).sum()))
+
+    def _numpy(self, view: Any) -> NDArray[np.float32]:
+        return np.array(view if view.device == "cpu" else view.to_device(self._cpu))
+
+
+def _groups(keys: Sequence[Any]) -> list[list[int]]:
+    """Indices of equal keys, in order of first appearance."""
+    groups: dict[Any, list[int]] = {}
+    for index, key in enumerate(keys):
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())
+
+
+def _spans(pairs: Sequence[tuple[int, int]], count: int, samples: int) -> NDArray[np.int64]:
+    """Spans from a warping path: a token lasts from its first step to the first step of the next token."""
+    starts = np.full(count + 1, -1, np.int64)
+    for token, step in reversed(pairs):
+        starts[token] = step
+    if starts[count] < 0:
+        starts[count] = pairs[-1][1] + 1 if pairs else 0
+    for i in range(count - 1, -1, -1):
+        if starts[i] < 0:
+            starts[i] = starts[i + 1]
+    starts = np.minimum(starts * STEP, samples)
+    return np.stack([starts[:-1], starts[1:]], axis=1)
