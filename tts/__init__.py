@@ -8,6 +8,7 @@ from tts.espeak import EspeakConfig, EspeakEngine
 from tts.playout import Pace, Playout, PlayoutConfig, Slot, Timeline
 from tts.speaker import Speaker, SpeakerConfig, SpeechUnit
 from tts.stretch import stretch, stretch_speech, trim_pauses
+from tts.tones import ToneEngine
 
 __all__ = [
     "Chunker",
@@ -24,6 +25,7 @@ __all__ = [
     "Speech",
     "SpeechUnit",
     "Timeline",
+    "ToneEngine",
     "TtsError",
     "Voice",
     "WordMark",

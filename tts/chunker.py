@@ -96,8 +96,10 @@ class Chunker:
         return [self._take(whole)]
 
     def flush(self) -> list[str]:
-        """Everything held, as at the end of a segment or of the stream."""
-        return self._release(final=True)
+        """Everything held, as at the end of a segment or of the stream; blanks alone are let go."""
+        units = self._release(final=True)
+        self._text = ""
+        return units
 
     def _release(self, final: bool) -> list[str]:
         units = []
@@ -168,8 +170,13 @@ def _group(text: str, rules: LanguageRules) -> tuple[list[_Word], int]:
     if not words:
         return [], 0
     last = words[-1]
-    open_end = _may_join(tokens[-1], rules) if ended else not (last.sentence or last.clause)
-    return words, len(words) - open_end
+    if ended:
+        return words, len(words) - _may_join(tokens[-1], rules)
+    if last.sentence or last.clause:
+        return words, len(words)
+    # Digits still arriving may turn out to continue a number: "10 0" becomes "10 000".
+    growing = len(tokens) > 1 and tokens[-1].strip().isdigit() and bool(_NUMBER.fullmatch(_bare(tokens[-2])))
+    return words, max(0, len(words) - 1 - growing)
 
 
 def _bare(token: str) -> str:
@@ -218,6 +225,8 @@ def _marks(token: str, rules: LanguageRules, followed: bool) -> tuple[bool, bool
         return False, False
     mark, before = word[-1], word[:-1]
     if before[-1:].isdigit() and not followed and mark in ".,:":
+        return False, False
+    if mark == "." and not followed and rules.may_go_on(_bare(token).lower()):
         return False, False
     if mark == "." and (
         _is_abbreviation(token, rules) or (rules.ordinal_dot and _bare(token)[:-1].isdigit())

@@ -43,6 +43,10 @@ class LanguageRules:
     ordinal_dot: bool
     openers: frozenset[str]
 
+    def may_go_on(self, token: str) -> bool:
+        """Whether more letters can make an abbreviation of this lower-case token with its last dot."""
+        return any(abbreviation.startswith(token) for abbreviation in self.abbreviations)
+
 
 def rules_for(language: str) -> LanguageRules:
     """The rules of a BCP 47 tag; other languages get the common abbreviations and nothing else."""

@@ -37,8 +37,9 @@ def stretch(samples: NDArray[np.float32], rate: int, speed: float) -> NDArray[np
     search = max(1, round(rate * _SEARCH_SECONDS))
     wanted = round(len(samples) / speed)
     frames = wanted // half + 2
-    padded = np.zeros(half + round(frames * half * speed) + 3 * half + search, np.float32)
-    padded[half : half + len(samples)] = samples[: len(padded) - half]
+    # Mirrored beyond its end, so that a sound which stops at full level is not followed by a step to zero.
+    beyond = max(0, round(frames * half * speed) + 3 * half + search - len(samples))
+    padded = np.pad(samples, (half, beyond), mode="symmetric")
     window = (0.5 - 0.5 * np.cos(np.pi * np.arange(2 * half) / half)).astype(np.float32)
     out = np.zeros((frames + 1) * half, np.float32)
     place = 0
