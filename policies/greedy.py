@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from policies.base import Decision, Evidence, Need
+from policies.base import READ, WAIT, Decision, Evidence, Need
 from policies.segments import Judged, SegmentPolicy
 
 
@@ -29,5 +29,7 @@ class Greedy(SegmentPolicy):
 
     def judge(self, state: Any, evidence: Evidence) -> tuple[Any, Decision]:
         if self.profile == "fixed" and evidence.candidate.segments is None:
+            if self.plan(state, evidence.source) is READ:
+                return state, WAIT
             return state, Decision(evidence.candidate.limit, reason="greedy")
         return super().judge(state, evidence)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 from policies.base import (
     DECODE,
     READ,
     SAMPLES_PER_MS,
+    WAIT,
     Decision,
     Evidence,
     Need,
@@ -88,12 +89,14 @@ class SegmentPolicy(Policy):
         return DECODE if source.new >= max(1, frame) else READ
 
     def judge(self, state: SegmentState, evidence: Evidence) -> tuple[Any, Decision]:
+        if self.plan(state, evidence.source) is READ:
+            return replace(state, previous=self._before(state, evidence)), WAIT
         segments = evidence.candidate.segments or ()
         if self.profile == "faithful":
             return self._judge_faithful(state, evidence, segments)
         if evidence.source.segment_final:
             return self.start(), commit_all(evidence)
-        previous = _beyond(state.previous, len(evidence.fresh))
+        previous = self._before(state, evidence)
         verdicts = self.accepts(segments, _texts(previous))
         count = verdicts.index(False) if False in verdicts else len(verdicts)
         seen = tuple((s.tokens, s.text) for s in segments)
@@ -103,6 +106,10 @@ class SegmentPolicy(Policy):
         cut = max(state.cut, max(s.end for s in segments[:count]))
         forget = len(evidence.committed) + commit
         return SegmentState(seen, cut), Decision(commit, reason="segment", cut=cut, forget=forget)
+
+    def _before(self, state: SegmentState, evidence: Evidence) -> tuple[tuple[int, str], ...] | None:
+        """The last pass's segments that were not spoken, given what was committed of it."""
+        return state.previous if self.profile == "faithful" else _beyond(state.previous, len(evidence.fresh))
 
     def _judge_faithful(
         self, state: SegmentState, evidence: Evidence, segments: Sequence[Segment]
