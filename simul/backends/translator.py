@@ -1,0 +1,221 @@
+"""Text translation with any CTranslate2 model from a folder: Opus-MT (Marian), NLLB-200 and M2M-100."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simul.backends.languages import NLLB, SPACELESS
+from simul.errors import ModelMissingError, UsageError
+from simul.text import surface
+from simul.translation.interface import TextRequest, TextResult
+
+MARK = "\u2581"
+END = "</s>"
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+_JOINT_FILES = ("sentencepiece.bpe.model", "spm.128k.model", "sentencepiece.model", "source.spm")
+
+
+class CTranslate2Translator:
+    """Translates from `source` to `target` (ISO 639-1) with the model in `folder`.
+
+    The family is told by the vocabulary: language tokens such as deu_Latn (NLLB-200) or __de__ (M2M-100) are
+    given as the family expects them, >>deu<< (Opus-MT with several targets) where the vocabulary has it; a
+    plain Opus-MT model translates whatever pair it was trained for. The folder must hold the tokenizer: a
+    SentencePiece file, source.spm and target.spm, or tokenizer.json.
+
+    Raises:
+        ModelMissingError: the folder, its tokenizer or the package that reads it is missing.
+        UsageError: the model does not know a language.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: str,
+        target: str,
+        device: str = "auto",
+        compute: str = "default",
+        threads: int = 0,
+        beam: int = 2,
+    ) -> None:
+        import ctranslate2
+
+        self.name, self.beam = folder.name, beam
+        self.sources, self.targets = frozenset({source}), frozenset({target})
+        self._pieces = _tokenizer(folder)
+        try:
+            self._model: Any = ctranslate2.Translator(
+                str(folder), device=device, compute_type=compute, intra_threads=threads
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ModelMissingError(f"The translation model in {folder} cannot be loaded: {error}") from error
+        config = _read_json(folder / "config.json", {})
+        self._adds_end = bool(config.get("add_source_eos", False))
+        self._vocabulary = _vocabulary(folder, "target")
+        self._numbers = {piece: i for i, piece in enumerate(self._vocabulary)}
+        known = self._numbers.keys() | set(_vocabulary(folder, "source"))
+        self._first, self._forced = _language_tokens(folder.name, known, source, target)
+        self._join = source in SPACELESS
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        """Beam search on the sources; an empty source gives an empty result.
+
+        A text that is not complete is translated as it stands: these models know no unfinished sentence.
+        """
+        results = [TextResult((), ())] * len(requests)
+        groups: dict[int, list[int]] = {}
+        for index, request in enumerate(requests):
+            if request.source.strip():
+                groups.setdefault(self._limit(request), []).append(index)
+        for limit, indices in groups.items():
+            chosen = [requests[i] for i in indices]
+            for index, result in zip(indices, self._batch(chosen, limit), strict=True):
+                results[index] = result
+        return results
+
+    def _batch(self, requests: Sequence[TextRequest], limit: int) -> list[TextResult]:
+        sources = [self._source(request.source) for request in requests]
+        prefixes = [
+            [*self._forced, *(self._vocabulary[i] for i in request.prefix_ids)] for request in requests
+        ]
+        found = self._model.translate_batch(
+            sources,
+            target_prefix=prefixes,
+            beam_size=self.beam,
+            max_decoding_length=limit,
+            return_attention=True,
+        )
+        texts = [result.hypotheses[0] for result in found]
+        scores = self._model.score_batch(sources, texts)
+        results = []
+        for source, prefix, text, result, score in zip(sources, prefixes, texts, found, scores, strict=True):
+            attention = np.asarray(result.attention[0], dtype=np.float64)[: len(text), : len(source)]
+            words = resting_words(attention, source, set(self._first))
+            new = [i for i in range(len(prefix), len(text)) if text[i] != END]
+            results.append(
+                TextResult(
+                    tokens=tuple(piece_surface(text[i]) for i in new),
+                    ids=tuple(self._numbers[text[i]] for i in new),
+                    logprobs=np.array([score.log_probs[i] for i in new], dtype=np.float64),
+                    source_words=words[new],
+                    ended=len(text) < limit,
+                )
+            )
+        return results
+
+    def _limit(self, request: TextRequest) -> int:
+        """Longest target, forced tokens included: generous for the source, so that a loop ends soon."""
+        room = request.max_new_tokens
+        if room is None:
+            room = 16 + 3 * max(len(request.source.split()), len(request.source) // 5)
+        return len(self._forced) + len(request.prefix_ids) + room
+
+    def _source(self, text: str) -> list[str]:
+        if self._join:
+            text = re.sub(r"(?<=[^\x00-\x7f]) (?=[^\x00-\x7f])", "", text)
+        end = [] if self._adds_end else [END]
+        return [*self._first, *self._pieces(text), *end]
+
+
+def resting_words(attention: NDArray[np.float64], source: Sequence[str], tags: set[str]) -> NDArray[np.int64]:
+    """For each target token, the last source word that it and the tokens before it attend to most: int [n].
+
+    attention: [target tokens, source pieces]. Weight on language tokens and the end mark is left out; the
+    running maximum keeps a token from seeming to rest on less than the tokens before it.
+    """
+    real = np.array([piece != END and piece not in tags for piece in source], dtype=bool)
+    begins = np.array([piece.startswith(MARK) for piece in source], dtype=bool) & real
+    if not real.any() or not len(attention):
+        return np.zeros(len(attention), np.int64)
+    begins[int(np.argmax(real))] = True
+    word = np.cumsum(begins) - 1
+    strongest = np.where(real, attention, -1.0).argmax(axis=1)
+    return np.maximum.accumulate(np.maximum(word[strongest], 0)).astype(np.int64)
+
+
+def piece_surface(piece: str) -> str:
+    """The text of a SentencePiece token; a byte token gives a surrogate escape or an ASCII character."""
+    match = _BYTE.fullmatch(piece)
+    return surface(bytes([int(match[1], 16)])) if match else piece.replace(MARK, " ")
+
+
+def _language_tokens(
+    name: str, vocabulary: set[str], source: str, target: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What stands before the source, and what the target is forced to begin with."""
+    if "eng_Latn" in vocabulary:
+        codes = [NLLB.get(language, language) for language in (source, target)]
+        _check_known(name, vocabulary, dict(zip((source, target), codes, strict=True)))
+        return (codes[0],), (codes[1],)
+    if "__en__" in vocabulary:
+        codes = [f"__{language}__" for language in (source, target)]
+        _check_known(name, vocabulary, dict(zip((source, target), codes, strict=True)))
+        return (codes[0],), (codes[1],)
+    tags = [piece for piece in vocabulary if piece.startswith(">>") and piece.endswith("<<")]
+    if not tags:
+        return (), ()
+    three = NLLB.get(target, target).split("_")[0]
+    for code in (target, three):
+        fitting = sorted(tag for tag in tags if tag[2:-2].split("_")[0] == code)
+        if fitting:
+            return (fitting[0],), ()
+    raise UsageError(
+        f"The translation model {name} does not translate into {target!r}; it knows: {' '.join(tags[:40])}."
+    )
+
+
+def _check_known(name: str, vocabulary: set[str], codes: dict[str, str]) -> None:
+    for language, code in codes.items():
+        if code not in vocabulary:
+            raise UsageError(
+                f"The translation model {name} does not know the language {language!r} ({code})."
+            )
+
+
+def _tokenizer(folder: Path) -> Callable[[str], list[str]]:
+    """What cuts a source text into the model's pieces."""
+    for name in _JOINT_FILES:
+        if (folder / name).is_file():
+            import sentencepiece
+
+            processor: Any = sentencepiece.SentencePieceProcessor(model_file=str(folder / name))
+            return lambda text: list(processor.encode(text, out_type=str))
+    if (folder / "tokenizer.json").is_file():
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise ModelMissingError(
+                f"The tokenizer of {folder} needs the package tokenizers, which is not installed; "
+                'run: pip install "simul[whisper]"'
+            ) from error
+        fast: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        return lambda text: list(fast.encode(text, add_special_tokens=False).tokens)
+    raise ModelMissingError(
+        f"The translation model in {folder} has no tokenizer; copy its source.spm and target.spm, "
+        "sentencepiece.bpe.model or tokenizer.json into the folder."
+    )
+
+
+def _vocabulary(folder: Path, side: str) -> list[str]:
+    for stem in (f"{side}_vocabulary", "shared_vocabulary"):
+        if (folder / f"{stem}.json").is_file():
+            return [str(piece) for piece in _read_json(folder / f"{stem}.json", [])]
+        if (folder / f"{stem}.txt").is_file():
+            return (folder / f"{stem}.txt").read_text(encoding="utf-8").split("\n")
+    raise ModelMissingError(
+        f"The translation model in {folder} has no {side} vocabulary; copy the whole folder."
+    )
+
+
+def _read_json(path: Path, default: Any) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return default
