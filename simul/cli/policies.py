@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import asdict
 
 from simul.cli.context import Context
@@ -13,7 +14,7 @@ from simul.errors import ExitCode
 def parser() -> Parser:
     """The options of the command."""
     p = Parser("policies", "List the read/write policies, or describe some of them.")
-    p.add_argument("names", nargs="*", metavar="NAME", help="only these policies")
+    p.add_argument("names", nargs="*", metavar="NAME", help="describe these policies in full")
     p.add_argument("--json", action="store_true", help="as JSON")
     return p
 
@@ -33,7 +34,10 @@ def run(arguments: list[str], context: Context) -> int:
         context.stdout.write(json.dumps([asdict(info) for info in chosen], ensure_ascii=False) + "\n")
         return ExitCode.OK
     for info in chosen:
-        context.stdout.write(f"{info.name}\n    {info.summary}\n")
+        description = info.text if given.names else info.summary
+        context.stdout.write(f"{info.name}\n" + textwrap.indent(description, "    ") + "\n")
+        if info.operands != (0, 0):
+            context.stdout.write(f"    made of other policies, for example: --policy '{info.example}'\n")
         width = max((len(p.name) for p in info.parameters), default=0)
         for p in info.parameters:
             meaning = f"{p.help} " if p.help else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -170,12 +171,18 @@ class Translation:
             logged = [_logged(log, item.stem, stack)] if log else []
             outputs = [*self._outputs(item, stream, source, session.policy.revises, several), *logged]
             with closing_all(outputs):
-                for step in drive(source, session, clock, stopped=interrupts.stopped):
+                for step in drive(source, session, clock, stopped=self._stop(item, interrupts)):
                     spoken = voice.voiced(step) if voice else step
                     record.step(spoken)
                     for output in outputs:
                         output.step(spoken)
             self._finish(item, record, source, log)
+
+    def _stop(self, item: Input, interrupts: Interrupts) -> Callable[[], bool]:
+        """When to read no more. Standard input ends by itself, after what it had already taken in."""
+        if item.name == inputs.STDIN and not self.given.simulate:
+            return lambda: False
+        return interrupts.stopped
 
     def _own_output(self, item: Input, stack: contextlib.ExitStack) -> TextIO:
         from simul.logs import create

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,7 +26,7 @@ LINES = "Morgen fahren wir früh los, sagt sie.\nUnd spät kommen wir zurück.\n
 SOURCE = "we leave early tomorrow and come back late"
 
 
-def scripted_backend() -> ScriptedBackend:
+def scripted_backend(seconds_per_pass: float = 0.0) -> ScriptedBackend:
     """Two segments of three seconds; every half second another word is understood, one pass ahead of certainty."""
     segments = []
     for number, (source, target) in enumerate(SENTENCES):
@@ -45,12 +47,13 @@ def scripted_backend() -> ScriptedBackend:
             )
             passes.append(Pass(start + step * SECOND // 2, candidate))
         segments.append(ScriptedSegment(start, start + length, tuple(passes)))
-    return ScriptedBackend(segments)
+    return ScriptedBackend(segments, on_decode=lambda size: time.sleep(seconds_per_pass))
 
 
 def load(config, source, target):
     """Stands for `simul.models.load_backend`."""
-    return SimpleNamespace(backend=scripted_backend(), description="Scripted model.")
+    pace = float(os.environ.get("SECONDS_PER_PASS", "0"))
+    return SimpleNamespace(backend=scripted_backend(pace), description="Scripted model.")
 
 
 class Terminal(io.StringIO):
