@@ -35,7 +35,7 @@ class Timeline:
     @property
     def audio_seconds(self) -> float:
         """Length of the written audio (it starts at `offset`) in seconds: SimulEval's `prediction_length`."""
-        samples = sum(int(self.sample_rate * duration / 1000) for _, duration in self.intervals)
+        samples = sum(round(self.sample_rate * duration / 1000) for _, duration in self.intervals)
         return (samples + sum(self.silence_samples)) / self.sample_rate
 
     @property

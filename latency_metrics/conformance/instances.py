@@ -166,11 +166,9 @@ def check_speech(tally: Tally, data: Mapping[str, Any], folder: Path) -> None:
         logged = read_instances(log)[0]
         mode = {"ATD": {"mode": "speech-text"}, "RTF": {"playback": False}}
         check_instance(tally, f"{label} from_log", logged, "word", expected["from_log"], **mode)
-        for key, value in instance_record(logged, record["source"]).items():
-            if key == "prediction_length":
-                tally.value(f"{label} log_record {key}", timeline.audio_seconds, record[key])
-            else:
-                tally.exact(f"{label} log_record {key}", value, record[key])
+        written = instance_record(logged, record["source"], sample_rate=given["target_sample_rate"])
+        for key, value in written.items():
+            tally.exact(f"{label} log_record {key}", value, record[key])
 
 
 def check_text_input(tally: Tally, data: Mapping[str, Any], folder: Path) -> None:

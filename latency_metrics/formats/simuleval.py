@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from latency_metrics.base import Instance, Metric
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.text import json_objects, number, numbers, raw_lines, string
 from latency_metrics.recording import Hypothesis, split_text
+from latency_metrics.timeline import play
 
 _AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".sph")
 
@@ -47,23 +49,17 @@ def read_instances(
                 path, None, f"it has {len(instances)} instances but there are {len(references)} references"
             )
         instances = [
-            _replace(instance, reference=text.strip(), reference_length=None)
+            replace(instance, reference=text.strip(), reference_length=None)
             for instance, text in zip(instances, references, strict=True)
         ]
     if reference_counter is not None:
         instances = [
-            _replace(instance, reference_length=reference_counter(instance.reference))
+            replace(instance, reference_length=reference_counter(instance.reference))
             if instance.reference is not None
             else instance
             for instance in instances
         ]
     return instances
-
-
-def _replace(instance: Instance, **changes: Any) -> Instance:
-    from dataclasses import replace
-
-    return replace(instance, **changes)
 
 
 def _instance(
@@ -149,8 +145,16 @@ def read_recordings(
     return hypotheses
 
 
-def instance_record(instance: Instance, source: str | Sequence[str] | None = None) -> dict[str, Any]:
-    """The JSON object that SimulEval 1.1.4 writes for an instance."""
+def instance_record(
+    instance: Instance, source: str | Sequence[str] | None = None, *, sample_rate: int = 16000
+) -> dict[str, Any]:
+    """The JSON object that SimulEval 1.1.4 writes for an instance.
+
+    Args:
+        instance: text or speech output.
+        source: value of the key `source`.
+        sample_rate: of the audio of speech output, in Hz; its length is counted in samples.
+    """
     record: dict[str, Any] = {"index": instance.index, "prediction": instance.prediction}
     record["delays"] = list(instance.delays or ())
     if instance.durations is None:
@@ -160,9 +164,12 @@ def instance_record(instance: Instance, source: str | Sequence[str] | None = Non
         record["source"] = source
         record["source_length"] = instance.source_length
         return record
-    from latency_metrics.timeline import play
-
-    timeline = play(instance.delays or (), instance.durations, source_length=instance.source_length)
+    timeline = play(
+        instance.delays or (),
+        instance.durations,
+        source_length=instance.source_length,
+        sample_rate=sample_rate,
+    )
     record["durations"] = list(instance.durations)
     record["prediction_offset"] = timeline.offset
     record["elapsed"] = list(instance.elapsed or ())
@@ -175,7 +182,11 @@ def instance_record(instance: Instance, source: str | Sequence[str] | None = Non
 
 
 def write_instances(
-    path: str | Path, instances: Iterable[Instance], sources: Sequence[str | Sequence[str]] | None = None
+    path: str | Path,
+    instances: Iterable[Instance],
+    sources: Sequence[str | Sequence[str]] | None = None,
+    *,
+    sample_rate: int = 16000,
 ) -> None:
     """Write instances as a SimulEval log.
 
@@ -183,6 +194,7 @@ def write_instances(
         path: file to write; its folder is made when missing.
         instances: text or speech output. `elapsed` of speech is written too (SimulEval leaves it empty).
         sources: value of `source` for each instance, such as the path of the audio.
+        sample_rate: of the audio of speech output, in Hz.
     """
     kept = list(instances)
     given = list(sources) if sources is not None else [None] * len(kept)
@@ -190,7 +202,8 @@ def write_instances(
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8") as file:
         for instance, source in zip(kept, given, strict=True):
-            file.write(json.dumps(instance_record(instance, source), ensure_ascii=False) + "\n")
+            record = instance_record(instance, source, sample_rate=sample_rate)
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def write_metrics_tsv(path: str | Path, instances: Sequence[Instance], metrics: Sequence[Metric]) -> None:

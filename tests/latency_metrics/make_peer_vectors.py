@@ -13,49 +13,21 @@ import logging
 import math
 import random
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-TEXT = r"""
-the a old dog saw two maps near Ergebnisse Straße straße über don't it's l'eau rock'n'roll e.g. bzw. usw. 3,5 5,
-1.000 1987. 3. well-known -- - ... … “quoted” „so“ (well end). ! ? , ; : — ： ！ （ab） ー ﬁne ½ ２０ №5 café A.B.
-x.y %50 50% 'tis cats' _under_ 中文 カタカナ スー。 Mr. vs. z. 👍 İstanbul mr 1. iv. xx. --a a-b-c a--b '' ` `` ~ @-@ &
-&amp; | [x] <s> naïve 10.5. .. a.. ..a
-"""
-WORDS = [*TEXT.split(), "cafe\u0301", "a\u00a0b", "\u200b", "\u00ad", "\u0663", "\u0e01\u0e33"]
-CHARS = "一位年轻的工程师修理了旧收音机。，！？、ー（）「」abc 12３…　—：ヴが か\u3099"
-
-
-def text(rng: random.Random, size: int, char_level: bool) -> str:
-    if char_level:
-        return "".join(rng.choice(CHARS) for _ in range(size))
-    return " ".join(rng.choice(WORDS) for _ in range(size))
-
-
-def times(rng: random.Random, count: int, span: float) -> list[float]:
-    step = rng.choice([250.0, 320.0, 1000.0, 333.333, 0.0])
-    rate = rng.choice([0.3, 1.0, 1.5]) * span / max(count, 1)
-    found = [i * rate + rng.uniform(-200, 2500) for i in range(count)]
-    if rng.random() < 0.85:
-        found.sort()
-    if step:
-        found = [math.ceil(time / step) * step for time in found]
-    if rng.random() < 0.4:
-        found = [min(time, span) for time in found]
-    return found if rng.random() < 0.8 else [float(round(time)) for time in found]
-
-
-def outcome(call: Callable[[], Any]) -> Any:
-    """The value, "NaN", or the error a peer raised."""
-    try:
-        value = call()
-    except Exception as error:
-        return {"error": type(error).__name__}
-    if isinstance(value, float) and math.isnan(value):
-        return "NaN"
-    return value
+from peer_simuleval import (
+    CHARS,
+    WORDS,
+    outcome,
+    simuleval,
+    simuleval_corpus,
+    speech_output,
+    text,
+    text_input,
+    times,
+)
 
 
 def shortform(rng: random.Random, size: int) -> dict[str, Any]:
@@ -86,23 +58,46 @@ def shortform(rng: random.Random, size: int) -> dict[str, Any]:
         item["time_to_recording_end"] = span + rng.choice([0.0, 500.0, 5000.0])
         item["expected"] = {"simuleval": simuleval(given, unit), "omnisteval": omnisteval(item)}
         instances.append(item)
-    return {"instances": instances, "corpora": []}
+    return {
+        "instances": instances,
+        "corpora": [corpus(rng, number, instances) for number in range(size // 4)],
+    }
 
 
-def simuleval(given: dict[str, Any], unit: str) -> dict[str, Any]:
-    from simuleval.evaluator.instance import LogInstance
-    from simuleval.evaluator.scorers import latency_scorer as scorers
+def corpus(rng: random.Random, number: int, instances: list[dict[str, Any]]) -> dict[str, Any]:
+    """A group of instances of one latency unit and what both tools make of it."""
+    from omnisteval.data import Instance
+    from omnisteval.scoring import evaluate_instances
 
-    found: dict[str, Any] = {}
-    record = {"index": 0, **given}
-    for name in ("AL", "LAAL", "AP", "DAL", "ATD", "StartOffset", "EndOffset", "NumChunks", "RTF"):
-        for aware in (False, True):
-            for by_reference in (True, False) if name in ("AL", "LAAL", "AP") else (True,):
-                scorer = getattr(scorers, f"{name}Scorer")(computation_aware=aware, use_ref_len=by_reference)
-                key = name + ("_CA" if aware else "") + ("" if by_reference else "_hyplen")
-                log = {0: LogInstance(json.dumps(record), unit)}
-                found[key] = outcome(lambda scorer=scorer, log=log: scorer(log))
-    return found
+    unit = rng.choice(["word", "char"])
+    members = rng.sample([item for item in instances if item["latency_unit"] == unit], rng.randint(1, 6))
+
+    def evaluate(long: bool) -> dict[str, Any]:
+        found = [
+            Instance(
+                prediction=item["input"]["prediction"],
+                reference=item["input"]["reference"],
+                latency_unit=unit,
+                source_length=item["input"]["source_length"],
+                emission_cu=item["input"]["delays"],
+                emission_ca=item["input"]["elapsed"],
+            )
+            for item in members
+        ]
+        scores, _, _ = evaluate_instances(found, is_longform=long)
+        return {key: "NaN" if math.isnan(value) else value for key, value in scores.items()}
+
+    expected = {
+        "simuleval": simuleval_corpus([item["input"] for item in members], unit),
+        "omnisteval_shortform": outcome(lambda: evaluate(False)),
+        "omnisteval_longform": outcome(lambda: evaluate(True)),
+    }
+    return {
+        "id": f"corpus{number}",
+        "latency_unit": unit,
+        "ids": [item["id"] for item in members],
+        "expected": expected,
+    }
 
 
 def omnisteval(item: dict[str, Any]) -> dict[str, Any]:
@@ -240,11 +235,15 @@ def noisy(rng: random.Random, reference: str, char_level: bool) -> str:
 
 def longform(rng: random.Random, name: str) -> dict[str, Any]:
     char_level = rng.random() < 0.3
-    lang = (
-        rng.choice(["zh", "ja", None])
-        if char_level
-        else rng.choice(["en", "de", "fr", "it", "cs", "xx", None])
-    )
+    languages = ["zh", "ja", None] if char_level else ["en", "de", "fr", "it", "cs", "xx", None]
+    options = {
+        "lang": rng.choice(languages),
+        "char_level": char_level,
+        "bleu_tokenizer": rng.choice(["char", "zh"] if char_level else ["13a", "intl", "none"]),
+        "hypothesis_format": rng.choice(["jsonl", "jsonl", "jsonl", "text", "simulstream"]),
+        "offset_delays": rng.random() < 0.2,
+        "fix_simuleval_emission_ca": rng.random() < 0.4,
+    }
     segmentation: list[dict[str, Any]] = []
     references: list[str] = []
     spoken: dict[str, list[str]] = {}
@@ -260,18 +259,44 @@ def longform(rng: random.Random, name: str) -> dict[str, Any]:
             references.append(reference)
             spoken.setdefault(wav, []).append(noisy(rng, reference, char_level))
         ends[wav] = clock * 1000
-    options = {
-        "lang": lang,
-        "char_level": char_level,
-        "bleu_tokenizer": rng.choice(["char", "zh"]) if char_level else rng.choice(["13a", "intl", "none"]),
-        "hypothesis_format": rng.choice(["jsonl", "jsonl", "jsonl", "text"]),
-        "offset_delays": rng.random() < 0.2,
-        "fix_simuleval_emission_ca": rng.random() < 0.4,
-    }
-    hypotheses = []
-    for wav, parts in spoken.items():
-        prediction = ("" if char_level else " ").join(part for part in parts if part)
-        prediction = "" if rng.random() < 0.05 else prediction.strip()
+    joiner = "" if char_level else " "
+    said = {wav: joiner.join(part for part in parts if part).strip() for wav, parts in spoken.items()}
+    said = {wav: "" if rng.random() < 0.05 else prediction for wav, prediction in said.items()}
+    given: dict[str, Any] = {"segmentation": segmentation, "references": references}
+    given.update(hypotheses(rng, options, said, ends))
+    if options["hypothesis_format"] == "text" and rng.random() < 0.5:
+        given["text_segmentation"] = text_segmentation(segmentation)
+    with tempfile.TemporaryDirectory() as folder:
+        expected = outcome(lambda: run_longform(given, options, Path(folder)))
+    return {"name": name, "options": options, "input": given, "expected": expected}
+
+
+def text_segmentation(segmentation: list[dict[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    counts: dict[str, int] = {}
+    for entry in segmentation:
+        wav = entry["wav"]
+        number = counts[wav] = counts.get(wav, -1) + 1
+        lines.append(f"docid={list(counts).index(wav)},segid={number}")
+    return lines
+
+
+def hypotheses(
+    rng: random.Random, options: dict[str, Any], said: dict[str, str], ends: dict[str, float]
+) -> dict[str, Any]:
+    """The system's output in the format of the options."""
+    char_level = options["char_level"]
+    if options["hypothesis_format"] == "text":
+        return {"hypothesis_lines": list(said.values())}
+    if options["hypothesis_format"] == "simulstream":
+        unit = "char" if char_level else "word"
+        lines: list[dict[str, Any]] = [{"model_loading_time": 1.0}]
+        for identifier, (wav, prediction) in enumerate(said.items()):
+            lines += said_events(rng, identifier, wav, list(prediction) if char_level else prediction.split())
+        config = {"detokenizer_type": "simuleval", "latency_unit": unit}
+        return {"simulstream_log": lines, "simulstream_config": config}
+    found = []
+    for wav, prediction in said.items():
         units = list(prediction) if char_level else prediction.split()
         delays = times(rng, len(units), ends[wav])
         spent = 0.0
@@ -280,16 +305,30 @@ def longform(rng: random.Random, name: str) -> dict[str, Any]:
             spent += rng.choice([0.0, 50.0, 120.5])
             elapsed.append(delay + spent)
         record = {"source": rng.choice([wav, [f"/data/{wav}", "16 kHz"]]), "prediction": prediction}
-        hypotheses.append({**record, "delays": delays, "elapsed": elapsed, "source_length": ends[wav]})
-    given: dict[str, Any] = {"segmentation": segmentation, "references": references}
-    if options["hypothesis_format"] == "text":
-        given["hypothesis_lines"] = [h["prediction"] for h in hypotheses]
-    else:
-        rng.shuffle(hypotheses)
-        given["hypotheses"] = hypotheses
-    with tempfile.TemporaryDirectory() as folder:
-        expected = outcome(lambda: run_longform(given, options, Path(folder)))
-    return {"name": name, "options": options, "input": given, "expected": expected}
+        found.append({**record, "delays": delays, "elapsed": elapsed, "source_length": ends[wav]})
+    rng.shuffle(found)
+    return {"hypotheses": found}
+
+
+def said_events(rng: random.Random, identifier: int, wav: str, units: list[str]) -> list[dict[str, Any]]:
+    """Events that write the units a few at a time and sometimes take the last one back first."""
+    lines: list[dict[str, Any]] = [{"id": identifier, "metadata": {"wav_name": f"d/{wav}"}}]
+    done = 0
+    audio = 0.0
+    while done < len(units) or audio == 0.0:
+        audio += rng.choice([0.8, 1.0, 2.96])
+        step = rng.randint(0, 4)
+        back = 1 if done and rng.random() < 0.2 else 0
+        event = {
+            "id": identifier,
+            "total_audio_processed": round(audio, 3),
+            "computation_time": round(rng.uniform(0, 1.5), 6),
+            "generated_tokens": units[done - back : done + step],
+            "deleted_tokens": units[done - back : done],
+        }
+        lines.append(event)
+        done += step
+    return lines
 
 
 def run_longform(given: dict[str, Any], options: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -297,19 +336,21 @@ def run_longform(given: dict[str, Any], options: dict[str, Any], folder: Path) -
     from omnisteval.resegment import resegment
     from omnisteval.scoring import evaluate_instances
 
-    (folder / "seg.json").write_text(json.dumps(given["segmentation"]), encoding="utf-8")
-    (folder / "ref.txt").write_text("".join(line + "\n" for line in given["references"]), encoding="utf-8")
-    lines = given.get("hypothesis_lines") or [json.dumps(h) for h in given["hypotheses"]]
-    (folder / "hyp").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    def write(name: str, lines: list[str]) -> str:
+        (folder / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        return str(folder / name)
+
+    log = given.get("hypotheses") or given.get("simulstream_log") or []
     loaded = load_resegmentation_inputs(
-        str(folder / "seg.json"),
-        None,
-        str(folder / "ref.txt"),
-        str(folder / "hyp"),
+        None if "text_segmentation" in given else write("seg.json", [json.dumps(given["segmentation"])]),
+        write("seg.txt", given["text_segmentation"]) if "text_segmentation" in given else None,
+        write("ref.txt", given["references"]),
+        write("hyp", given.get("hypothesis_lines") or [json.dumps(line) for line in log]),
         hypothesis_format=options["hypothesis_format"],
         char_level=options["char_level"],
         offset_delays=options["offset_delays"],
         fix_emission_ca_flag=options["fix_simuleval_emission_ca"],
+        simulstream_config_file=write("config.yaml", [json.dumps(given.get("simulstream_config"))]),
     )
     instances, records = resegment(*loaded, char_level=options["char_level"], lang=options["lang"])
     scores, _, _ = evaluate_instances(instances, bleu_tokenizer=options["bleu_tokenizer"])
@@ -372,6 +413,8 @@ def main() -> None:
             "shortform": shortform(rng, arguments.size * 4),
             "simulstream_logs": simulstream_logs(rng, arguments.size, Path(folder)),
             "mwer": mwer(rng, arguments.size * 4),
+            "speech_output": speech_output(rng, arguments.size, Path(folder)),
+            "text_input": text_input(rng, arguments.size),
         }
     for number in range(arguments.size):
         data = longform(rng, str(number))
