@@ -54,7 +54,7 @@ MUTATIONS = [
     ("mwer.py", "margin=0.5", "margin=0.0"),
     ("mwer.py", "bonus=1.0", "bonus=0.0"),
     ("mwer.py", "-np.cumsum", "0.0 * np.cumsum"),
-    ("mwer.py", "piece.translate", "piece.lower().translate"),
+    ("mwer.py", "token.translate(_ASCII_LOWER)", "token.lower()"),
 ]
 """File of the package, text in it, what replaces its first occurrence."""
 
