@@ -100,6 +100,11 @@ class _Library:
             ) from error
         self.lock = threading.Lock()
         self.data = Path(espeakng_loader.get_data_path())
+        if not (self.data / "phontab").is_file():
+            raise TtsError(
+                f"The data of espeak-ng is not in {self.data}; "
+                "reinstall it: pip install --force-reinstall espeakng-loader"
+            )
         try:
             library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
         except OSError as error:
@@ -113,8 +118,8 @@ class _Library:
         self.rate = int(library.espeak_Initialize(_SYNCHRONOUS, 0, str(self.data).encode(), _DO_NOT_EXIT))
         if self.rate <= 0:
             raise TtsError(
-                f"espeak-ng cannot read its data in {self.data} (a path of more than 150 characters is too "
-                "long for it); install espeakng-loader again, or in an environment with a shorter path."
+                f"espeak-ng cannot read its data in {self.data}; a path of more than about 150 characters "
+                "is too long for it: install espeakng-loader in an environment with a shorter path."
             )
         self._callback = _Callback(self._receive)
         library.espeak_SetSynthCallback(self._callback)

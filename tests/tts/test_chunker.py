@@ -38,8 +38,17 @@ WORDS = st.sampled_from(
         "ja.",
         "nein,",
         "(so)",
+        "–",
+        "Donaudampfschifffahrt",
+        "Straße",
+        "…",
+        "u.a.",
+        "weil",
+        "a",
+        "你好。",
+        '"Gut."',
+        "it's",
     ]
-    + ['"Gut."', "–", "Donaudampfschifffahrt", "Straße", "…", "u.a.", "weil", "it's", "a", "你好。"]
 )
 TEXTS = st.one_of(
     st.lists(WORDS, max_size=40).map(" ".join),
@@ -136,10 +145,8 @@ def test_a_word_is_held_until_it_is_surely_whole():
 
 def test_a_long_phrase_is_cut_before_a_conjunction():
     text = "Wir fahren morgen mit dem Zug nach Berlin und besuchen dort meine alte Tante"
-    assert units_of(text, "de")[:2] == [
-        "Wir fahren morgen mit dem Zug",
-        " nach Berlin und besuchen dort meine alte Tante",
-    ]
+    assert units_of(text, "de") == [text[:29], text[29:]]
+    assert text[29:].startswith(" nach Berlin")
     assert units_of(text, "xx") == [text]
 
 
