@@ -16,6 +16,8 @@ so the order in which they are taken changes nothing. In front of a row stands t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -26,7 +28,15 @@ LANES = 64
 """Columns worked on side by side; a multiple of the doubles in any vector register."""
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+def _compiled(function: Callable) -> Callable:
+    """Compile on first use and keep the machine code for later runs where a cache folder can be written."""
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # neither the package nor the user's home can hold a cache
+        return njit(nogil=True)(function)
+
+
+@_compiled
 def _similarity_row(  # type: ignore[no-untyped-def]
     features,
     punctuation,
@@ -59,7 +69,7 @@ def _similarity_row(  # type: ignore[no-untyped-def]
         out[t] = value if hyp_punctuation[t] == punctuation else -np.inf
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@_compiled
 def advance(  # type: ignore[no-untyped-def]
     rows, column0, columns, values, bits, margin, ref_starts, ref_features, ref_punctuation, bonus,
     common_rows, common, rare_starts, rare, hyp_size, hyp_punctuation
@@ -121,7 +131,7 @@ def advance(  # type: ignore[no-untyped-def]
                 )
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@_compiled
 def walk_back(rows, bits, lane_length, column, steps, filled):  # type: ignore[no-untyped-def]
     """Follow the decisions in ``bits`` from the last row at ``column`` to the row above the first.
 

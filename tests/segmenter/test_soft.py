@@ -137,3 +137,15 @@ def test_the_compiler_is_loaded_by_the_first_alignment_only() -> None:
         "assert 'numba' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_alignment_works_where_no_compiled_code_can_be_kept() -> None:
+    code = (
+        "import numba.core.caching as caching\n"
+        "caching.CompileResultCacheImpl._locator_classes = []\n"
+        "import segmenter\n"
+        "assert segmenter.SoftSegmenter().align(['a b'], 'a b').ops == 'MM'\n"
+        "from segmenter import kernel\n"
+        "assert 'Null' in type(kernel.advance._cache).__name__\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
