@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from latency_metrics import METRICS, score_longform, score_shortform
+from latency_metrics import METRICS, resegment, score_longform, score_shortform, score_stream_laal
 from latency_metrics.formats import (
     read_instances,
     read_lines,
@@ -106,3 +106,19 @@ def test_event_logs_of_recordings_have_every_figure() -> None:
     lags = [report[f"LagP50 ({clock})"].value for clock in ("CU", "CA-queue", "CA")]
     assert lags == sorted(lags)
     assert report["LagSlope (CA)"].value > report["LagSlope (CA-queue)"].value
+
+
+@pytest.mark.parametrize("run", ["vad-step1.00", "cascade-step0.3-la2", "cascade-step0.9-la4"])
+def test_published_stream_laal_is_near(run: str) -> None:
+    """The published values are of version 1 (a closed segmenter, times clamped at 0): near, not equal."""
+    folder = shared("data", IWSLT)
+    expected = next(row for row in table(folder / "expected.scores.tsv") if row["run"] == run)
+    segments = with_references(
+        read_segmentation(folder / "ref_segments.yaml"), read_lines(folder / "references.de.txt")
+    )
+    hypotheses = read_recordings(folder / "de" / f"{run}.log.gz")
+    cu = score_stream_laal(segments, hypotheses)[0]
+    assert cu.value == pytest.approx(float(expected["StreamLAAL"]), rel=0.02)
+    cut = resegment(segments, hypotheses, method="mwer").instances
+    quality = bleu([i.prediction for i in cut], [i.reference or "" for i in cut])
+    assert quality.value == pytest.approx(float(expected["BLEU_resegmented"]), abs=0.1)
