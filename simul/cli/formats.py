@@ -22,7 +22,8 @@ def add_output_options(p: Parser) -> None:
     group.add_argument(
         "--speak", metavar="OUT.wav", help="also speak the translation into a WAV file (or folder/)"
     )
-    group.add_argument("--voice", metavar="NAME", help="voice of --speak")
+    group.add_argument("--play", action="store_true", help="speak the translation through the loudspeaker")
+    group.add_argument("--voice", metavar="NAME", help="voice of --speak and --play")
     group.add_argument("--captions", action="store_true", help="live caption panel, on a terminal")
     group.add_argument("--stats", action="store_true", help="print a latency table at the end")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _POLL_SECONDS = 0.1
+_PIPE_BYTES = 1 << 16
 
 
 class Interrupts:
@@ -55,27 +56,34 @@ class Interrupts:
 class StoppableInput:
     """A byte stream that ends when `stopped` says so, even while nothing arrives.
 
-    Streams without a file descriptor that can be waited on are read as they are.
+    What a pipe already holds at that moment is still delivered. Streams without a file descriptor that can be
+    waited on are read as they are.
     """
 
     def __init__(self, stream: BinaryIO, stopped: Callable[[], bool]) -> None:
         self._stream, self._stopped = stream, stopped
+        self._left = _PIPE_BYTES
         try:
             self._descriptor: int | None = stream.fileno()
             select.select([self._descriptor], [], [], 0)
         except (OSError, ValueError, AttributeError):
             self._descriptor = None
 
-    def read1(self, size: int = 1 << 16) -> bytes:
+    def read1(self, size: int = _PIPE_BYTES) -> bytes:
         """Up to `size` bytes as soon as there are any; b"" at the end."""
+        if self._descriptor is None:
+            data: bytes = getattr(self._stream, "read1", self._stream.read)(size)
+            return data
+        # Read past the stream's own buffer, whose content select would not know about.
         while not self._stopped():
-            if self._descriptor is None:
-                data: bytes = getattr(self._stream, "read1", self._stream.read)(size)
-                return data
-            ready, _, _ = select.select([self._descriptor], [], [], _POLL_SECONDS)
-            if ready:
-                # Past the stream's own buffer, whose content select would not know about.
+            if self._ready(_POLL_SECONDS):
                 return os.read(self._descriptor, size)
-        return b""
+        data = os.read(self._descriptor, min(size, self._left)) if self._left and self._ready(0) else b""
+        self._left -= len(data)
+        return data
 
     read = read1
+
+    def _ready(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], seconds)
+        return bool(ready)

@@ -17,8 +17,7 @@ from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from simul.audio.microphone import MicrophoneSource
-    from simul.cli.outputs import Output, Voice
-    from simul.clock import Clock
+    from simul.cli.outputs import Output
     from simul.drive import Step
 
 METER_MS = 100
@@ -103,6 +102,7 @@ def _listen(
     from simul.audio.microphone import MicrophoneSource
     from simul.cli.interrupts import Interrupts
     from simul.cli.outputs import closing_all
+    from simul.cli.voice import make_voice
     from simul.clock import WallClock
     from simul.drive import drive
     from simul.logs import LogFolder, StreamRecord
@@ -113,7 +113,7 @@ def _listen(
     record = StreamRecord(factory.stream.target)
     log = stack.enter_context(LogFolder(given.log)) if given.log else None
     save = _recorder(given, stack)
-    voice = _voice(given, context, factory, clock, revises, stack)
+    voice = make_voice(given, context, factory.stream.target, given.speak, clock, revises, stack)
     source = stack.enter_context(
         MicrophoneSource(given.device, min(METER_MS, given.chunk_ms), backend=context.sound, clock=clock)
     )
@@ -154,21 +154,6 @@ def _recorder(given: argparse.Namespace, stack: contextlib.ExitStack) -> Callabl
             writer.write(step.samples)
 
     return save
-
-
-def _voice(
-    given: argparse.Namespace,
-    context: Context,
-    factory: SessionFactory,
-    clock: Clock,
-    revises: bool,
-    stack: contextlib.ExitStack,
-) -> Voice | None:
-    from simul.cli.outputs import wav_voice
-
-    if not given.speak:
-        return None
-    return wav_voice(given.speak, factory.stream.target, given.voice, clock, revises, context.warn, stack)
 
 
 def _outputs(

@@ -1,23 +1,16 @@
-"""Where the events of a stream go: text, JSON lines, subtitles, speech, logs."""
+"""Where the events of a stream go: text, JSON lines, subtitles, the terminal."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from simul.captions import VTT_HEADER, CueMaker, srt, vtt
 from simul.drive import Step
-from simul.errors import UsageError
-from simul.events import Event, Retract, SegmentEnd, Settled, Speech, Tail
+from simul.events import Retract, SegmentEnd, Settled, Tail
 from simul.logs import json_line
 from simul.render import DIM, PLAIN, Part, Screen
-
-if TYPE_CHECKING:
-    from simul.audio.wav import WavWriter
-    from simul.clock import Clock
-    from tts import Speaker, SpeechUnit
 
 
 class Output(Protocol):
@@ -158,88 +151,6 @@ class CueOutput:
         self._number += 1
         self._stream.write(vtt(cue) if self._kind == "vtt" else srt(cue, self._number))
         self._stream.flush()
-
-
-class Voice:
-    """Speaks settled text; adds speech events to a step and sends the sound to a file or a loudspeaker.
-
-    Raises:
-        UsageError: the policy takes text back, which speech cannot do.
-    """
-
-    def __init__(
-        self,
-        speaker: Speaker,
-        play: Callable[[SpeechUnit], None],
-        revises: bool = False,
-        warn: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        if revises:
-            raise UsageError(
-                "Speech cannot be taken back, but this policy takes text back; choose another for --speak."
-            )
-        self._speaker, self._play, self._warn = speaker, play, warn
-        self._time = 0.0
-        self._warned = False
-
-    def voiced(self, step: Step) -> Step:
-        """`step` with the speech that its text brought about."""
-        events: list[Event] = []
-        for event in step.events:
-            events.append(event)
-            if isinstance(event, Settled):
-                events += self._out(self._speaker.push(event.text, self._at(event.time)))
-            elif isinstance(event, SegmentEnd):
-                events += self._out(self._speaker.segment_end(self._at(event.time)))
-        if step.samples is None:
-            events += self._out(self._speaker.finish(self._at(step.done)))
-        else:
-            events += self._out(self._speaker.poll(self._at(step.done)))
-        return replace(step, events=events)
-
-    def _at(self, time: float) -> float:
-        self._time = max(self._time, time)
-        return self._time
-
-    def _out(self, units: list[SpeechUnit]) -> list[Event]:
-        events: list[Event] = []
-        for unit in units:
-            if unit.error and not self._warned:
-                self._warned = True
-                self._warn(unit.error)
-            if len(unit.samples):
-                self._play(unit)
-                size = len(unit.samples)
-                events.append(Speech(unit.unit, unit.text, size, unit.rate, unit.onset, unit.time))
-        return events
-
-
-def into_wav(writer: WavWriter) -> Callable[[SpeechUnit], None]:
-    """Places units in a WAV file at their onset in session time."""
-
-    def play(unit: SpeechUnit) -> None:
-        writer.write(unit.samples, at=round(unit.onset * unit.rate))
-
-    return play
-
-
-def wav_voice(
-    path: str,
-    language: str,
-    name: str | None,
-    clock: Clock,
-    revises: bool,
-    warn: Callable[[str], None],
-    stack: contextlib.ExitStack,
-) -> Voice:
-    """A voice that writes into a WAV file."""
-    from simul.audio.wav import WavWriter
-    from tts import Speaker, make_engine
-
-    engine = make_engine(language, name)
-    writer = stack.enter_context(WavWriter(path, engine.rate))
-    speaker = Speaker(engine, stopwatch=clock.now)
-    return Voice(speaker, into_wav(writer), revises, warn)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
     from simul.cli.inputs import Input
     from simul.cli.interrupts import Interrupts
-    from simul.cli.outputs import Output, Voice
+    from simul.cli.outputs import Output
+    from simul.cli.voice import Voice
     from simul.clock import Clock
     from simul.logs import LogFolder, StreamRecord
 
@@ -127,6 +128,8 @@ class Translation:
             raise UsageError(
                 "Several inputs need a subtitle file each; give -o a folder, such as subtitles/."
             )
+        if given.play and not given.simulate:
+            raise UsageError("--play needs the pace of speech; add --simulate, or write a file with --speak.")
         if given.bilingual and not subtitles:
             raise UsageError("--bilingual is for subtitles; add --format srt or --format vtt.")
         if given.captions and kind != "text":
@@ -191,13 +194,11 @@ class Translation:
         return stack.enter_context(create(path))
 
     def _voice(self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack) -> Voice | None:
-        from simul.cli.outputs import wav_voice
+        from simul.cli.voice import make_voice
 
-        if not self.given.speak:
-            return None
-        path = str(inputs.place(self.given.speak, item.stem, "wav"))
+        path = str(inputs.place(self.given.speak, item.stem, "wav")) if self.given.speak else None
         target = self.factory.stream.target
-        return wav_voice(path, target, self.given.voice, clock, revises, self.context.warn, stack)
+        return make_voice(self.given, self.context, target, path, clock, revises, stack)
 
     def _outputs(
         self, item: Input, stream: TextIO, source: AudioSource, revises: bool, several: bool

@@ -45,6 +45,24 @@ class Sound:
             for name in self.names
         ]
 
+    def OutputStream(self, samplerate, channels, dtype, callback):
+        """A device that plays as fast as it is given something."""
+        self.played, playing = [], threading.Event()
+
+        def run():
+            while not playing.wait(0.001):
+                block = np.empty((256, 1), np.float32)
+                callback(block, 256, None, None)
+                self.played.append(block[:, 0])
+
+        thread = threading.Thread(target=run, daemon=True)
+
+        def close():
+            playing.set()
+            thread.join()
+
+        return SimpleNamespace(start=thread.start, close=close)
+
     def InputStream(self, callback, finished_callback, samplerate, channels, **options):
         if samplerate != SECOND or channels != 1:
             raise PortAudioError("Invalid sample rate")
@@ -107,6 +125,17 @@ class TestListening:
         with wave.open(str(tmp_path / "speech.wav")) as file:
             assert file.getnframes() > 2 * file.getframerate()
 
+    def test_the_text_is_played(self, tmp_path):
+        pytest.importorskip("espeakng_loader")
+        sound = Sound()
+        command("mic", "--play", "--speak", tmp_path / "speech.wav", sound=sound)
+        with wave.open(str(tmp_path / "speech.wav")) as file:
+            written = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        played = np.concatenate(sound.played)
+        assert np.count_nonzero(np.abs(played) > 0.001) == pytest.approx(
+            np.count_nonzero(np.abs(written) > 33), rel=0.01
+        )
+
     def test_the_meter_is_on_the_terminal_only(self):
         from tests.simul.terminal import replay
 
@@ -168,6 +197,42 @@ def test_what_the_microphone_lacks_is_named(monkeypatch, error, told):
     code, _, err = command("mic")
     assert (code, err.count("\n")) == (ExitCode.AUDIO_DEVICE, 1)
     assert told in err
+
+
+def test_pieces_are_played_in_order_with_their_pauses():
+    from simul.audio.loudspeaker import Loudspeaker
+
+    callbacks = []
+
+    def stream(callback, **options):
+        callbacks.append(callback)
+        return SimpleNamespace(start=lambda: None, close=lambda: None)
+
+    def hear(frames):
+        block = np.full((frames, 1), 9, np.float32)
+        callbacks[0](block, frames, None, None)
+        return block[:, 0].tolist()
+
+    system = SimpleNamespace(OutputStream=stream, PortAudioError=PortAudioError)
+    with Loudspeaker(10, system) as loudspeaker:
+        assert hear(2) == [0, 0]
+        loudspeaker.play(np.array([1, 2, 3], np.float32), 5.0)
+        loudspeaker.play(np.array([4, 5], np.float32), 5.5)
+        assert not loudspeaker.wait(0)
+        assert hear(4) + hear(6) == [1, 2, 3, 0, 0, 4, 5, 0, 0, 0]
+        assert loudspeaker.wait(0)
+
+
+def test_no_loudspeaker_is_exit_code_4():
+    def refuse(**options):
+        raise PortAudioError("no device")
+
+    sound = Sound()
+    sound.OutputStream = refuse
+    pytest.importorskip("espeakng_loader")
+    code, _, err = command("mic", "--play", sound=sound)
+    assert code == ExitCode.AUDIO_DEVICE
+    assert "No loudspeaker" in err
 
 
 def test_threads_are_left_alone():

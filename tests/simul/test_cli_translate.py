@@ -299,6 +299,7 @@ def test_an_input_is_never_overwritten(wav, option):
 def test_options_that_contradict_each_other(wav):
     for options in (["--format", "srt"], ["--speak", "one.wav"]):
         assert command("translate", wav, wav, *options)[0] == ExitCode.USAGE
+    assert command("translate", wav, "--play")[0] == ExitCode.USAGE
     assert command("translate", wav, "--bilingual")[0] == ExitCode.USAGE
     assert command("translate", wav, "--captions", "--format", "srt")[0] == ExitCode.USAGE
     assert command("translate", "-", "-")[0] == ExitCode.USAGE
