@@ -76,14 +76,17 @@ class StoppableInput:
             return data
         # Read past the stream's own buffer, whose content select would not know about.
         while not self._stopped():
-            if self._ready(_POLL_SECONDS):
+            if self._ready(self._descriptor, _POLL_SECONDS):
                 return os.read(self._descriptor, size)
-        data = os.read(self._descriptor, min(size, self._left)) if self._left and self._ready(0) else b""
+        if not (self._left and self._ready(self._descriptor, 0)):
+            return b""
+        data = os.read(self._descriptor, min(size, self._left))
         self._left -= len(data)
         return data
 
     read = read1
 
-    def _ready(self, seconds: float) -> bool:
-        ready, _, _ = select.select([self._descriptor], [], [], seconds)
+    @staticmethod
+    def _ready(descriptor: int, seconds: float) -> bool:
+        ready, _, _ = select.select([descriptor], [], [], seconds)
         return bool(ready)
