@@ -13,10 +13,12 @@ Weights = NDArray[np.float32]
 def content(evidence: Evidence) -> tuple[Weights, int, int]:
     """The candidate's attention on frames of audio that was heard, the frame length and the first frame's sample.
 
-    Frames of padding after the end of the audio are cut off: decoders such as Whisper's do not mask them.
+    Frames of padding after the end of the audio are cut off: decoders such as Whisper's do not mask them. A
+    candidate without tokens may come without attention.
     """
     alignment = evidence.candidate.alignment
-    assert alignment is not None
+    if alignment is None:
+        return np.zeros((0, 0), dtype=np.float32), 1, 0
     heard = max(0, -(-(evidence.source.heard - alignment.origin) // alignment.frame))
     return alignment.weights[:, :heard], alignment.frame, alignment.origin
 
