@@ -18,6 +18,8 @@ from simul.translation.interface import TextRequest, TextResult
 
 MARK = "\u2581"
 END = "</s>"
+UNWRITTEN = ("<s>", "<pad>", "<unk>")
+"""Entries of the vocabulary that stand for no text and are never generated."""
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _JOINT_FILES = ("sentencepiece.bpe.model", "spm.128k.model", "sentencepiece.model", "source.spm")
 
@@ -62,6 +64,7 @@ class CTranslate2Translator:
         self._numbers = {piece: i for i, piece in enumerate(self._vocabulary)}
         known = self._numbers.keys() | set(_vocabulary(folder, "source"))
         self._first, self._forced = _language_tokens(folder.name, known, source, target)
+        self._never = [[piece] for piece in UNWRITTEN if piece in self._numbers]
         self._join = source in SPACELESS
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
@@ -91,6 +94,7 @@ class CTranslate2Translator:
             beam_size=self.beam,
             max_decoding_length=limit,
             return_attention=True,
+            suppress_sequences=self._never or None,
         )
         texts = [result.hypotheses[0] for result in found]
         scores = self._model.score_batch(sources, texts)
