@@ -359,3 +359,16 @@ def test_random_damage_is_an_error_with_a_line_or_reads(tmp_path: Path, reader: 
                 places.add(error.line)
     assert places <= {1, 2, 3}
     assert places
+
+
+def test_a_tokenizer_of_transformers_from_a_folder(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    model = tokenizers.models.WordPiece({"[UNK]": 0, "do": 1, "##gs": 2, "run": 3}, unk_token="[UNK]")
+    core = tokenizers.Tokenizer(model)
+    core.decoder = tokenizers.decoders.WordPiece()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=core, unk_token="[UNK]").save_pretrained(tmp_path)
+    detokenize = get_detokenizer({"detokenizer_type": "hf", "hf_model_name": str(tmp_path)})
+    assert detokenize(["do", "##gs", "run"]) == "dogs run"
+    with pytest.raises(MetricsError, match="not on this machine"):
+        get_detokenizer({"detokenizer_type": "hf", "hf_model_name": str(tmp_path / "nothing")})
