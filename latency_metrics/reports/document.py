@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from latency_metrics.base import Notice
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,13 @@ class Figure:
         title: heading.
         draw: gives the SVG.
         caption: what it shows, symbols and units named.
+        wide: whether it takes the whole width of a page.
     """
 
     title: str
     draw: Callable[[], str]
     caption: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,12 +108,32 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value).translate({9: " ", 10: " ", 13: " "})
 
 
-def grouped(notices: Iterable[Notice]) -> list[tuple[str, list[str]]]:
-    """Reasons in order of first appearance, each with all the places it was found."""
-    found: dict[str, list[str]] = {}
+def grouped(notices: Iterable[Notice], alike: int = 3) -> list[tuple[str, list[str]]]:
+    """Reasons in order of first appearance, each with all the places it was found.
+
+    More than `alike` reasons that differ only in their numbers become one, the numbers beside the places.
+    """
+    families: dict[str, list[Notice]] = {}
     for notice in notices:
-        found.setdefault(notice.reason, []).append(notice.where)
-    return list(found.items())
+        families.setdefault(_NUMBER.sub("…", notice.reason), []).append(notice)
+    found: list[tuple[str, list[str]]] = []
+    for family, members in families.items():
+        reasons: dict[str, list[str]] = {}
+        for notice in members:
+            reasons.setdefault(notice.reason, []).append(notice.where)
+        if len(reasons) > alike:
+            places = [f"{n.where} ({', '.join(_NUMBER.findall(n.reason))})" for n in members]
+            found.append((family, places))
+        else:
+            found += reasons.items()
+    return found
+
+
+def plain(value: Any) -> str:
+    """A setting in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def listed(places: Sequence[str], shown: int = 5) -> str:

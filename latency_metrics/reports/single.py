@@ -45,7 +45,7 @@ def document(
         settings["bootstrap"] = (
             f"{plan.samples} samples by {plan.by}, seed {plan.seed}, {plan.confidence:.0%} percentile intervals"
         )
-    figures: list[Figure] = run_figures.figures(report, dict(statistics or {}), found)
+    figures: list[Figure] = run_figures.figures(report, statistics, found)
     return Document(
         title=title,
         tables=tables,
@@ -119,7 +119,11 @@ def _highlights(report: Report, intervals: Mapping[str, Interval]) -> list[tuple
             continue
         score = report[name]
         digits = {"ms": 0, "s/s": 4}.get(score.unit, 3 if name == "COMET" else 1)
-        value = "none" if math.isnan(score.value) else f"{score.value:,.{digits}f}".replace(",", " ")
+        value = (
+            "none"
+            if math.isnan(score.value)
+            else f"{score.value:,.{digits}f}".replace(",", " ").replace("-", "−")
+        )
         unit = shown_unit(score)
         cards.append((name, f"{value} {unit}".strip(), interval_text(intervals.get(name), digits)))
     return cards
@@ -218,7 +222,7 @@ def _recordings(report: Report) -> list[Table]:
     rows = []
     for position, name in enumerate(names):
         own = [i for i, instance in enumerate(report.instances) if instance.recording == name]
-        row = [str(name), str(len(own))]
+        row = [str(position + 1), str(name), str(len(own))]
         for score in lag:
             kept = [value for i in own if (value := score.values[i]) is not None]
             row.append(f"{math.fsum(kept) / len(kept):.0f}" if kept else "")
@@ -226,7 +230,7 @@ def _recordings(report: Report) -> list[Table]:
             value = slope.values[position] if position < len(slope.values) else None
             row.append("" if value is None else f"{value:+.4f}")
         rows.append(row)
-    header = ["recording", "segments", *(s.name for s in lag), *(s.name for s in slopes)]
+    header = ["#", "recording", "segments", *(s.name for s in lag), *(s.name for s in slopes)]
     return [Table("Recordings", header, rows, "Lag in ms; slope in seconds of lag per second of source.")]
 
 

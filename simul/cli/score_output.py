@@ -52,22 +52,18 @@ def rendered(document: Document, kind: str, context: Context) -> str:
         from latency_metrics.reports.html import page
 
         return page(document)
+    from latency_metrics.reports.document import plain
+
     text = StringIO()
     text.write(f"{document.title}\n\n")
     for name, value in document.settings.items():
-        text.write(f"{name}: {_shown(value)}\n")
+        text.write(f"{name}: {plain(value)}\n")
     text.write("\n")
     _tables(document, text, context)
     if document.notices:
         text.write("\nNotices\n")
         text.write("".join(f"  {notice}\n" for notice in document.notices))
     return text.getvalue()
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "none" if value is None else str(value)
 
 
 def _tables(document: Document, stream: TextIO, context: Context) -> None:
@@ -86,7 +82,8 @@ def say_notices(notices: Sequence[Notice], context: Context) -> None:
     groups = grouped(notices)
     shown = groups if context.verbosity > 0 else groups[:SHOWN_NOTICES]
     for reason, places in shown:
-        context.warn(f"{listed(places)}: {reason}")
+        count = f"{len(places)} × " if len(places) > 1 else ""
+        context.warn(f"{count}{reason}: {listed(places)}" if count else f"{places[0]}: {reason}")
     if len(shown) < len(groups):
         left = sum(len(places) for _, places in groups[len(shown) :])
         context.warn(f"{left} more notices; -v prints them, .json and .html results hold them.")

@@ -1,0 +1,187 @@
+"""The document of a comparison: values, differences with p values, planes of quality and latency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from latency_metrics.reports.comparison import Comparison, stars
+from latency_metrics.reports.comparison_figures import figures
+from latency_metrics.reports.document import Document, Table, tsv
+from latency_metrics.reports.resampling import Interval
+from latency_metrics.reports.single import interval_text
+
+_LATENCY = ("YAAL", "LAAL")
+_QUALITY = ("BLEU", "chrF", "COMET")
+
+
+def document(comparison: Comparison, title: str) -> Document:
+    """The document of a comparison."""
+    key = key_metrics(comparison)
+    plan = comparison.plan
+    rest = [name for name in comparison.metrics if name not in key]
+    details = [_differences(comparison, rest, "Differences in the other scores", folded=True)] if rest else []
+    return Document(
+        title=title,
+        tables=[_values(comparison, key), _differences(comparison, key, _heading(comparison))],
+        data=_data(comparison),
+        tsv=_tsv(comparison),
+        figures=figures(comparison),
+        details=details,
+        notices=comparison.notices,
+        settings={
+            **comparison.baseline.report.settings,
+            "baseline": comparison.baseline.name,
+            "samples": plan.samples,
+            "drawn by": plan.by,
+            "seed": plan.seed,
+            "confidence": plan.confidence,
+        },
+    )
+
+
+def _heading(comparison: Comparison) -> str:
+    return f"Differences from {comparison.baseline.name}"
+
+
+def key_metrics(comparison: Comparison) -> list[str]:
+    """The scores that the first tables show: quality, YAAL, LAAL and the 95th percentile of lag."""
+    wanted = list(_QUALITY)
+    prefix = "Long" if comparison.baseline.report.mode != "shortform" else ""
+    for clock in ("CU", "CA"):
+        wanted += [f"{prefix}{name} ({clock})" for name in _LATENCY] + [f"LagP95 ({clock})"]
+    return [name for name in wanted if name in comparison.metrics]
+
+
+def _digits(metric: str, value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return f"{value:.{digits_of(metric)}f}"
+
+
+def digits_of(metric: str) -> int:
+    """Digits after the point that a score is shown with."""
+    if metric.startswith(("BLEU", "chrF")) or "(%)" in metric:
+        return 2
+    return 4 if metric.startswith(("COMET", "AP", "LongAP")) or metric.startswith("LagSlope") else 0
+
+
+def _values(comparison: Comparison, metrics: Sequence[str]) -> Table:
+    rows = []
+    for number, system in enumerate(comparison.systems):
+        row = [system.name]
+        for name in metrics:
+            mark = stars(comparison.adjusted[number - 1][name]) if number else ""
+            row.append(_digits(name, comparison.value(number, name)) + mark)
+        rows.append(row)
+    note = (
+        f"Latency in ms. Stars: different from {comparison.baseline.name} by approximate randomisation, "
+        "p adjusted after Holm over the systems: * < 0.05, ** < 0.01, *** < 0.001."
+    )
+    return Table("Systems", ["system", *metrics], rows, note)
+
+
+def _differences(comparison: Comparison, metrics: Sequence[str], title: str, folded: bool = False) -> Table:
+    rows = []
+    for number, system in enumerate(comparison.systems[1:]):
+        for name in metrics:
+            found, digits = comparison.differences[number][name], digits_of(name)
+            rows.append(
+                [
+                    system.name,
+                    name,
+                    _digits(name, found.value),
+                    _signed(found.difference, digits),
+                    interval_text(found.interval, digits),
+                    _p(found.p_bootstrap),
+                    _p(found.p_randomisation),
+                    _p(comparison.adjusted[number][name]),
+                ]
+            )
+    header = [
+        "system", "metric", "value", "difference", f"{comparison.plan.confidence:.0%} interval",
+        "p bootstrap", "p randomisation", "p adjusted",
+    ]  # fmt: skip
+    exact = any(own[name].exact for own in comparison.differences for name in metrics)
+    note = "Two-sided paired tests. Adjusted: approximate randomisation after Holm, one family per score."
+    if exact:
+        groups = len(set(comparison.plan.groups(comparison.baseline.report.instances).tolist()))
+        least = f"{2 / 2**groups:.3g}"
+        note += f" All 2^{groups} exchanges were tried, so no p of randomisation is below {least}."
+    return Table(title, header, rows, note, folded)
+
+
+def _signed(value: float, digits: int) -> str:
+    return "NaN" if math.isnan(value) else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "n/a"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _pair(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
+
+
+def _records(comparison: Comparison) -> list[dict[str, Any]]:
+    records = []
+    for number, system in enumerate(comparison.systems):
+        for name in comparison.metrics:
+            record: dict[str, Any] = {
+                "system": system.name,
+                "metric": name,
+                "value": comparison.value(number, name),
+                "interval": _pair(comparison.intervals[number].get(name)),
+            }
+            if number:
+                found = comparison.differences[number - 1][name]
+                record |= {
+                    "difference": found.difference,
+                    "difference_interval": _pair(found.interval),
+                    "p_bootstrap": found.p_bootstrap,
+                    "p_randomisation": found.p_randomisation,
+                    "exact": found.exact,
+                    "p_adjusted": comparison.adjusted[number - 1][name],
+                }
+            records.append(record)
+    return records
+
+
+def _data(comparison: Comparison) -> dict[str, Any]:
+    plan = comparison.plan
+    return {
+        "mode": comparison.baseline.report.mode,
+        "segments": len(comparison.baseline.report.instances),
+        "baseline": comparison.baseline.name,
+        "bootstrap": {
+            "samples": plan.samples,
+            "seed": plan.seed,
+            "by": plan.by,
+            "confidence": plan.confidence,
+        },
+        "systems": [system.name for system in comparison.systems],
+        "results": _records(comparison),
+    }
+
+
+def _tsv(comparison: Comparison) -> str:
+    header = [
+        "system", "metric", "value", "low", "high", "difference", "difference_low", "difference_high",
+        "p_bootstrap", "p_randomisation", "p_adjusted",
+    ]  # fmt: skip
+    rows = []
+    for record in _records(comparison):
+        cells = [
+            record["value"],
+            *(record["interval"] or (None, None)),
+            record.get("difference"),
+            *(record.get("difference_interval") or (None, None)),
+            record.get("p_bootstrap"),
+            record.get("p_randomisation"),
+            record.get("p_adjusted"),
+        ]
+        rows.append([record["system"], record["metric"], *(None if c is None else f"{c:.4f}" for c in cells)])
+    return tsv(header, rows)
