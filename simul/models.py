@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from policies.base import Need
 from simul.errors import UsageError
 from simul.hub import WHISPER_PACKAGE, FoundModel, find_models, is_multilingual, resolve
 
@@ -101,11 +102,16 @@ class LoadedBackend:
 
 
 def load_backend(
-    config: ModelConfig, source: str, target: str, found: Sequence[FoundModel] | None = None
+    config: ModelConfig,
+    source: str,
+    target: str,
+    found: Sequence[FoundModel] | None = None,
+    needs: frozenset[Need] = frozenset(),
 ) -> LoadedBackend:
     """Load what `config` names for speech in `source` and text in `target` (ISO 639-1; equal: transcription).
 
-    `found` are the models on this machine (None: look in the hub cache).
+    `found` are the models on this machine (None: look in the hub cache). `needs` is what the policy wants to
+    see: Whisper divides its text into timed segments only if a policy asks for them.
 
     Raises:
         UsageError: no model named serves the languages, or a folder holds a model of another kind.
@@ -127,10 +133,10 @@ def load_backend(
                 f" The Whisper model {chosen.name} in the hub cache was passed over: {WHISPER_PACKAGE} first."
             )
             return LoadedBackend(loaded.backend, loaded.description + note)
-        return _whisper(config, chosen, source, target)
+        return _whisper(config, chosen, source, target, needs)
     model = resolve(config.model, "whisper", config.download, found)
     if target in ("en", source):
-        return _whisper(config, model, source, target)
+        return _whisper(config, model, source, target, needs)
     return _cascade(config, str(model.path), source, target)
 
 
@@ -215,12 +221,14 @@ def _whisper_model(config: ModelConfig, folder: Path) -> WhisperModel:
     return WhisperModel(folder, _device(config), _compute(config), config.threads, config.beam or 1)
 
 
-def _whisper(config: ModelConfig, model: FoundModel, source: str, target: str) -> LoadedBackend:
+def _whisper(
+    config: ModelConfig, model: FoundModel, source: str, target: str, needs: frozenset[Need]
+) -> LoadedBackend:
     """Whisper alone: transcription, or translation into English."""
     from simul.backends.base import StreamSpec, check_languages
     from simul.backends.whisper import WhisperBackend
 
-    backend = WhisperBackend(_whisper_model(config, model.path))
+    backend = WhisperBackend(_whisper_model(config, model.path), timestamps=Need.SEGMENTS in needs)
     check_languages(f"the Whisper model {model.name}", backend.limits, StreamSpec(source, target))
     task = "transcription" if source == target else "translation into English"
     return LoadedBackend(backend, f"Whisper model {model.name}: {task} from speech.")

@@ -1,0 +1,210 @@
+"""Text translation on tiny models in the formats of Opus-MT, NLLB-200 and M2M-100."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the tiny translation models are made with torch")
+pytest.importorskip("transformers", reason="the tiny translation models are made with transformers")
+
+from simul.backends.cascade import CascadeBackend
+from simul.backends.translator import CTranslate2Translator, piece_surface, resting_words
+from simul.errors import ModelMissingError, UsageError
+from simul.models import ModelConfig, load_backend
+from simul.translation.interface import TextRequest, TextResult
+from tests import tiny_models
+
+SOURCES = ("red house river", "seven green garden blue", "eleven", "river river")
+FAMILIES = ("marian", "nllb", "m2m")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Path]]:
+    """A network and its folder for each family."""
+    root = tmp_path_factory.mktemp("translators")
+    for name in FAMILIES:
+        (root / name).mkdir()
+    return {
+        "marian": tiny_models.save_marian(root / "marian"),
+        "nllb": tiny_models.save_m2m(root / "nllb", ["eng_Latn", "deu_Latn", "fra_Latn"]),
+        "m2m": tiny_models.save_m2m(root / "m2m", ["__en__", "__de__", "__fr__"]),
+    }
+
+
+def load(
+    made: dict[str, tuple[Any, Path]], family: str, target: str = "de", beam: int = 2
+) -> CTranslate2Translator:
+    return CTranslate2Translator(made[family][1], "en", target, "cpu", "float32", threads=1, beam=beam)
+
+
+def ask(
+    translator: CTranslate2Translator, source: str, prefix: TextResult | None = None, count: int = 0
+) -> TextResult:
+    tokens = () if prefix is None else prefix.tokens[:count]
+    ids = () if prefix is None else prefix.ids[:count]
+    return translator.translate([TextRequest(source, "de", True, tokens, ids, 8)])[0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("count", [0, 3])
+def test_log_probabilities_are_those_of_torch(
+    made: dict[str, tuple[Any, Path]], family: str, count: int
+) -> None:
+    import torch
+
+    network, folder = made[family]
+    translator = load(made, family)
+    first = ask(translator, SOURCES[0])
+    result = ask(translator, SOURCES[0], first, count)
+    vocabulary = json.loads((folder / "shared_vocabulary.json").read_text(encoding="utf-8"))
+    number = {piece: i for i, piece in enumerate(vocabulary)}
+    language = {"nllb": ("eng_Latn", "deu_Latn"), "m2m": ("__en__", "__de__")}.get(family)
+    import sentencepiece
+
+    name = "source.spm" if family == "marian" else "sentencepiece.bpe.model"
+    processor: Any = sentencepiece.SentencePieceProcessor(model_file=str(folder / name))
+    pieces = processor.encode(SOURCES[0], out_type=str)
+    source = [*([language[0]] if language else []), *pieces, "</s>"]
+    start = [network.config.decoder_start_token_id, *([number[language[1]]] if language else [])]
+    ids = [*first.ids[:count], *result.ids]
+    with torch.no_grad():
+        logits = network(
+            input_ids=torch.tensor([[number[p] for p in source]]),
+            decoder_input_ids=torch.tensor([[*start, *ids]]),
+        ).logits[0]
+    if family == "marian":
+        logits = logits[:, :-1]
+    scores = logits.log_softmax(-1)
+    expected = [float(scores[len(start) - 1 + count + i, token]) for i, token in enumerate(result.ids)]
+    assert len(result.ids) > 0
+    np.testing.assert_allclose(result.logprobs, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_greedy_output_continues_every_prefix_of_itself(
+    made: dict[str, tuple[Any, Path]], family: str
+) -> None:
+    translator = load(made, family, beam=1)
+    for source in SOURCES:
+        whole = ask(translator, source)
+        assert len(whole.tokens) == len(whole.ids) == len(whole.logprobs) == len(whole.source_words)
+        for count in range(1, len(whole.ids)):
+            rest = ask(translator, source, whole, count)
+            assert rest.ids[: len(whole.ids) - count] == whole.ids[count:]
+            np.testing.assert_allclose(
+                rest.logprobs[: len(whole.ids) - count], whole.logprobs[count:], atol=1e-4
+            )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_gives_what_single_calls_give(made: dict[str, tuple[Any, Path]], family: str) -> None:
+    translator = load(made, family)
+    requests = [TextRequest(s, "de", max_new_tokens=5 + i) for i, s in enumerate(SOURCES)]
+    requests += [TextRequest("  ", "de"), TextRequest("blue", "de", True, (" x",), (10,), None)]
+    single = [translator.translate([r])[0] for r in requests]
+    assert single[4] == TextResult((), ())
+    for a, b in zip(single, translator.translate(requests), strict=True):
+        assert (a.tokens, a.ids, a.ended) == (b.tokens, b.ids, b.ended)
+        if a.ids:
+            np.testing.assert_allclose(a.logprobs, b.logprobs, atol=1e-4)
+            np.testing.assert_array_equal(a.source_words, b.source_words)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tokens_rest_on_words_of_the_source_in_order(made: dict[str, tuple[Any, Path]], family: str) -> None:
+    translator = load(made, family)
+    for source in SOURCES:
+        words = ask(translator, source).source_words
+        assert words.dtype == np.int64
+        assert (np.diff(words) >= 0).all()
+        assert ((words >= 0) & (words < len(source.split()))).all()
+
+
+@pytest.mark.parametrize("family", ["nllb", "m2m"])
+def test_the_target_language_changes_the_translation(made: dict[str, tuple[Any, Path]], family: str) -> None:
+    german, french = (load(made, family, target) for target in ("de", "fr"))
+    assert german.targets == {"de"}
+    assert german.sources == {"en"}
+    different = [
+        not np.allclose(ask(german, s).logprobs[0], ask(french, s).logprobs[0], atol=1e-3) for s in SOURCES
+    ]
+    assert all(different)
+    with pytest.raises(UsageError, match="'sw'"):
+        load(made, family, "sw")
+
+
+def test_a_model_of_several_targets_is_told_which_one(tmp_path: Path) -> None:
+    _, folder = tiny_models.save_marian(tmp_path, tags=[">>deu<<", ">>fra<<"])
+    results = []
+    for target in ("de", "fr"):
+        translator = CTranslate2Translator(folder, "en", target, "cpu", "float32", threads=1)
+        results.append(ask(translator, SOURCES[1]))
+    assert not np.allclose(results[0].logprobs[0], results[1].logprobs[0], atol=1e-4)
+    with pytest.raises(UsageError, match="fra"):
+        CTranslate2Translator(folder, "en", "it", "cpu")
+
+
+def test_tokenizer_json_serves_as_well_as_sentencepiece(
+    made: dict[str, tuple[Any, Path]], tmp_path: Path
+) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    folder = tmp_path / "fast"
+    shutil.copytree(made["nllb"][1], folder)
+    import sentencepiece
+
+    path = folder / "sentencepiece.bpe.model"
+    processor: Any = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    scored = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(processor.vocab_size())]
+    fast = Tokenizer(models.Unigram(scored, unk_id=0, byte_fallback=False))
+    fast.pre_tokenizer = pre_tokenizers.Metaspace()
+    fast.save(str(folder / "tokenizer.json"))
+    path.unlink()
+    expected = load(made, "nllb")
+    translator = CTranslate2Translator(folder, "en", "de", "cpu", "float32", threads=1)
+    for source in SOURCES:
+        a, b = ask(expected, source), ask(translator, source)
+        assert a.ids == b.ids
+        np.testing.assert_allclose(a.logprobs, b.logprobs, atol=1e-4)
+
+
+def test_faults_of_a_folder_are_named(made: dict[str, tuple[Any, Path]], tmp_path: Path) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(made["marian"][1], folder)
+    (folder / "source.spm").unlink()
+    with pytest.raises(ModelMissingError, match="has no tokenizer"):
+        CTranslate2Translator(folder, "en", "de", "cpu")
+    shutil.copy(made["marian"][1] / "source.spm", folder)
+    (folder / "model.bin").write_bytes(b"not a model")
+    with pytest.raises(ModelMissingError, match="cannot be loaded"):
+        CTranslate2Translator(folder, "en", "de", "cpu")
+
+
+def test_a_folder_becomes_a_cascade_with_the_embedded_recogniser(made: dict[str, tuple[Any, Path]]) -> None:
+    pytest.importorskip("pocketsphinx")
+    config = ModelConfig(mt=str(made["nllb"][1]), device="cpu", compute="float32", threads=1)
+    loaded = load_backend(config, "en", "fr", [])
+    assert isinstance(loaded.backend, CascadeBackend)
+    assert loaded.backend.limits.targets == {"en", "fr"}
+    assert "embedded recogniser" in loaded.description
+
+
+def test_resting_words_ignore_tags_and_never_go_back() -> None:
+    source = ["eng_Latn", "\u2581red", "\u2581ho", "use", "</s>"]
+    attention = np.array([[0.9, 0.05, 0.0, 0.05, 0.0], [0, 0.1, 0.2, 0.3, 0.4], [0.1, 0.9, 0, 0, 0]])
+    assert resting_words(attention, source, {"eng_Latn"}).tolist() == [0, 1, 1]
+    assert resting_words(attention[:, :1], ["</s>"], set()).tolist() == [0, 0, 0]
+    assert resting_words(np.zeros((0, 5)), source, set()).tolist() == []
+
+
+def test_pieces_become_text_and_byte_tokens_halves_of_characters() -> None:
+    assert piece_surface("\u2581Haus") == " Haus"
+    assert piece_surface("<0x41>") == "A"
+    halves = [piece_surface("<0xC3>"), piece_surface("<0xBC>")]
+    assert "".join(halves).encode("utf-8", "surrogateescape").decode() == "ü"
