@@ -134,6 +134,14 @@ def test_sentences_go_out_at_once_and_short_clauses_wait():
     assert chunker.push(" es regnet!", 0.4) == [" wenn es regnet!"]
 
 
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [("so do we, yes", 0), ("and so do we, yes", 13), ("yes, Winnetou,", 0), ("yes, Winnetou Freitag,", 22)],
+)
+def test_a_clause_is_spoken_from_four_words_or_twenty_characters_on(text, cut):
+    assert Chunker("xx").push(text, 0.0) == ([text[:cut]] if cut else [])
+
+
 def test_a_word_is_held_until_it_is_surely_whole():
     chunker = Chunker("de", ChunkerConfig(most_words=2))
     assert chunker.push("Der Zug", 0.0) == []

@@ -95,6 +95,14 @@ def test_backlog_makes_the_sound_shorter_and_marks_move_along():
     assert ends[-1] < len(hurried.samples)
 
 
+def test_in_a_hurry_silences_inside_a_unit_are_cut_short():
+    config = SpeakerConfig(playout=PlayoutConfig(limit=0.1, span=0.5, fastest=1.0, silence=0.2))
+    speaker = Speaker(ToneEngine(per_character=0.1), config)
+    first, second = speaker.push("one          two. one          two.", 0.0)
+    assert len(first.samples) == 1.7 * first.rate
+    assert len(second.samples) == pytest.approx(0.9 * second.rate, abs=0.01 * second.rate)
+
+
 def test_an_engine_with_a_rate_setting_is_asked_for_the_speed():
     class Fast(ToneEngine):
         def synthesize(self, text, speed=1.0):
