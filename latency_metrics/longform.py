@@ -15,6 +15,7 @@ from latency_metrics.resegmentation import Progress, resegment
 from latency_metrics.shortform import score_quality
 from latency_metrics.stream_laal import StreamLAAL
 from latency_metrics.units import LatencyUnit
+from latency_metrics.word_lag import lag_quantiles
 
 
 def score_longform(
@@ -175,7 +176,11 @@ def score_resegmented(
             scores += _long_block(kept, clock, unit, recording_end)
         if extra:
             every = clocks_present(kept, ("cu", "ca", "queue"))
-            beyond = score_all((*registry.LAG, registry.SystemLag), kept, every, latency_unit=unit)
+            beyond = [
+                score for clock in every for score in lag_quantiles(kept, clock=clock, latency_unit=unit)
+            ]
+            others = (registry.LagSlope, registry.FirstTextDelay, registry.SystemLag)
+            beyond += score_all(others, kept, every, latency_unit=unit)
             beyond.append(registry.PolicyLag(latency_unit=unit).corpus(kept))
             if "queue" in every:
                 beyond += _long_block(kept, "queue", unit, recording_end)[:3]

@@ -13,6 +13,7 @@ from latency_metrics.degeneracy import Degeneracy, diagnose
 from latency_metrics.quality import quality_scores
 from latency_metrics.report import DEGENERATE, Report, absent_clocks, clocks_present, merge_notices, score_all
 from latency_metrics.units import LatencyUnit
+from latency_metrics.word_lag import lag_quantiles
 
 
 def score_shortform(
@@ -53,7 +54,9 @@ def score_shortform(
             notices += diagnosis.notices
         if extra:
             every = clocks_present(kept, ("cu", "ca", "queue"))
-            beyond = score_all(registry.LAG[:3], kept, every, latency_unit=latency_unit)
+            beyond = [
+                s for clock in every for s in lag_quantiles(kept, clock=clock, latency_unit=latency_unit)
+            ]
             beyond += score_all((registry.FirstTextDelay, registry.SystemLag), kept, every)
             beyond += score_all(registry.SHORT_FORM[:3], kept, [c for c in every if c == "queue"])
     settings = {"latency_unit": latency_unit, "bleu_tokenizer": bleu_tokenizer}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from latency_metrics.base import Instance, Metric, Notice, NoValue, Score, describe, mean
 
@@ -23,9 +23,13 @@ def lags(metric: Metric, instance: Instance) -> list[float]:
 
 def quantile(values: Sequence[float], q: float) -> float:
     """Quantile by linear interpolation between order statistics; NaN of nothing."""
-    if not values:
+    return _at(sorted(values), q)
+
+
+def _at(ordered: Sequence[float], q: float) -> float:
+    """Quantile of values in ascending order."""
+    if not ordered:
         return math.nan
-    ordered = sorted(values)
     position = (len(ordered) - 1) * q
     low = math.floor(position)
     high = math.ceil(position)
@@ -46,19 +50,26 @@ class _LagQuantile(Metric):
 
     def corpus(self, instances: Iterable[Instance]) -> Score:
         """Quantile over all units of the corpus (not the mean over instances)."""
-        pooled: list[float] = []
-        values: list[float | None] = []
-        notices: list[Notice] = []
-        for instance in instances:
-            try:
-                found = lags(self, instance)
-            except NoValue as reason:
-                values.append(None)
-                notices.append(Notice(describe(instance), f"skipped, {reason}"))
-                continue
-            pooled.extend(found)
-            values.append(quantile(found, self.q))
-        return self._score(quantile(pooled, self.q), values, notices)
+        return self._of(*_all_lags(self, instances))
+
+    def _of(self, found: list[list[float]], notices: list[Notice]) -> Score:
+        """Score of the lags of every instance, each list in ascending order and empty without a value."""
+        pooled = sorted(lag for own in found for lag in own)
+        values = [_at(own, self.q) if own else None for own in found]
+        return self._score(_at(pooled, self.q), values, notices)
+
+
+def _all_lags(metric: Metric, instances: Iterable[Instance]) -> tuple[list[list[float]], list[Notice]]:
+    """Lags of every instance in ascending order, an empty list where there are none, and why."""
+    found: list[list[float]] = []
+    notices: list[Notice] = []
+    for instance in instances:
+        try:
+            found.append(sorted(lags(metric, instance)))
+        except NoValue as reason:
+            found.append([])
+            notices.append(Notice(describe(instance), f"skipped, {reason}"))
+    return found, notices
 
 
 class LagMedian(_LagQuantile):
@@ -80,6 +91,13 @@ class LagMax(_LagQuantile):
 
     name = "LagMax"
     q = 1.0
+
+
+def lag_quantiles(instances: Iterable[Instance], **options: Any) -> list[Score]:
+    """LagP50, LagP95 and LagMax in one pass over the corpus; `options` are those of `Metric`."""
+    metrics = [LagMedian(**options), LagP95(**options), LagMax(**options)]
+    found, notices = _all_lags(metrics[0], instances)
+    return [metric._of(found, list(notices)) for metric in metrics]
 
 
 class LagSlope(Metric):

@@ -38,6 +38,7 @@ from latency_metrics import (
     diagnose,
 )
 from latency_metrics.erasure import prefix_erasure
+from latency_metrics.word_lag import lag_quantiles
 
 # Three words over 3 s against a reference of three words: ideal times 0, 1, 2 s.
 EVEN = Instance(
@@ -187,6 +188,8 @@ def test_lag_distribution_and_slope() -> None:
     assert slope.counted == 1
     assert LagP95().corpus(two).value == pytest.approx(880)
     assert LagMax().corpus(two).value == 900
+    together = lag_quantiles([*two, EMPTY])
+    assert together == [metric().corpus([*two, EMPTY]) for metric in (LagMedian, LagP95, LagMax)]
 
 
 def test_lag_split_adds_up() -> None:
