@@ -86,7 +86,7 @@ def _draw_plane(comparison: Comparison, name: str) -> str:
     if len(points) <= LABELLED:
         for number, (x, y) in enumerate(points):
             if math.isfinite(x) and math.isfinite(y):
-                plot.label(x, y, comparison.systems[number].name)
+                plot.label(x, y, comparison.systems[number].name, aslant=not crowded)
     return plot.svg()
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from latency_metrics.base import Notice
 from latency_metrics.reports.document import Document, Figure, Table, grouped, listed, plain
 
-OPEN_NOTICES = 8
-"""Notices that a page shows unfolded."""
+OPEN_NOTICES = 900
+"""Characters of notices that a page shows unfolded."""
 
 
 def page(document: Document) -> str:
@@ -130,7 +130,7 @@ def _notices(notices: Sequence[Notice]) -> str:
         for reason, places in groups
     )
     word = "notice" if len(groups) == 1 else "notices"
-    opened = " open" if len(groups) <= OPEN_NOTICES else ""
+    opened = " open" if len(items) <= OPEN_NOTICES else ""
     return (
         f'<details class="notices"{opened}><summary>{len(groups)} {word} about the input</summary>'
         f"<ul>{items}</ul></details>"

@@ -45,9 +45,9 @@ def figures(
     recordings = list(dict.fromkeys(i.recording for i in report.instances if i.recording is not None))
     if "BLEU" in report:
         found.append(_plane(report, scored, statistics, intervals, recordings))
-    found.append(_histogram(report, scored))
+    found.append(histogram(report, scored))
     if recordings:
-        found.append(_over_time(report, scored, recordings))
+        found.append(over_time(report, scored, recordings))
     elif "cu" in scored:
         found.append(_positions(report.instances))
     return found
@@ -130,7 +130,8 @@ def _draw_plane(
     return plot.svg()
 
 
-def _histogram(report: Report, clocks: Sequence[Clock]) -> Figure:
+def histogram(report: Report, clocks: Sequence[Clock]) -> Figure:
+    """The distribution of the lag of single units under every clock."""
     unit: LatencyUnit = report.settings["latency_unit"]
     pooled = {clock: pooled_lags(report.instances, clock, unit) for clock in clocks}
     high = max((quantile(values, 0.99) for values in pooled.values() if values), default=1.0)
@@ -170,7 +171,8 @@ def _draw_histogram(pooled: Mapping[Clock, Sequence[float]], low: float, high: f
     return plot.svg()
 
 
-def _over_time(report: Report, clocks: Sequence[Clock], recordings: Sequence[str]) -> Figure:
+def over_time(report: Report, clocks: Sequence[Clock], recordings: Sequence[str]) -> Figure:
+    """The lag over the time of each recording, a panel each."""
     unit: LatencyUnit = report.settings["latency_unit"]
     shown = list(recordings)[:PANELS]
     left = f" The first {PANELS} of {len(recordings)} recordings." if len(recordings) > PANELS else ""

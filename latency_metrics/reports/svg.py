@@ -173,8 +173,18 @@ class Plot:
                 f'<text class="note" x="{at + 4:.1f}" y="{top + 11 + 14 * row:.1f}">{escape(text)}</text>'
             )
 
-    def label(self, x: float, y: float, text: str, gap: float = 8, before: bool = False) -> None:
-        """A text beside a point, moved where it would cover another one or leave the plot; `before`: to its left."""
+    def label(
+        self, x: float, y: float, text: str, gap: float = 8, before: bool = False, aslant: bool = False
+    ) -> None:
+        """A text beside a point, moved where it would cover another one or leave the plot.
+
+        Args:
+            x, y: the point.
+            text: what to write.
+            gap: distance in px.
+            before: to the left if there is room.
+            aslant: above or below the axes through the point, off its whiskers.
+        """
         width, half = len(text) * _TEXT_WIDTH, 7.0
         at, mid = self.px(x), self.py(y)
         places = [(at + gap, mid), (at - gap - width, mid), (at - width / 2, mid - gap - half),

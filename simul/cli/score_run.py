@@ -27,15 +27,25 @@ def finish(report: Report, title: str, given: argparse.Namespace, context: Conte
     if given.comet and not given.no_quality:
         report = with_comet(report, given)
     document = build(report, title, given)
-    if given.per_segment:
-        from latency_metrics.reports.segments import segment_records, write_segments
-
-        with writing(given.per_segment):
-            write_segments(given.per_segment, segment_records(report))
-        context.note(f"Wrote {given.per_segment}.")
+    write_per_segment(report, given, context)
     if given.output_folder:
         _write_folder(report, document, Path(given.output_folder), context)
     deliver(document, given, context)
+
+
+def write_per_segment(report: Report, given: argparse.Namespace, context: Context) -> None:
+    """Write the scores of every segment where --per-segment asks for them.
+
+    Raises:
+        SimulError: the file cannot be written.
+    """
+    if not given.per_segment:
+        return
+    from latency_metrics.reports.segments import segment_records, write_segments
+
+    with writing(given.per_segment):
+        write_segments(given.per_segment, segment_records(report))
+    context.note(f"Wrote {given.per_segment}.")
 
 
 def plan_of(given: argparse.Namespace) -> Plan:
