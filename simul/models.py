@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policies.base import Need
 from simul.errors import UsageError
 from simul.hub import WHISPER_PACKAGE, FoundModel, find_models, is_multilingual, resolve
 
 if TYPE_CHECKING:
+    from policies.base import Need
     from simul.backends.base import Backend
     from simul.backends.cascade import Recognizer
     from simul.backends.whisper_model import WhisperModel
@@ -225,6 +225,7 @@ def _whisper(
     config: ModelConfig, model: FoundModel, source: str, target: str, needs: frozenset[Need]
 ) -> LoadedBackend:
     """Whisper alone: transcription, or translation into English."""
+    from policies.base import Need
     from simul.backends.base import StreamSpec, check_languages
     from simul.backends.whisper import WhisperBackend
 

@@ -60,7 +60,8 @@ class SessionFactory:
     def loaded(self) -> Any:
         """The model, loaded on first use."""
         if self._loaded is None:
-            self._loaded = self.load(self.model, self.stream.source, self.stream.target)
+            needs = self.policy().needs
+            self._loaded = self.load(self.model, self.stream.source, self.stream.target, needs=needs)
         return self._loaded
 
     def __call__(self, clock: Clock) -> Session:

@@ -6,18 +6,29 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
 
-LoadBackend = Callable[[Any, str, str], Any]
-"""(ModelConfig, source language, target language) to LoadedBackend, as `simul.models.load_backend`."""
+if TYPE_CHECKING:
+    from policies.base import Need
+    from simul.models import LoadedBackend, ModelConfig
 
 
-def _load_backend(config: Any, source: str, target: str) -> Any:
+class LoadBackend(Protocol):
+    """Loads a model, as `simul.models.load_backend` does."""
+
+    def __call__(
+        self, config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
+    ) -> LoadedBackend:
+        """The model for a language pair that can show what a policy needs."""
+
+
+def load_installed(config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]) -> LoadedBackend:
+    """The model on this machine that `config` names."""
     from simul.models import load_backend
 
-    return load_backend(config, source, target)
+    return load_backend(config, source, target, needs=needs)
 
 
 @dataclass
@@ -32,7 +43,7 @@ class Context:
     stdout: TextIO
     stderr: TextIO
     environ: Mapping[str, str] = field(default_factory=dict)
-    load_backend: LoadBackend = _load_backend
+    load_backend: LoadBackend = load_installed
     sound: Any = None
     verbosity: int = 0
 

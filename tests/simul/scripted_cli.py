@@ -50,7 +50,7 @@ def scripted_backend(seconds_per_pass: float = 0.0) -> ScriptedBackend:
     return ScriptedBackend(segments, on_decode=lambda size: time.sleep(seconds_per_pass))
 
 
-def load(config, source, target):
+def load(config, source, target, needs):
     """Stands for `simul.models.load_backend`."""
     pace = float(os.environ.get("SECONDS_PER_PASS", "0"))
     return SimpleNamespace(backend=scripted_backend(pace), description="Scripted model.")

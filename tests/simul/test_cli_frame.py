@@ -62,7 +62,7 @@ def test_help_imports_nothing_heavy(command_line):
 
 
 def test_a_model_that_is_missing_ends_with_code_3(tmp_path):
-    def missing(config, source, target):
+    def missing(config, source, target, needs):
         raise ModelMissingError("No model; run `simul translate --download`.")
 
     code, _, err = command("translate", talk(tmp_path / "a.wav"), loader=missing)
@@ -70,7 +70,7 @@ def test_a_model_that_is_missing_ends_with_code_3(tmp_path):
 
 
 def test_the_unexpected_is_one_line_and_a_traceback_only_with_v(tmp_path):
-    def broken(config, source, target):
+    def broken(config, source, target, needs):
         raise RuntimeError("first line\nsecond line")
 
     path = talk(tmp_path / "a.wav")
@@ -88,9 +88,9 @@ def test_quiet_keeps_only_what_went_wrong(tmp_path):
 
 
 def _record(seen):
-    def loader(config, source, target):
+    def loader(config, source, target, needs):
         seen.append((config.beam, source, target))
-        return load(config, source, target)
+        return load(config, source, target, needs)
 
     return loader
 

@@ -177,7 +177,7 @@ def test_devices_are_listed():
     ],
 )
 def test_no_such_microphone_is_exit_code_4(sound, options, told):
-    def never(config, source, target):
+    def never(config, source, target, needs):
         raise AssertionError("no model should be loaded")
 
     code, out, err = command("mic", *options, sound=sound, loader=never)

@@ -267,9 +267,9 @@ def test_an_unknown_language_is_named(wav):
 
 
 def test_an_unknown_model_is_exit_code_3(wav, tmp_path):
-    from simul.cli.context import _load_backend
+    from simul.cli.context import load_installed
 
-    code, out, err = command("translate", wav, "--model", "nosuchmodel", loader=_load_backend)
+    code, out, err = command("translate", wav, "--model", "nosuchmodel", loader=load_installed)
     assert (code, out, err.count("\n")) == (ExitCode.MODEL_MISSING, "", 1)
     assert "nosuchmodel" in err
 
