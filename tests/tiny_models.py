@@ -197,9 +197,10 @@ class _Examples:
         goal = np.zeros((size, 40, frames // 2), np.float32)
         near = np.zeros((2, size, frames // 2), np.int64)
         for k in range(size):
-            words, _ = random_words(self.rng, int(self.rng.integers(1, 6)))
-            widest = min(30, (frames - 34 - 30 * (len(words) - 1)) // len(words))
-            features[k], steps = self.features(words, self.rng.integers(5, widest, len(words)), frames)
+            words, _ = random_words(self.rng, int(self.rng.integers(1, 5)))
+            widest = min(26, (frames - 34 - 60 - 30 * (len(words) - 1)) // len(words))
+            gaps = [int(self.rng.integers(5, 60)), *self.rng.integers(5, widest, len(words) - 1)]
+            features[k], steps = self.features(words, gaps, frames)
             source = "de" if self.rng.random() < 0.5 else "en"
             translate = source == "de" and self.rng.random() < 0.5
             text = self.words["en" if translate else source]
@@ -223,7 +224,7 @@ class _Examples:
         return features, inputs, targets, goal, near
 
 
-def train_whisper(model: Any, steps: int, seed: int = 0, frames: int = 240, batch: int = 8) -> list[float]:
+def train_whisper(model: Any, steps: int, seed: int = 0, batch: int = 8) -> list[float]:
     """Teach the tone language; returns the loss of each step.
 
     Attention is guided to the tones, and the encoder is asked which word is near, so that seconds are enough.
@@ -247,7 +248,9 @@ def train_whisper(model: Any, steps: int, seed: int = 0, frames: int = 240, batc
     for _ in range(steps):
         with torch.no_grad():
             norm.weight[0], norm.bias[0], small[:outputs, 0], small[outputs:, 0] = 0, 8, 0, -3
-        features, inputs, targets, goal, near = examples.batch(batch, frames)
+        features, inputs, targets, goal, near = examples.batch(
+            batch, int(examples.rng.choice([220, 280, 340]))
+        )
         encoded = encode(model, torch.from_numpy(features))
         mask = torch.from_numpy(targets >= 0)
         out = decoder(
