@@ -175,7 +175,7 @@ def _draw_over_time(comparison: Comparison, clock: Clock, recordings: Sequence[s
     x = Scale.over([0.0, *(time for time, _ in every)], "time in the recording, min", zero=True, pad=0.02)
     panels = []
     for name, lines in series.items():
-        plot = Plot(x, y, 350, 210, f"Lag over the recording {name}", name, left=42, right=6)
+        plot = Plot(x, y, 350, 210, f"Lag over the recording {name}", name, right=6)
         for number, line in enumerate(lines):
             plot.line(line, _style(number))
         panels.append(plot.svg())

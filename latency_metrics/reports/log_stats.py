@@ -183,7 +183,7 @@ def document(logs: Sequence[LogStats], unit: LatencyUnit = "word") -> Document:
     figures = [figure for log in logs for figure in _figures(log, unit, several)]
     return Document(
         title="Statistics of " + (f"{len(logs)} logs" if several else logs[0].name),
-        tables=[Table("", ["", *(log.name for log in logs)], rows, note)],
+        tables=[Table("What is in it", ["", *(log.name for log in logs)], rows, note)],
         data={"logs": [_data(log) for log in logs]},
         tsv=tsv(["log", "figure", "value", "unit"], flat),
         figures=figures,

@@ -167,7 +167,7 @@ def _draw_histogram(pooled: Mapping[Clock, Sequence[float]], low: float, high: f
     )
     for row, (at, name, style) in enumerate(rules):
         if x.low <= at <= x.high:
-            plot.rule(at, style, f"{name} {at:.1f} s", row)
+            plot.rule(at, style, f"{name} {at:.1f} s".replace("-", "−"), row)
     return plot.svg()
 
 
@@ -201,7 +201,7 @@ def _draw_over_time(
     panels = []
     for number, (name, found) in enumerate(series.items(), 1):
         plot = Plot(
-            x, y, 350, 210, f"Lag over the recording {name}", f"{number}  {name}", left=42, right=6
+            x, y, 350, 210, f"Lag over the recording {name}", f"{number}  {name}", right=6
         )  # fmt: skip
         for clock, each in found.items():
             upper = [(b.time / 60, b.high) for b in each]

@@ -100,11 +100,14 @@ class Plot:
     title: str = ""
     heading: str = ""
     legend: Sequence[tuple[str, str, str]] = ()
-    left: float = 52
     right: float = 14
     bottom: float = 44
+    left: float = field(init=False)
     _marks: list[str] = field(default_factory=list)
     _labels: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.left = 30 + _TEXT_WIDTH * max((len(self.y.text(tick)) for tick in self.y.ticks), default=1)
 
     @property
     def top(self) -> float:
@@ -169,8 +172,11 @@ class Plot:
         at, top = self.px(x), self.top
         self._marks.append(f'<path class="rule {style}" d="M{at:.1f} {top:.1f}V{self.py(self.y.low):.1f}"/>')
         if text:
+            fits = at + 4 + len(text) * _TEXT_WIDTH < self.width
+            place, anchor = (at + 4, "start") if fits else (at - 4, "end")
             self._marks.append(
-                f'<text class="note" x="{at + 4:.1f}" y="{top + 11 + 14 * row:.1f}">{escape(text)}</text>'
+                f'<text class="note" x="{place:.1f}" y="{top + 11 + 14 * row:.1f}" text-anchor="{anchor}">'
+                f"{escape(text)}</text>"
             )
 
     def label(
@@ -187,13 +193,13 @@ class Plot:
         """
         width, half = len(text) * _TEXT_WIDTH, 7.0
         at, mid = self.px(x), self.py(y)
-        places = [(at + gap, mid), (at - gap - width, mid), (at - width / 2, mid - gap - half),
-                  (at - width / 2, mid + gap + half)]  # fmt: skip
-        places += [
-            (left, mid + shift)
-            for shift in (-16, 16, -30, 30, -44, 44)
-            for left in (at + gap, at - gap - width)
-        ]
+        sides = [at + gap, at - gap - width]
+        if before:
+            sides.reverse()
+        shifts = (-gap - 3, gap + 3) if aslant else (0.0,)
+        places = [(left, mid + shift) for shift in shifts for left in sides]
+        places += [(at - width / 2, mid - gap - half), (at - width / 2, mid + gap + half)]
+        places += [(left, mid + shift) for shift in (-16, 16, -30, 30, -44, 44) for left in sides]
         box = (0.0, 0.0, 0.0, 0.0)
         for left, centre in places:
             box = (left, centre - half, left + width, centre + half)
@@ -201,7 +207,8 @@ class Plot:
             if inside and not any(_overlap(box, other) for other in self._labels):
                 break
         else:
-            box = (places[0][0], mid - half, places[0][0] + width, mid + half)
+            left, centre = places[0]
+            box = (left, centre - half, left + width, centre + half)
         self._labels.append(box)
         self._marks.append(
             f'<text class="note" x="{box[0]:.1f}" y="{(box[1] + box[3]) / 2 + 4:.1f}">{escape(text)}</text>'

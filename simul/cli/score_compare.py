@@ -15,6 +15,9 @@ from simul.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from latency_metrics.report import Report
 
+_GENERIC = ("instances", "hypotheses", "log", "output")
+"""File names that say nothing about the system."""
+
 _ENDINGS = (".gz", ".log", ".jsonl", ".resegmented", ".txt")
 
 
@@ -78,7 +81,7 @@ def system_names(given: Sequence[str]) -> list[tuple[str, str]]:
         known = bool(equals) and not Path(text).exists()
         named.append((name if known else None, path if known else text))
     plain = [path for name, path in named if name is None]
-    depth = 1
+    depth = 2 if any(_short(path, 1) in _GENERIC for path in plain) else 1
     while depth < 8 and len({_short(path, depth) for path in plain}) < len(set(plain)):
         depth += 1
     return [(_short(path, depth) if name is None else name, path) for name, path in named]

@@ -68,7 +68,23 @@ def _instances(path: str, kind: score_inputs.LogKind, given: argparse.Namespace)
     if kind == "simulstream":
         return _recordings(path, given)
     given.ref_sentences_file = None
-    return score_inputs.read_utterances(path, given, given.char_level)
+    return _named(score_inputs.read_utterances(path, given, given.char_level), path)
+
+
+def _named(instances: list[Instance], path: str) -> list[Instance]:
+    """Instances that are whole recordings, with the names of their audio; others as they are."""
+    from latency_metrics.formats.text import json_objects, raw_lines
+    from latency_metrics.recording import canonical_names
+
+    sources = [record.get("source") for _, record in json_objects(raw_lines(path), path)]
+    names = [source[0] if isinstance(source, list) and source else source for source in sources]
+    if any(instance.source_kind == "text" for instance in instances):
+        return instances
+    texts = [name for name in names if isinstance(name, str)]
+    if len(set(texts)) != len(instances):
+        return instances
+    short = canonical_names(texts)
+    return [replace(i, recording=short[name]) for i, name in zip(instances, texts, strict=True)]
 
 
 def _recordings(path: str, given: argparse.Namespace) -> list[Instance]:
