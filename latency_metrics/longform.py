@@ -36,20 +36,16 @@ def score_longform(
 ) -> Report:
     """Resegment recordings with SoftSegmenter and score the segments.
 
+    Options that are not named here are those of `latency_metrics.resegmentation.resegment`.
+
     Args:
-        segments: as in `resegment`.
-        hypotheses: as in `resegment`.
-        lang: as in `resegment`.
-        char_level: as in `resegment`.
+        segments: reference segments of all recordings, with references.
+        hypotheses: what the system said, in any order.
         bleu_tokenizer: a sacreBLEU tokenizer.
         quality: whether to score BLEU and chrF.
         latency: whether to score latency.
         extra: whether to add the figures beyond OmniSTEval (`Report.extra`).
         stream_laal: whether to add StreamLAAL, which needs a second alignment.
-        offset_delays: as in `resegment`.
-        fix_simuleval_emission_ca: as in `resegment`.
-        jobs: as in `resegment`.
-        progress: as in `resegment`.
 
     Raises:
         MatchError: two hypotheses are for one recording.

@@ -37,7 +37,9 @@ def find_check(data: Any) -> Check | None:
         return streams.check_moses
     if data.get("instances"):
         given = data["instances"][0]["input"]
-        return instances.check_speech if "durations" in given else instances.check_text_input
+        if "durations" in given:
+            return instances.check_speech
+        return instances.check_text_input if "source" in given else instances.check_shortform
     if data.get("cases"):
         return next((check for key, check in _CASES.items() if key in data["cases"][0]), None)
     return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from latency_metrics import registry
 from latency_metrics.base import Instance, Metric
-from latency_metrics.conformance.tally import Tally, gave_up
+from latency_metrics.conformance.tally import Tally
 from latency_metrics.errors import MetricsError
 from latency_metrics.formats import read_instances
 from latency_metrics.formats.simuleval import instance_record
@@ -105,8 +105,8 @@ def check_shortform(tally: Tally, data: Mapping[str, Any], folder: Path) -> None
         instance, unit = instances[item["id"]], item["latency_unit"]
         for peer, edge in (("simuleval", "simuleval"), ("omnisteval", None)):
             label = f"{item['id']} {peer}"
-            check_instance(tally, label, instance, unit, item["expected"][peer], edge=edge)
-    for corpus in data["corpora"]:
+            check_instance(tally, label, instance, unit, item["expected"].get(peer, {}), edge=edge)
+    for corpus in data.get("corpora", ()):
         members = [instances[name] for name in corpus["ids"]]
         unit, label, expected = corpus["latency_unit"], corpus["id"], corpus["expected"]
         for key, value in expected["simuleval"].items():
@@ -128,7 +128,7 @@ def check_shortform_cli(tally: Tally, data: Mapping[str, Any], folder: Path) -> 
 
 def check_tsv(tally: Tally, label: str, report: Report, expected: Any) -> None:
     """Every line of the expected `scores.tsv` in its order; lines it lacks are metrics the tool gave up on."""
-    if gave_up(expected):
+    if not isinstance(expected, str):
         tally.value(label, None, expected)
         return
     written = report.scores_tsv().splitlines()
