@@ -198,14 +198,15 @@ class ItemRunner:
                     log.writelines(event.to_json() + "\n" for event in step.events)
                 if self.watch:
                     self.watch(step.arrived / max(source.duration_samples or 1, step.arrived))
-            return _result(item, record, source.bad_samples)
+            return item_result(item, record, source.bad_samples)
 
 
 def _never() -> bool:
     return False
 
 
-def _result(item: Item, record: StreamRecord, bad: int) -> ItemResult:
+def item_result(item: Item, record: StreamRecord, bad: int = 0) -> ItemResult:
+    """The result of a stream that has ended; `bad`: samples that the source mended."""
     return ItemResult(
         name=item.name,
         audio=item.audio,
@@ -410,7 +411,7 @@ def _scored(
     interrupted: bool,
 ) -> EvaluationResult:
     pairs = [(item, result) for item, result in zip(items, runs.results, strict=True) if result is not None]
-    report = _report(pairs, target, segmentation) if pairs else None
+    report = score_results(pairs, target, segmentation) if pairs else None
     errors = source_errors = None
     if source == target:
         spoken = [(item.reference or item.transcript, result.text) for item, result in pairs]
@@ -424,9 +425,10 @@ def _scored(
     )
 
 
-def _report(
+def score_results(
     pairs: Sequence[tuple[Item, ItemResult]], target: str, segmentation: Sequence[Segment] | None
 ) -> Report:
+    """Scores of results: as utterances, or as recordings that `segmentation` cuts into reference segments."""
     from latency_metrics.longform import score_longform
     from latency_metrics.recording import Hypothesis, split_text
     from latency_metrics.shortform import score_shortform

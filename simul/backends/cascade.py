@@ -67,7 +67,7 @@ class CascadeBackend(Backend):
         translator: TextTranslator | None,
         languages: frozenset[str] = frozenset({"en"}),
     ) -> None:
-        self._make_recognizer, self._translator = recognizer, translator
+        self.make_recognizer, self.translator = recognizer, translator
         targets = languages if translator is None else languages | translator.targets
         self.limits = Limits(languages, targets)
         if translator is not None:
@@ -75,7 +75,7 @@ class CascadeBackend(Backend):
 
     def open(self, spec: StreamSpec) -> _Stream:
         check_languages("this model", self.limits, spec)
-        return _Stream(spec, self._make_recognizer())
+        return _Stream(spec, self.make_recognizer())
 
     def push(self, handle: _Stream, samples: Samples) -> None:
         handle.recognizer.push(samples)
@@ -133,7 +133,7 @@ class CascadeBackend(Backend):
             key: Key = (text, request.view.segment_final, request.prefix_ids, request.max_new_tokens)
             keys.append(key)
             handle: _Stream = request.handle
-            if self._translator is None or handle.spec.source == handle.spec.target:
+            if self.translator is None or handle.spec.source == handle.spec.target:
                 results.append(_as_words(words, len(request.prefix), request.max_new_tokens))
             elif handle.cached is not None and handle.cached[0] == key:
                 results.append(handle.cached[1])
@@ -142,8 +142,8 @@ class CascadeBackend(Backend):
                 todo.append(
                     TextRequest(text, handle.spec.target, key[1], request.prefix, key[2], key[3]),
                 )
-        if self._translator is not None and todo:
-            fresh = iter(self._translator.translate(todo))
+        if self.translator is not None and todo:
+            fresh = iter(self.translator.translate(todo))
             for index, request in enumerate(requests):
                 if results[index] is None:
                     results[index] = next(fresh)

@@ -127,7 +127,7 @@ class ScriptedBackend(Backend):
         stop = len(current.candidate.tokens)
         if request.max_new_tokens is not None:
             stop = min(stop, skip + request.max_new_tokens)
-        return _part(current.candidate, skip, stop)
+        return part(current.candidate, skip, stop)
 
     def next_segment(self, handle: _Stream) -> None:
         segment = self._segment(handle)
@@ -154,7 +154,7 @@ def _forgotten(candidate: Candidate, trimmed: int) -> int:
     return int(heard[0]) if len(heard) else len(candidate.tokens)
 
 
-def _part(whole: Candidate, start: int, stop: int) -> Candidate:
+def part(whole: Candidate, start: int, stop: int) -> Candidate:
     """The candidate's tokens from `start` to `stop` with the evidence that belongs to them."""
     part = slice(start, stop)
     alignment = whole.alignment
