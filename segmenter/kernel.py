@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from segmenter.path import BOUNDARY, DELETE, INSERT, MATCH
+from segmenter.steps import BOUNDARY, DELETE, INSERT, MATCH
 
 LANES = 64
 """Columns worked on side by side; a multiple of the doubles in any vector register."""

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from segmenter.alignment import Alignment, check_references
-from segmenter.path import BOUNDARY, DEFAULT_MEMORY_LIMIT, INSERT, MATCH, OPS, Scoring, best_path
+from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
+from segmenter.steps import BOUNDARY, INSERT, MATCH, OPS
 
 # With D the edit distance, i and j the tokens passed, V = i + j - D is what the kernel maximises: insertions
 # and deletions leave V as it is, a substitution adds 1, equal tokens add 2. The diagonal is taken only when

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segmenter.steps import BOUNDARY, DELETE, INSERT
+
 DEFAULT_MEMORY_LIMIT = 128 * 2**20
 """Bytes of back-pointers kept at a time; longer recordings recompute rows from checkpoints."""
 
 COMMON = 64
 """A feature that one in so many distinct hypothesis tokens has is stored as a row of flags, not as a list."""
-
-
-MATCH, DELETE, INSERT, BOUNDARY = range(4)
-"""Steps of a path: both tokens, reference token only, hypothesis token only, end of a reference segment."""
-
-OPS = "MDI"
-"""Letters of the first three steps."""
 
 
 @dataclass(frozen=True)

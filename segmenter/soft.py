@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from segmenter.alignment import Alignment, check_references
 from segmenter.moses import tokenize_word
-from segmenter.path import DEFAULT_MEMORY_LIMIT, OPS, Scoring, best_path
+from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
+from segmenter.steps import OPS
 
 PUNCTUATION = frozenset(".!?,;:-()。！？，；：—（）ー")
 """Tokens that are only ever matched with each other."""
