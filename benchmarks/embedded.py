@@ -93,7 +93,9 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--target", default="de")
     parser.add_argument("--model", default="embedded")

@@ -62,14 +62,16 @@ def human_sets(data: Path, examples: Path) -> dict[str, list[Recording]]:
             if r["lang"] == "en"
         ],
         "newgate-reading clips": [
-            Recording(r["id"], newgate / r["file"], r["text_spoken_form"]) for r in read_table(newgate / "clips.tsv")
+            Recording(r["id"], newgate / r["file"], r["text_spoken_form"])
+            for r in read_table(newgate / "clips.tsv")
         ],
         "newgate-reading long form": [Recording("longform-a", newgate / "longform-a.flac", long_form)],
         "librispeech-mini test-other": [
             Recording(r["id"], libri / r["file"], r["text"]) for r in read_table(libri / "test-other.tsv")
         ],
         "example talks (synthetic voice)": [
-            Recording(r["file"], examples.parent / r["file"], r["en"], r[TARGET]) for r in read_table(examples)
+            Recording(r["file"], examples.parent / r["file"], r["en"], r[TARGET])
+            for r in read_table(examples)
         ],
     }
 
@@ -154,7 +156,9 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--examples", type=Path, default=Path("examples/talks.tsv"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/human_speech.json"))

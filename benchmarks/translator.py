@@ -28,7 +28,10 @@ def evaluation_sets(data: Path, language: str, split: str, limit: int | None) ->
     """(source, references) of each set; FLORES and NTREX only with the test split."""
     sets = {f"tatoeba-{split}": read_references(data, split, language)}
     if split == "test":
-        for name, file in (("flores-200", "flores-200/devtest.tsv.gz"), ("ntrex-128", "ntrex-128/ntrex.tsv.gz")):
+        for name, file in (
+            ("flores-200", "flores-200/devtest.tsv.gz"),
+            ("ntrex-128", "ntrex-128/ntrex.tsv.gz"),
+        ):
             with gzip.open(data / file, "rt", encoding="utf-8", newline="") as stream:
                 table = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
                 sets[name] = [(row["en"], row[language].split(REFERENCE_SEPARATOR)) for row in table]
@@ -57,7 +60,9 @@ def score(texts: list[str], rows: Rows) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--beam", type=int, default=4)

@@ -78,7 +78,9 @@ def test_shown_options_exist(snippet: Snippet) -> None:
         done = subprocess.run([BIN / "simul", words[1], "--help"], capture_output=True, text=True, timeout=60)
         for word in words[2:]:
             if word.startswith("--"):
-                assert re.search(rf"{re.escape(word.partition('=')[0])}\b", done.stdout), f"{snippet.place}: {word}"
+                assert re.search(rf"{re.escape(word.partition('=')[0])}\b", done.stdout), (
+                    f"{snippet.place}: {word}"
+                )
 
 
 def test_documents_have_snippets_or_are_prose_on_purpose() -> None:

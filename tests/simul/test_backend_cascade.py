@@ -87,7 +87,7 @@ class UpperCase:
         return results
 
 
-SCRIPT = "one two three four | five six |".split()
+SCRIPT = ["one", "two", "three", "four", "|", "five", "six", "|"]
 
 
 def backend(script: Sequence[str] = SCRIPT, translator: UpperCase | None = None) -> CascadeBackend:
