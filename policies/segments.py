@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, ClassVar, Protocol
 
 from policies.base import (
@@ -100,11 +101,13 @@ class SegmentPolicy(Policy):
         verdicts = self.accepts(segments, _texts(previous))
         count = verdicts.index(False) if False in verdicts else len(verdicts)
         seen = tuple((s.tokens, s.text) for s in segments)
-        commit = min(sum(s.tokens for s in segments[:count]), evidence.candidate.limit)
-        if not commit:
-            return SegmentState(seen, state.cut), Decision(0)
-        cut = max(state.cut, max(s.end for s in segments[:count]))
-        forget = len(evidence.committed) + commit
+        ends = list(accumulate(s.tokens for s in segments[:count]))
+        commit = min(ends[-1] if ends else 0, evidence.candidate.limit)
+        whole = sum(end <= commit for end in ends)
+        if not whole:
+            return SegmentState(seen, state.cut), Decision(commit, reason="segment" if commit else "")
+        cut = max(state.cut, max(s.end for s in segments[:whole]))
+        forget = len(evidence.committed) + ends[whole - 1]
         return SegmentState(seen, cut), Decision(commit, reason="segment", cut=cut, forget=forget)
 
     def _before(self, state: SegmentState, evidence: Evidence) -> tuple[tuple[int, str], ...] | None:

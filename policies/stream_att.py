@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import Any, ClassVar
 
 from policies.attention import content, strongest
@@ -11,7 +10,7 @@ from policies.base import SAMPLES_PER_MS, Candidate, Decision, Evidence, Need, P
 from policies.combinators import Combinator, CombinedState
 from policies.parameters import parameter
 from policies.punctuation_hold import ends_sentence
-from policies.words import begins_word, word_starts
+from policies.words import count_words, word_starts
 
 WORD_MS = 280
 SNAP = 300 * SAMPLES_PER_MS
@@ -41,7 +40,8 @@ class StreamAtt(Combinator):
     Source: Papi, Gaido, Negri and Bentivogli, "StreamAtt: Direct Streaming Speech-to-Text Translation with
     Attention-based Audio History Selection", ACL 2024. Text history: the last words, the text since the last
     sentence end, or the last characters. Audio history: everything from the earliest frame that kept text or the
-    text not yet committed rests on, by attention, by source times, or by 280 ms per word (their baseline).
+    text not yet committed rests on, by attention or by source times; or 280 ms less per forgotten word (their
+    baseline).
     Further rules: the cut never moves back, moves to a pause up to 300 ms before it, and the audio has a hard
     limit, beyond which text is committed by force rather than lost.
     """
@@ -71,14 +71,18 @@ class StreamAtt(Combinator):
         source, committed = evidence.source, evidence.committed
         cut = max(state.cut, source.segment_start)
         attended = _fit((*state.attended, *state.proposed[: len(evidence.fresh)]), len(committed), cut)
-        proposed = self._rests_on(evidence, cut)
+        proposed = self._rests_on(evidence)
         pauses = self._pauses(state.pauses, source)
         forget = len(committed) - self._kept(committed)
-        needed = (*attended[forget:], *proposed)
-        place = _to_pause(min(needed), pauses) if needed else cut
+        if self.audio == "words":
+            place = cut + count_words(committed[:forget]) * WORD_MS * SAMPLES_PER_MS
+        else:
+            needed = (*attended[forget:], *proposed)
+            place = _to_pause(min(needed), pauses) if needed else cut
         limit = source.heard - int(self.max_audio_s * 1000 * SAMPLES_PER_MS)
         if place < limit:
-            place = limit if not proposed else min(limit, max(place, *attended, proposed[0]))
+            unsettled = proposed[:1] if self.audio != "words" else ()
+            place = min(limit, max(place, *attended, *unsettled)) if proposed else limit
             forget = max(forget, next((i for i, a in enumerate(attended) if a >= place), len(committed)))
             if place < limit and evidence.candidate.limit > decision.commit:
                 decision = replace(decision, commit=evidence.candidate.limit, reason="limit", forced=True)
@@ -103,8 +107,8 @@ class StreamAtt(Combinator):
         ends = [i for i, token in enumerate(tokens[:-1]) if ends_sentence(token)]
         return len(tokens) - ends[-1] - 1 if ends else len(tokens)
 
-    def _rests_on(self, evidence: Evidence, cut: int) -> tuple[int, ...]:
-        """The source sample at which each of the candidate's tokens has its evidence."""
+    def _rests_on(self, evidence: Evidence) -> tuple[int, ...]:
+        """The source sample at which each of the candidate's tokens has its evidence; unknown: the latest possible."""
         candidate: Candidate = evidence.candidate
         if not candidate.tokens:
             return ()
@@ -114,9 +118,7 @@ class StreamAtt(Combinator):
                 return tuple((strongest(weights, "zscore-tokens") * frame + origin).tolist())
         if self.audio == "times" and candidate.times is not None:
             return tuple(candidate.times[:, 0].tolist())
-        left = len(word_starts(candidate.tokens))
-        words = [0, *accumulate(int(begins_word(token)) for token in candidate.tokens[1:])]
-        return tuple(max(cut, evidence.source.heard - (left - w) * WORD_MS * SAMPLES_PER_MS) for w in words)
+        return (evidence.source.heard,) * len(candidate.tokens)
 
     def _pauses(self, pauses: tuple[tuple[int, int], ...], source: SourceView) -> tuple[tuple[int, int], ...]:
         if source.activity is None or source.activity.silence < self.pause_ms * SAMPLES_PER_MS:

@@ -46,10 +46,12 @@ def hypothesis_of(rng: random.Random, length: int) -> list[str]:
     return tokens
 
 
-def candidate_of(rng: random.Random, tokens: Sequence[str], start: int, heard: int) -> Candidate:
-    """A candidate of a segment that began at `start`, with evidence of every kind."""
+def candidate_of(
+    rng: random.Random, tokens: Sequence[str], times: Sequence[int], start: int, heard: int
+) -> Candidate:
+    """A candidate of a segment that began at `start`, with evidence of every kind; `times`: where tokens end."""
     n = len(tokens)
-    ends = np.sort(np.array([rng.randint(start + 1, max(start + 1, heard)) for _ in tokens], dtype=np.int64))
+    ends = np.array(times[:n], dtype=np.int64)
     starts = np.concatenate([[start], ends[:-1]]).astype(np.int64)[:n]
     frames = max(1, (heard - start) // FRAME)
     weights = np.array([[rng.random() for _ in range(frames)] for _ in tokens], dtype=np.float32)
@@ -62,8 +64,8 @@ def candidate_of(rng: random.Random, tokens: Sequence[str], start: int, heard: i
     while at < n:
         size = min(n - at, rng.randint(1, 5))
         text = "".join(tokens[at : at + size]).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        times = int(starts[at]), int(ends[at + size - 1])
-        segments.append(Segment(*times, text, rng.choice((0.01, 0.3, 0.6, 0.95)), size))
+        span = int(starts[at]), int(ends[at + size - 1])
+        segments.append(Segment(*span, text, rng.choice((0.01, 0.3, 0.6, 0.95)), size))
         at += size
     other = [*tokens[: rng.randint(0, n)], *hypothesis_of(rng, 2)]
     return Candidate(
@@ -89,16 +91,18 @@ def script(seed: int, words: bool = False) -> tuple[list[ScriptedSegment], int]:
         final = hypothesis_of(rng, rng.randint(0, 3 * chunks))
         if words:
             final = [f" w{rng.randint(0, 9)}" for _ in final]
+        times = [start + (i + 1) * (end - start) // max(1, len(final)) for i in range(len(final))]
         passes = []
         for k in range(1, chunks + 1):
             heard = min(end, start + k * CHUNK)
             tokens = final[: max(0, len(final) * k // chunks + rng.randint(-1, 1))]
             if k < chunks and tokens and rng.random() < 0.5:
                 tokens = tokens[: -rng.randint(1, 3)] + hypothesis_of(rng, 1)
+            tokens = tokens[: sum(end <= heard for end in times)]
             silence = rng.choice((0, 0, 4000, 9000))
             activity = Activity(min(silence, heard - start), rng.choice((0.0, 0.5, 1.0)))
             units = {"word": k, "ctc-word": k, "token": k}
-            passes.append(Pass(heard, candidate_of(rng, tokens, start, heard), units, activity))
+            passes.append(Pass(heard, candidate_of(rng, tokens, times, start, heard), units, activity))
         segments.append(ScriptedSegment(start, end, tuple(passes)))
         start = end
     return segments, start
