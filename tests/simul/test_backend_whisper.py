@@ -39,8 +39,10 @@ class Loud:
 
 
 @pytest.fixture(scope="session")
-def folder(request: pytest.FixtureRequest) -> Path:
-    return tiny_models.trained_whisper(Path(request.config.cache.mkdir("tiny-whisper")))
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cache = getattr(request.config, "cache", None)
+    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
+    return tiny_models.trained_whisper(Path(place))
 
 
 @pytest.fixture(scope="session")
@@ -365,6 +367,25 @@ def test_the_end_of_a_session_gives_what_one_pass_over_the_rest_gives(backend: W
         rest = backend.decode([request])[0]
         after = tuple(t for e in session.finish() if isinstance(e, Settled) for t in e.tokens)
         assert after == rest.tokens
+
+
+def test_a_minute_without_a_pause_needs_no_more_than_one_window(backend: WhisperBackend) -> None:
+    audio = np.concatenate([sound for _, sound, _ in utterances(35, seed=18)])
+    session = Session(LocalAgreement(2), backend, VirtualClock(), SessionConfig("en", "en", chunk=2 * RATE))
+    events: list[Any] = []
+    for begin in range(0, len(audio), 2 * RATE):
+        events += session.feed(audio[begin : begin + 2 * RATE])
+        view = backend.view(session._handle)
+        assert view.heard - view.segment_start <= 29 * RATE
+        assert len(session._handle.audio._buffer) <= 29 * RATE
+    events += session.finish()
+    assert len(audio) > 60 * RATE
+    spans = np.array([span for e in events if isinstance(e, Settled) and e.spans for span in e.spans])
+    assert len(spans) > 10
+    assert (spans[:, 0] <= spans[:, 1]).all()
+    assert spans.max() <= len(audio)
+    assert spans[:, 1].max() > len(audio) - 30 * RATE
+    assert events[-1].heard == len(audio)
 
 
 def test_silence_is_not_decoded(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
