@@ -4,8 +4,7 @@ The sets carry English transcripts only. The German they are scored against is w
 the *transcript*, sentence by sentence: these scores tell what recognition and simultaneity cost, not how
 good the translator is (that is benchmarks/translator.py). The long form is scored as a whole recording.
 
-    python -m benchmarks.human_speech --data FOLDER --examples examples/talks.tsv --output benchmarks/results/human_speech.json \
-        --markdown docs/human-speech.md [--limit N]
+    python -m benchmarks.human_speech --data FOLDER --markdown docs/human-speech.md [--limit N]
 """
 
 from __future__ import annotations
@@ -126,7 +125,7 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         "WER: recognised words against the transcript, lower case, no punctuation. BLEU and chrF: English to German;",
         "*pseudo* means against the same translator's output for the transcript, since the sets have no German.",
-        "LAAL and YAAL in seconds, computation-aware (CA) on this machine. Offline waits for the end of each utterance.",
+        "LAAL and YAAL in seconds, CA: computation-aware on this machine. Offline waits for the end of an utterance.",
         "",
         "| set | policy | WER % | BLEU | chrF | LAAL s | LAAL CA s | YAAL s | × real time | reference |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
