@@ -67,6 +67,7 @@ class Session:
         self._fresh: tuple[str, ...] = ()
         self._text = self._tail = self._gone_text = ""
         self._source_text: str | None = None
+        self._begin: int | None = None
         self._segment = self._tokens = self._passes = self._skipped = self._bad = self._heard = 0
         self._opened = self._finished = False
 
@@ -206,6 +207,8 @@ class Session:
             cut, forget = place
             self._gone_text += self._gone.push(self._window.forget(forget))
             self._window.trimmed(cut)
+            if self._begin is None:
+                self._begin = view.segment_start
             self.backend.trim(self._handle, cut)
 
     def _settle(
@@ -271,13 +274,15 @@ class Session:
             events.append(Settled(self._segment, rest, (), view.heard, self._time(), reason="segment end"))
         kind = self.backend.segment_kind(self._handle)
         self.backend.next_segment(self._handle)
+        start = view.segment_start if self._begin is None else self._begin
         end = min(max(view.segment_start, self.backend.view(self._handle).segment_start), view.heard)
         if self._text or candidate.source_text:
             text = self._text.strip()
-            where = (self._segment, view.segment_start, end, text, kind, view.heard, self._time())
+            where = (self._segment, start, end, text, kind, view.heard, self._time())
             events.append(SegmentEnd(*where, source=candidate.source_text))
             self._segment += 1
         self._state = self.policy.next_segment(self._state)
+        self._begin = None
         self._window.clear()
         self._fresh, self._gone = (), Detokenizer()
         self._text, self._tail, self._gone_text, self._source_text = "", "", "", None
