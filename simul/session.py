@@ -142,7 +142,7 @@ class Session:
         while True:
             view = self.backend.view(self._handle)
             plan = self.policy.plan(self._state, view)
-            if plan.kind is PlanKind.READ and not view.segment_final:
+            if plan.kind is PlanKind.READ and not (view.segment_final or self._over(view)):
                 break
             candidate = self.backend.decode([self._request(view, plan)])[0]
             self._passes += 1
@@ -154,8 +154,12 @@ class Session:
                 break
         return events + self._lag()
 
+    def _over(self, view: SourceView) -> bool:
+        """Whether the window must be cut now, and so everything committed, whatever the policy says."""
+        return not view.segment_final and self._window.over_hard_limit(view.segment_start, view.heard)
+
     def _request(self, view: SourceView, plan: Plan) -> DecodeRequest:
-        window, final = self._window, view.segment_final
+        window, final = self._window, view.segment_final or self._over(view)
         return DecodeRequest(
             handle=self._handle,
             view=view,
@@ -171,7 +175,7 @@ class Session:
         evidence = Evidence(view, committed, candidate, self._fresh)
         self._state, decision = self.policy.judge(self._state, evidence)
         self._fresh = ()
-        over = not view.segment_final and self._window.over_hard_limit(view.segment_start, view.heard)
+        over = self._over(view)
         limit = len(candidate.tokens) if view.segment_final or over else candidate.limit
         commit = limit if view.segment_final or over else min(decision.commit, limit)
         forced = decision.forced or (over and commit > decision.commit)
