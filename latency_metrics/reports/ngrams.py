@@ -1,16 +1,15 @@
-"""Sufficient statistics of BLEU and chrF: a row of sums per segment, and the corpus score of summed rows."""
+"""BLEU and chrF of many corpora at once, from rows of counts per segment that corpora sum up."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latency_metrics.character_ngrams import BETA
+
 BLEU_ORDER = 4
-CHRF_ORDER = 6
-CHRF_BETA = 2.0
 
 
 def bleu_rows(
@@ -43,32 +42,15 @@ def bleu_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where((matches.sum(axis=-1) > 0) & (hypothesis > 0), score, 0.0)
 
 
-def _ngrams(text: str) -> list[Counter[str]]:
-    joined = "".join(text.split())
-    return [Counter(joined[i : i + n] for i in range(len(joined) - n + 1)) for n in range(1, CHRF_ORDER + 1)]
-
-
-def chrf_rows(hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
-    """Rows of [hypothesis, reference, matching] character n-grams for n = 1..6, one per segment (n, 18).
-
-    As in sacreBLEU, n-grams of a hypothesis do not count where its reference has none of that order.
-    """
-    rows = np.zeros((len(hypotheses), 3 * CHRF_ORDER))
-    for row, hypothesis, reference in zip(rows, hypotheses, references, strict=True):
-        for order, (ours, theirs) in enumerate(zip(_ngrams(hypothesis), _ngrams(reference), strict=True)):
-            matching = sum(min(count, theirs[gram]) for gram, count in ours.items() if gram in theirs)
-            row[3 * order : 3 * order + 3] = [ours.total() if theirs else 0, theirs.total(), matching]
-    return rows
-
-
 def chrf_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corpus chrF, 0 to 100, of summed rows (..., 18): mean precision and recall of the orders both have."""
+    """Corpus chrF, 0 to 100, of summed rows (..., 18) of `character_ngrams.chrf_rows`: mean
+    precision and recall of the orders that both sides have."""
     hypothesis, reference, matching = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
     both = (hypothesis > 0) & (reference > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         orders = both.sum(axis=-1)
         precision = np.where(both, matching / hypothesis, 0.0).sum(axis=-1) / orders
         recall = np.where(both, matching / reference, 0.0).sum(axis=-1) / orders
-        squared = CHRF_BETA**2
+        squared = BETA**2
         score = 100 * (1 + squared) * precision * recall / (squared * precision + recall)
     return np.where((orders > 0) & (np.nan_to_num(precision + recall) > 0), score, 0.0)

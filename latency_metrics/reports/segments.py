@@ -26,6 +26,7 @@ def segment_chrf(report: Report) -> list[float | None]:
     """chrF of every segment on its own; None without a reference, or when the report has no quality."""
     if "chrF" not in report:
         return [None] * len(report.instances)
+    from latency_metrics.character_ngrams import chrf_rows
     from latency_metrics.reports import ngrams
 
     char_level = report.settings.get("latency_unit") == "char"
@@ -33,7 +34,7 @@ def segment_chrf(report: Report) -> list[float | None]:
     if char_level:
         references = [text.replace(" ", "") for text in references]
     values = ngrams.chrf_of(
-        ngrams.chrf_rows([instance.prediction for instance in report.instances], references)
+        chrf_rows([instance.prediction for instance in report.instances], references).astype(float)
     )
     return [
         None if instance.reference is None else float(value)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_metrics.base import Clock, Instance, Metric, NoValue, Score
+from latency_metrics.character_ngrams import chrf_rows
 from latency_metrics.quality import nfkc
 from latency_metrics.registry import LagMax, LagMedian, LagP95
 from latency_metrics.report import Report
@@ -166,7 +167,7 @@ def _quality(
         hypotheses, references = [nfkc(text) for text in hypotheses], [nfkc(text) for text in references]
     if name == "BLEU":
         return Sums(ngrams.bleu_rows(hypotheses, references, tokenizer), ngrams.bleu_of)
-    return Sums(ngrams.chrf_rows(hypotheses, references), ngrams.chrf_of)
+    return Sums(chrf_rows(hypotheses, references).astype(np.float64), ngrams.chrf_of)
 
 
 def _lags(metric: Metric, instance: Instance) -> list[float]:
