@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from policies.attention import content, frames, strongest
+from policies.attention import frames, strongest
 from policies.base import (
     SAMPLES_PER_MS,
     Decision,
@@ -67,15 +67,16 @@ class AlignAtt(Policy):
             return self.start(), commit_all(evidence)
         committed = min(len(evidence.fresh), len(state.proposed))
         reached = state.proposed[committed - 1] if committed else state.reached
-        weights, frame, origin = content(evidence)
-        if not weights.size:
+        aligned, heard = strongest(evidence, self.normalize)
+        if not len(aligned) or candidate.alignment is None:
             return AlignAttState((), reached), Decision(0)
-        aligned = strongest(weights, self.normalize)
-        proposed = (aligned * frame + origin).tolist()
-        if self.rewind_ms and proposed[0] < reached - self.rewind_ms * SAMPLES_PER_MS:
+        if self.rewind_ms and aligned[0] < reached - self.rewind_ms * SAMPLES_PER_MS:
             return AlignAttState((), reached), Decision(0, reason="rewind")
-        late = np.flatnonzero(aligned >= weights.shape[1] - frames(self.distance_ms, frame))
+        frame, origin = candidate.alignment.frame, candidate.alignment.origin
+        late = np.flatnonzero(aligned >= origin + (heard - frames(self.distance_ms, frame)) * frame)
         commit = min(int(late[0]) if len(late) else len(aligned), candidate.limit)
         if self.words:
             commit = snap(evidence, commit)
-        return AlignAttState(tuple(proposed), reached), Decision(commit, reason="attention" if commit else "")
+        return AlignAttState(tuple(aligned.tolist()), reached), Decision(
+            commit, reason="attention" if commit else ""
+        )

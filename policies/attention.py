@@ -66,8 +66,20 @@ class RunningColumns:
         return around
 
 
-def strongest(weights: Weights, normalize: str) -> NDArray[np.intp]:
-    """Each token's strongest frame, of attention as it is ("none") or standardised ("zscore-tokens")."""
-    if normalize == "zscore-tokens":
-        weights = RunningColumns(weights.shape[1]).push(weights)
-    return weights.argmax(axis=1)
+def strongest(evidence: Evidence, normalize: str) -> tuple[NDArray[np.int64], int]:
+    """The source sample where each token's strongest frame begins, and how many frames of audio were heard.
+
+    normalize: attention as it is ("none"), or standardised per frame over the candidate's tokens ("zscore-tokens").
+    What was found is kept with the alignment, which several policies of a combination may ask about.
+    """
+    weights, frame, origin = content(evidence)
+    alignment = evidence.candidate.alignment
+    if alignment is None or not weights.size:
+        return np.zeros(0, dtype=np.int64), weights.shape[1]
+    asked = normalize, weights.shape[1]
+    found = alignment.strongest.get(asked)
+    if found is None:
+        if normalize == "zscore-tokens":
+            weights = RunningColumns(weights.shape[1]).push(weights)
+        found = alignment.strongest[asked] = weights.argmax(axis=1) * frame + origin
+    return found, asked[1]

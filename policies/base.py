@@ -134,6 +134,10 @@ class Alignment:
     weights: NDArray[np.float32]
     frame: int
     origin: int
+    strongest: dict[tuple[str, int], NDArray[np.int64]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Computed from the weights when first asked for (`policies.attention.strongest`)."""
 
 
 @dataclass(frozen=True)
@@ -283,9 +287,10 @@ def commit_all(evidence: Evidence, reason: str = "segment end") -> Decision:
 def common_prefix(sequences: Sequence[Sequence[Any]]) -> int:
     """Length of the longest prefix that all `sequences` share."""
     first = sequences[0]
-    n = min(len(s) for s in sequences)
-    for i in range(n):
-        item = first[i]
-        if any(s[i] != item for s in sequences[1:]):
-            return i
+    n = len(first)
+    for sequence in sequences[1:]:
+        n = next(
+            (i for i, (a, b) in enumerate(zip(first[:n], sequence, strict=False)) if a != b),
+            min(n, len(sequence)),
+        )
     return n

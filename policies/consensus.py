@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from policies.parameters import parameter
 from policies.segments import Judged, SegmentPolicy
-from policies.similarity import ratio
+from policies.similarity import resembles
 
 
 @dataclass(frozen=True)
@@ -27,4 +27,4 @@ class Consensus(SegmentPolicy):
     def speaks(self, index: int, segment: Judged, previous: Sequence[str] | None) -> bool:
         if previous is None or index >= len(previous):
             return False
-        return ratio(segment.text, previous[index]) >= self.consensus_threshold
+        return resembles(segment.text, previous[index], self.consensus_threshold)

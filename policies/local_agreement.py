@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from policies.base import Decision, Evidence, Policy, commit_all, common_prefix
@@ -11,6 +12,7 @@ from policies.parameters import parameter
 from policies.words import key, snap, word_starts
 
 Tokens = tuple[str, ...]
+Units = tuple[tuple[str, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,23 @@ class LocalAgreement(Policy):
         count = common_prefix([keys for keys, _ in units])
         return units[-1][1][count - 1] if count else 0
 
-    def _units(self, tokens: Sequence[str]) -> tuple[list[str], list[int]]:
-        """The keys by which `tokens` are compared, and the number of tokens up to the end of each."""
-        if self.unit == "word":
-            starts = word_starts(tokens)
-            ends = [*starts[1:], len(tokens)]
-            texts = ["".join(tokens[a:b]) for a, b in zip(starts, ends, strict=True)] if tokens else []
-            ends = ends if tokens else []
-        else:
-            texts, ends = list(tokens), list(range(1, len(tokens) + 1))
-        if self.compare == "exact":
-            return texts, ends
+    def _units(self, tokens: Tokens) -> Units:
+        return compared_units(tokens, self.unit == "word", self.compare == "normalized")
+
+
+@lru_cache(maxsize=64)
+def compared_units(tokens: Tokens, words: bool, normalized: bool) -> Units:
+    """The keys by which `tokens` are compared, and the number of tokens up to the end of each.
+
+    Kept for the last passes, since each is compared n times.
+    """
+    if words:
+        starts = word_starts(tokens)
+        ends = [*starts[1:], len(tokens)] if tokens else []
+        texts = ["".join(tokens[a:b]) for a, b in zip(starts, ends, strict=True)]
+    else:
+        texts, ends = list(tokens), list(range(1, len(tokens) + 1))
+    if normalized:
         keys = [key(text) for text in texts]
-        chosen = [i for i, k in enumerate(keys) if k]
-        return [keys[i] for i in chosen], [ends[i] for i in chosen]
+        texts, ends = [k for k in keys if k], [end for k, end in zip(keys, ends, strict=True) if k]
+    return tuple(texts), tuple(ends)

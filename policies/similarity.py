@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import eq
+
 
 def ratio(a: str, b: str) -> float:
     """1 - d / (len(a) + len(b)), d being the fewest insertions and deletions that turn `a` into `b`; empties give 1.
@@ -33,3 +35,15 @@ def longest_common_subsequence(a: str, b: str) -> int:
         found = row & places.get(character, 0)
         row = (row + found | row - found) & full
     return begin + same + len(a) - row.bit_count()
+
+
+def resembles(a: str, b: str, least: float) -> bool:
+    """Whether `ratio(a, b) >= least`, exactly, without counting where bounds of the subsequence already tell."""
+    total = len(a) + len(b)
+    if not total:
+        return least <= 1
+    if 2 * min(len(a), len(b)) / total < least:
+        return False
+    if 2 * sum(map(eq, a, b)) / total >= least:
+        return True
+    return ratio(a, b) >= least

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from policies.attention import content, strongest
+from policies.attention import strongest
 from policies.base import SAMPLES_PER_MS, Candidate, Decision, Evidence, Need, Plan, SourceView
 from policies.combinators import Combinator, CombinedState
 from policies.parameters import parameter
@@ -113,9 +113,9 @@ class StreamAtt(Combinator):
         if not candidate.tokens:
             return ()
         if self.audio == "attention" and candidate.alignment is not None:
-            weights, frame, origin = content(evidence)
-            if weights.size:
-                return tuple((strongest(weights, "zscore-tokens") * frame + origin).tolist())
+            aligned, _ = strongest(evidence, "zscore-tokens")
+            if len(aligned):
+                return tuple(aligned.tolist())
         if self.audio == "times" and candidate.times is not None:
             return tuple(candidate.times[:, 0].tolist())
         return (evidence.source.heard,) * len(candidate.tokens)

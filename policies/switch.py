@@ -8,10 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from policies.attention import content
+from policies.attention import Weights, content
 from policies.base import SAMPLES_PER_MS, Decision, Evidence, Need, Plan, SourceView
 from policies.combinators import Combinator, CombinedState, either
 from policies.parameters import parameter
+
+FIRST = 32
+"""Tokens whose attention counts for the entropy: those that are next to be committed."""
 
 _NEEDS = {
     "attention-entropy": {Need.ALIGNMENT},
@@ -25,9 +28,10 @@ _NEEDS = {
 class Switch(Combinator):
     """Follows its first policy while a quantity is above a threshold, and its second otherwise.
 
-    Quantities: attention-entropy (mean over the candidate's tokens, 1 for attention spread evenly, for falling back
-    from attention to agreement), mean-probability (of the candidate's tokens, geometric), silence-ms (at the end
-    of what was heard), segment-ms (heard of this segment). Both policies follow every pass.
+    Quantities: attention-entropy (collision entropy, mean over the candidate's first tokens, 1 for attention
+    spread evenly; for falling back from attention to agreement), mean-probability (of the candidate's tokens,
+    geometric), silence-ms (at the end of what was heard), segment-ms (heard of this segment). Both policies follow
+    every pass.
     """
 
     name: ClassVar[str] = "switch"
@@ -57,14 +61,14 @@ class Switch(Combinator):
         if self.measure == "mean-probability":
             scores = candidate.logprobs
             return float(np.exp(scores.mean())) if scores is not None and len(scores) else 0.0
-        return _entropy(content(evidence)[0]) if candidate.alignment is not None else 0.0
+        return _entropy(content(evidence)[0][:FIRST]) if candidate.alignment is not None else 0.0
 
 
-def _entropy(weights: Any) -> float:
-    """Mean entropy of the rows as a share of the largest possible one."""
+def _entropy(weights: Weights) -> float:
+    """Mean collision entropy (Rényi, order 2) of the rows as a share of the largest possible one."""
     if weights.size == 0 or weights.shape[1] < 2:
         return 0.0
+    squares = np.einsum("ij,ij->i", weights, weights)
     total = np.maximum(weights.sum(axis=1), np.float32(1e-12))
-    logs = np.log(np.maximum(weights, np.float32(1e-12)))
-    row = np.log(total) - np.einsum("ij,ij->i", weights, logs) / total
+    row = -np.log(np.maximum(squares / (total * total), np.float32(1e-12)))
     return float(row.mean()) / math.log(weights.shape[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from policies.base import SAMPLES_PER_MS, Evidence
 
@@ -71,6 +72,7 @@ def word_starts(tokens: Sequence[str]) -> list[int]:
     return starts if not tokens or starts[:1] == [0] else [0, *starts]
 
 
+@lru_cache(maxsize=8192)
 def key(text: str) -> str:
     """What is left of a token or word when case, punctuation and spaces do not count."""
     if text.isascii():

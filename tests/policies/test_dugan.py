@@ -23,7 +23,7 @@ from policies.dugan import (
     speech_onsets,
 )
 from policies.segments import SegmentPolicy
-from policies.similarity import longest_common_subsequence, ratio
+from policies.similarity import longest_common_subsequence, ratio, resembles
 from simul.events import Settled, Skipped
 from tests.policies.evidence import commits, evidence, passes, segments
 from tests.policies.scripts import RecordingBackend, run, script
@@ -91,6 +91,8 @@ def test_similarity_agrees_with_the_textbook_recursion(a: str, b: str) -> None:
             row.append(before[j] + 1 if x == y else max(before[j + 1], row[j]))
     assert longest_common_subsequence(a, b) == row[-1]
     assert ratio(a, b) == ratio(b, a)
+    for least in (0.0, 0.5, 0.75, 0.9, 1.0, ratio(a, b)):
+        assert resembles(a, b, least) == (ratio(a, b) >= least)
 
 
 # 2. loops
