@@ -50,7 +50,7 @@ class RunningColumns:
         """
         if not len(rows):
             return rows
-        mean = rows.mean(axis=0, dtype=np.float32)
+        mean = np.full(len(rows), 1 / len(rows), dtype=np.float32) @ rows
         around = rows - mean
         squares = np.einsum("ij,ij->j", around, around)
         before, self._count = self._count, self._count + len(rows)
@@ -62,7 +62,7 @@ class RunningColumns:
         if before:
             around = rows - self._mean
         deviation = np.sqrt(self._squares / self._count)
-        around /= np.maximum(deviation, 1e-6)
+        around *= 1 / np.maximum(deviation, np.float32(1e-6))
         return around
 
 

@@ -13,7 +13,7 @@ from policies.base import SAMPLES_PER_MS, Decision, Evidence, Need, Plan, Source
 from policies.combinators import Combinator, CombinedState, either
 from policies.parameters import parameter
 
-FIRST = 32
+FIRST = 16
 """Tokens whose attention counts for the entropy: those that are next to be committed."""
 
 _NEEDS = {
