@@ -38,7 +38,7 @@ class TrainingConfig:
     """Everything that decides the outcome of a training run, apart from the data."""
 
     languages: tuple[str, ...] = TARGETS
-    steps: int = 5500
+    steps: int = 4800
     batch_tokens: int = 4096
     peak_rate: float = 1.5e-3
     warmup_steps: int = 400
