@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from policies.base import Activity, Candidate, Need, SourceView, StopRule
@@ -139,7 +140,7 @@ class Trace:
     def steps(self) -> list[int]:
         """Lengths in samples of the pieces of audio that were recorded."""
         heard = sorted({moment.view.heard for moment in self.moments} | {0})
-        return [b - a for a, b in zip(heard, heard[1:], strict=False)]
+        return [b - a for a, b in pairwise(heard)]
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the trace as JSON lines.
@@ -461,7 +462,9 @@ class TraceBackend(Backend):
         prefix = request.prefix
         usable = [p for p in others if p.prefix == prefix[: len(p.prefix)]]
         if not usable:
-            raise TraceError(f"{self.departures[-1]}: that is not possible here; replay with the model as well.")
+            raise TraceError(
+                f"{self.departures[-1]}: that is not possible here; replay with the model as well."
+            )
         best = max(usable, key=lambda p: len(p.prefix))
         self._meter.spend(best.compute)
         skip, count = len(prefix) - len(best.prefix), len(best.candidate.tokens)

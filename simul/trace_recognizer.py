@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from simul.backends.base import Samples
@@ -53,7 +54,7 @@ class RecognizerTrace:
     def lengths(self) -> list[int]:
         """Samples of each piece of audio."""
         ends = [0, *(step.heard for step in self.steps[:-1])]
-        return [b - a for a, b in zip(ends, ends[1:], strict=False)]
+        return [b - a for a, b in pairwise(ends)]
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the trace as JSON lines; a step repeats its words only where they have changed.

@@ -27,6 +27,8 @@ COMMANDS: dict[str, Command] = {
     "translate": Command("simul.cli.translate:run", "translate or transcribe audio files or standard input"),
     "mic": Command("simul.cli.mic:run", "translate or transcribe the microphone"),
     "eval": Command("simul.cli.eval:run", "run a list of recordings and score quality and latency"),
+    "sweep": Command("simul.cli.sweep:run", "compare policies and settings: quality against latency"),
+    "dugan": Command("simul.cli.dugan:run", "run the experiment of Dugan et al. 2023"),
     "score": Command("simul.cli.score:run", "score logs of simultaneous systems, compare systems"),
     "train": Command("simul.cli.train:run", "train the translator that the toolkit ships"),
     "policies": Command("simul.cli.policies:run", "list the read/write policies and their parameters"),

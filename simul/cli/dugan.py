@@ -1,0 +1,173 @@
+"""`simul dugan`: the experiment of Dugan et al. 2023 with any Whisper model or cascade."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from simul.cli.build import MODEL_NAMES
+from simul.cli.context import Context
+from simul.cli.options import Parser, from_namespace
+from simul.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from simul.dugan import Utterance
+    from simul.models import ModelConfig
+
+WHISPER_BEAM = 5
+"""The beam of their evaluation."""
+
+
+def parser() -> Parser:
+    """The options of the command."""
+    from simul.models import ModelConfig
+
+    p = Parser(
+        "dugan",
+        "Run the experiment of Dugan et al. (Interspeech 2023): windows that grow by 1 and 2 seconds; Greedy, "
+        "confidence-aware, consensus and Offline; their loop as released (faithful) and repaired (fixed); their "
+        "average lagging beside AL, LAAL and YAAL. LIST is a table as for `simul eval`, with a language pair before "
+        "it where several are run: ja-en=ja.tsv es-en=es.tsv.",
+    )
+    p.add_argument("lists", nargs="+", metavar="[PAIR=]LIST", help="tables of recordings with references")
+    p.add_argument("--source", default="en", metavar="LANG", help="language spoken, for lists without a pair")
+    p.add_argument(
+        "--target", default="de", metavar="LANG", help="language written, for lists without a pair"
+    )
+    p.add_argument("--limit", type=int, default=50, metavar="N", help="first N utterances of each list")
+    p.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
+    )
+    p.add_argument("--audio-column", metavar="NAME", help="column of audio paths")
+    p.add_argument("--reference-column", metavar="NAME", help="column of reference translations")
+    p.add_argument("--pseudo-references", action="store_true", help="score against the offline translation")
+    p.add_argument(
+        "--window", type=float, action="append", default=[], metavar="S", help="increment in s (repeatable)"
+    )
+    p.add_argument("--passes", metavar="DIR", help="keep the decoded windows there, and take them from there")
+    p.add_argument("--json", action="store_true", help="all cells as JSON")
+    p.add_dataclass(ModelConfig, "model", MODEL_NAMES)
+    return p
+
+
+def run(arguments: list[str], context: Context) -> int:
+    """Run the command."""
+    from simul.dugan import LATENCY_HEADER, PROFILES, WINDOWS, experiment, latency_rows, paper_table
+    from simul.models import ModelConfig
+
+    given = parser().parse(arguments, context)
+    if given.limit < 1:
+        raise UsageError(f"--limit is {given.limit}; give 1 or more.")
+    if any(not window > 0 for window in given.window):
+        raise UsageError("--window is the increment of the window in seconds; give a number above 0.")
+    model = from_namespace(ModelConfig, given, MODEL_NAMES)
+    pairs: dict[str, list[Utterance]] = {}
+    count: Callable[[str], int] = _words
+    for text in given.lists:
+        pair, path = _pair(text, given)
+        if pair in pairs:
+            raise UsageError(f"The pair {pair} is given twice; give each list its own.")
+        pairs[pair], count = _utterances(given, context, model, pair, path)
+    windows = tuple(dict.fromkeys(given.window)) or WINDOWS
+    results = experiment(pairs, count, windows, progress=context.detail)
+    if given.passes:
+        _keep(given.passes, pairs)
+    if given.json:
+        context.stdout.write(json.dumps([asdict(result) for result in results]) + "\n")
+        return ExitCode.OK
+    for profile in PROFILES:
+        context.stdout.write(f"{profile}: BLEU (average lagging as they print it, s)\n\n")
+        context.stdout.write(paper_table(results, profile) + "\n\n")
+    from simul.cli.tables import print_table
+
+    print_table(context, context.stdout, "", LATENCY_HEADER, latency_rows(results))
+    return ExitCode.OK
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+def _pair(text: str, given: argparse.Namespace) -> tuple[str, str]:
+    """The language pair and the path of a LIST argument."""
+    found = re.fullmatch(r"([a-z]{2,3}-[a-z]{2,3})=(.+)", text)
+    return (found[1], found[2]) if found else (f"{given.source}-{given.target}", text)
+
+
+def _utterances(
+    given: argparse.Namespace, context: Context, model: ModelConfig, pair: str, path: str
+) -> tuple[list[Utterance], Callable[[str], int]]:
+    """The utterances of a list with their models, and what counts tokens."""
+    from simul.cli.lists import Columns, read_table
+    from simul.dugan import Remembered, Utterance, reader_of
+
+    source, _, target = pair.partition("-")
+    columns = Columns(given.audio_column, given.reference_column)
+    items = read_table(path, columns, source, target, given.where).items[: given.limit]
+    if not given.pseudo_references and any(item.reference is None for item in items):
+        raise UsageError(
+            f"{path} lacks references in {target!r}; name their column with --reference-column, or score against "
+            "the offline translation with --pseudo-references."
+        )
+    backend, count = _backend(context, model, source, target)
+    kept = _kept(given.passes, pair)
+    found = []
+    for item in items:
+        samples = _samples(item.audio)
+        remembered = kept.get(item.name) or Remembered(None, len(samples) / 16000)
+        remembered.reader = reader_of(backend, samples, source, target)
+        reference = remembered.whole()[0] if given.pseudo_references else item.reference
+        found.append(Utterance(item.name, str(reference), remembered))
+    return found, count
+
+
+def _backend(
+    context: Context, model: ModelConfig, source: str, target: str
+) -> tuple[Any, Callable[[str], int]]:
+    """The model, with segments where it is a Whisper model alone, and what counts tokens: its own, else words."""
+    from policies.base import Need
+    from simul.backends.whisper import WhisperBackend
+
+    needs = frozenset({Need.SEGMENTS})
+    loaded = context.load_backend(model, source, target, needs=needs)
+    if isinstance(loaded.backend, WhisperBackend) and model.beam is None:
+        loaded = context.load_backend(replace(model, beam=WHISPER_BEAM), source, target, needs=needs)
+    context.note(loaded.description)
+    if not isinstance(loaded.backend, WhisperBackend):
+        context.note("Tokens are words, and segments are what lies between pauses of the recognised words.")
+        return loaded.backend, _words
+    whisper = loaded.backend.model
+    return WhisperBackend(whisper, timestamps=True, activity=None), lambda text: len(
+        whisper.tokens.encode(text)
+    )
+
+
+def _samples(path: str) -> Any:
+    import numpy as np
+
+    from simul.audio.files import FileSource
+
+    with FileSource(path) as source:
+        pieces = list(source)
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def _kept(folder: str | None, pair: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    from simul.dugan import read_passes
+
+    path = Path(folder or ".") / f"{pair}.passes.jsonl"
+    return read_passes(path) if folder and path.is_file() else {}
+
+
+def _keep(folder: str, pairs: dict[str, list[Utterance]]) -> None:
+    from simul.dugan import write_passes
+    from simul.logs import make_folder
+
+    for pair, utterances in pairs.items():
+        write_passes(make_folder(folder) / f"{pair}.passes.jsonl", utterances)

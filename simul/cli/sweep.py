@@ -1,0 +1,266 @@
+"""`simul sweep`: recordings under a grid of policies, replayed from traces, with quality–latency curves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from simul.cli.build import SessionFactory, add_session_options
+from simul.cli.context import Context
+from simul.cli.options import Parser
+from simul.errors import ExitCode, ModelMissingError, UsageError
+
+if TYPE_CHECKING:
+    from latency_metrics.recording import Segment
+    from policies.base import Need
+    from simul.backends.base import Backend
+    from simul.cli.lists import ItemList
+    from simul.evaluate import Progress
+    from simul.models import LoadedBackend
+    from simul.sweep import Sweep
+    from simul.sweep_run import SweepRunner
+
+GRID_EXAMPLE = "local-agreement:n=2,3,4;hold-n:n=2,4,6"
+
+
+def parser() -> Parser:
+    """The options of the command."""
+    p = Parser(
+        "sweep",
+        "Run recordings under a grid of read/write policies and draw quality against latency. The evidence of each "
+        "recording is recorded once and replayed under every policy; where a policy leads the model to other text, "
+        "the model is asked. LIST is a table as for `simul eval`; without references, the Offline policy's output "
+        "stands for them (pseudo-references).",
+    )
+    p.add_argument("list", metavar="LIST", help="table of recordings (.tsv or .csv)")
+    lists = p.add_argument_group("what to run")
+    lists.add_argument("--audio-column", metavar="NAME", help="column of audio paths")
+    lists.add_argument("--reference-column", metavar="NAME", help="column of reference translations")
+    lists.add_argument("--transcript-column", metavar="NAME", help="column of what is spoken")
+    lists.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
+    )
+    lists.add_argument("--limit", type=int, metavar="N", help="only the first N recordings")
+    lists.add_argument(
+        "--segmentation", metavar="FILE", help="reference segments of long recordings (YAML, JSON, TSV)"
+    )
+    lists.add_argument("--references", metavar="FILE", help="references of the segments, one a line")
+    lists.add_argument(
+        "--pseudo-references", action="store_true", help="score against the Offline pass all the same"
+    )
+    p.add_argument(
+        "--grid",
+        metavar="GRID",
+        help=f"policies and settings, such as {GRID_EXAMPLE!r} (also chunk=250,500); without: every policy that the "
+        "model can serve",
+    )
+    p.add_argument("--trace", metavar="DIR", help="keep the evidence there, and take it from there")
+    p.add_argument("--no-model", action="store_true", help="replay the passes of --trace without any model")
+    p.add_argument(
+        "--live", action="store_true", help="run the model anew under every policy, without a trace"
+    )
+    p.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="write results.jsonl, items.jsonl, curves.html, curves.png there",
+    )
+    p.add_argument(
+        "--resume", action="store_true", help="take over what --output DIR holds of the same sweep"
+    )
+    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, one recording each")
+    p.add_argument("--json", action="store_true", help="results as JSON")
+    add_session_options(p)
+    return p
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Loads what the options name, with the evidence that the grid needs; can be sent to another process."""
+
+    factory: SessionFactory
+    needs: frozenset[Need]
+
+    def loaded(self) -> LoadedBackend:
+        """The model with its description."""
+        stream = self.factory.stream
+        return self.factory.load(self.factory.model, stream.source, stream.target, needs=self.needs)
+
+    def __call__(self) -> Backend:
+        return self.loaded().backend
+
+
+def run(arguments: list[str], context: Context) -> int:
+    """Run the command."""
+    given = parser().parse(arguments, context)
+    _check(given)
+    factory = SessionFactory.of(given, context)
+    found, segments = _read(given, factory)
+    runner = _runner(given, factory, context)
+    pseudo = segments is None and not any(item.reference for item in found.items)
+    if pseudo:
+        context.note("No references: the Offline pass of the same model stands for them (pseudo-references).")
+    settings = {
+        **asdict(factory.stream),
+        "model": asdict(factory.model),
+        "list": given.list,
+        "live": given.live,
+    }
+    result = _sweep(given, context, runner, found, segments, settings)
+    for name, failure in result.failures.items():
+        context.warn(f"{name}: {failure}")
+    guessed = sum(point.figures["approximated"] for point in result.points)
+    if guessed:
+        context.warn(
+            f"{guessed:.0f} passes left the recorded prefix and are continued from other recorded passes; these "
+            "scores are approximate. Replay with the model to have them computed."
+        )
+    if result.points:
+        _write(given, context, result)
+        _print(given, context, result)
+    return _exit_code(given, context, result, len(found.items))
+
+
+def _check(given: argparse.Namespace) -> None:
+    for name in ("jobs", "limit"):
+        value = getattr(given, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} is {value}; give 1 or more.")
+    if given.resume and not given.output:
+        raise UsageError("--resume needs the folder of the earlier sweep; give --output DIR.")
+    if given.no_model and (given.live or not given.trace):
+        raise UsageError("--no-model replays passes of a trace; give --trace DIR, and not --live.")
+    if given.references and not given.segmentation:
+        raise UsageError("--references goes with --segmentation; a LIST has its own column.")
+
+
+def _read(given: argparse.Namespace, factory: SessionFactory) -> tuple[ItemList, list[Segment] | None]:
+    from dataclasses import replace
+
+    from simul.cli.lists import Columns, read_segments, read_table, with_joined_references
+
+    columns = Columns(given.audio_column, given.reference_column, given.transcript_column)
+    found = read_table(given.list, columns, factory.stream.source, factory.stream.target, given.where)
+    del found.items[given.limit or len(found.items) :]
+    if given.pseudo_references:
+        found.items[:] = [replace(item, reference=None) for item in found.items]
+        return found, None
+    if not given.segmentation:
+        return found, None
+    segments = read_segments(given.segmentation, given.references, found.items)
+    found.items[:] = with_joined_references(found.items, segments)
+    return found, segments
+
+
+def _runner(given: argparse.Namespace, factory: SessionFactory, context: Context) -> SweepRunner:
+    from policies.base import Need
+    from simul.sweep_grid import default_grid, parse_grid
+    from simul.sweep_run import SweepRunner
+
+    settings = parse_grid(given.grid) if given.grid else default_grid(frozenset(Need))
+    needs = frozenset[Need]().union(*(setting.make().needs for setting in settings))
+    model = None if given.no_model else _Model(factory, needs)
+    backend = None
+    if model is not None:
+        loaded = model.loaded()
+        backend = loaded.backend
+        context.note(loaded.description)
+        if not given.grid:
+            settings = default_grid(backend.provides)
+    if all(setting.policy != "offline" for setting in settings):
+        settings = [*parse_grid("offline"), *settings]
+    stream = factory.stream
+    return SweepRunner(
+        model, settings, stream.source, stream.target, stream.chunk_ms, given.trace, given.live, backend
+    )
+
+
+def _sweep(
+    given: argparse.Namespace,
+    context: Context,
+    runner: SweepRunner,
+    found: ItemList,
+    segments: list[Segment] | None,
+    settings: dict[str, Any],
+) -> Sweep:
+    from simul.cli.interrupts import Interrupts
+    from simul.sweep import sweep
+
+    with Interrupts() as interrupts, _progress(context, len(found.items)) as show:
+        return sweep(
+            found.items,
+            runner,
+            segmentation=segments,
+            folder=given.output,
+            resume=given.resume,
+            jobs=given.jobs,
+            settings=settings,
+            progress=show,
+            stopped=interrupts.stopped,
+        )
+
+
+@contextmanager
+def _progress(context: Context, total: int) -> Iterator[Callable[[Progress], None] | None]:
+    """A progress bar on standard error, where that is a terminal."""
+    if not context.is_terminal(context.stderr) or context.verbosity < 0:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(file=context.stderr, no_color=not context.colours(context.stderr))
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
+
+        def show(progress: Progress) -> None:
+            bar.update(task, completed=progress.done, description=progress.name)
+
+        yield show
+
+
+def _write(given: argparse.Namespace, context: Context, result: Sweep) -> None:
+    if not given.output:
+        return
+    from pathlib import Path
+
+    from simul.curves import write_html, write_png
+
+    folder = Path(given.output)
+    title = f"Policies on {Path(given.list).name}, {given.source} to {given.target}"
+    write_html(result, folder / "curves.html", title)
+    try:
+        write_png(result, folder / "curves.png", title)
+        context.note(f"Curves: {folder / 'curves.html'}, {folder / 'curves.png'}.")
+    except ModelMissingError as error:
+        context.note(f"Curves: {folder / 'curves.html'}. {error}")
+
+
+def _print(given: argparse.Namespace, context: Context, result: Sweep) -> None:
+    if given.json:
+        context.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
+        return
+    from simul.cli.tables import print_table
+    from simul.curves import best_rows, table
+
+    shown = table(result)
+    print_table(context, context.stdout, "", shown.header, shown.rows)
+    context.stdout.write("\n")
+    print_table(context, context.stdout, "", ("within", "best setting", result.quality), best_rows(result))
+
+
+def _exit_code(given: argparse.Namespace, context: Context, result: Sweep, count: int) -> int:
+    if result.interrupted:
+        if given.output:
+            context.note(f"Stopped; the same command with --resume goes on from {given.output}.")
+        return ExitCode.INTERRUPTED
+    if result.failures:
+        context.warn(f"{len(result.failures)} of {count} recordings are missing from these scores.")
+        return ExitCode.PARTIAL if result.points else ExitCode.FAILED
+    return ExitCode.OK

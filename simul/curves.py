@@ -1,0 +1,217 @@
+"""Quality–latency curves of a sweep: inline SVG for pages, a page of HTML that needs nothing else, and PNG."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+from latency_metrics.reports.document import Document, Figure, Table
+from latency_metrics.reports.html import page
+from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, _mark
+from simul.errors import ModelMissingError
+from simul.logs import create
+from simul.sweep import LIMITS, Point, Sweep
+
+NAMES = {
+    "LAAL (CU)": "LAAL",
+    "LAAL (CA)": "LAAL, computation-aware",
+    "YAAL (CU)": "YAAL",
+    "YAAL (CA)": "YAAL, computation-aware",
+    "LongYAAL (CU)": "LongYAAL",
+    "LongYAAL (CA)": "LongYAAL, computation-aware",
+    "LongLAAL (CU)": "LongLAAL",
+    "LongLAAL (CA)": "LongLAAL, computation-aware",
+}
+"""Latencies that curves are drawn against, in order."""
+CEILING = "offline"
+PSEUDO_NOTE = "References are the Offline pass of the same model on the same audio (pseudo-references)."
+
+
+def curves_of(points: Sequence[Point]) -> dict[str, list[Point]]:
+    """Points by curve, in order of first appearance; Offline is none, it is the ceiling."""
+    found: dict[str, list[Point]] = {}
+    for point in points:
+        if point.setting.policy != CEILING:
+            found.setdefault(point.setting.curve, []).append(point)
+    return found
+
+
+def available(sweep: Sweep) -> list[str]:
+    """The latencies of `NAMES` that some point has."""
+    return [name for name in NAMES if any(name in point.scores for point in sweep.points)]
+
+
+def _style(index: int) -> tuple[str, str]:
+    """Colour class and shape of a curve: all colours in one shape, then in the next."""
+    return f"c{index % SERIES}", SHAPES[index // SERIES % len(SHAPES)]
+
+
+def _placed(points: Sequence[Point], latency: str, quality: str) -> list[tuple[float, float, Point]]:
+    """Points with seconds and quality, by latency."""
+    kept = [p for p in points if latency in p.scores and quality in p.scores]
+    return sorted(((p.scores[latency] / 1000, p.scores[quality], p) for p in kept), key=lambda t: t[:2])
+
+
+def draw(sweep: Sweep, latency: str, quality: str, heading: str = "") -> str:
+    """One plot as SVG: a line per policy through its settings, the ceiling as a dashed line."""
+    curves = {name: _placed(points, latency, quality) for name, points in curves_of(sweep.points).items()}
+    ceiling = sweep.ceiling()
+    top = math.nan if ceiling is None else ceiling.scores.get(quality, math.nan)
+    xs = [x for points in curves.values() for x, _, _ in points]
+    ys = [y for points in curves.values() for _, y, _ in points] + [top]
+    name = NAMES.get(latency, latency)
+    plot = Plot(
+        Scale.over(xs, f"{name} (s)"),
+        Scale.over(ys, quality),
+        width=640,
+        height=420,
+        title=f"{quality} against {name}",
+        heading=heading or f"{quality} against {name}",
+    )
+    if math.isfinite(top):
+        plot.line([(plot.x.low, top), (plot.x.high, top)], "cn")
+        plot.label(plot.x.low, top, f"offline {top:.1f}")
+    for index, points in enumerate(curves.values()):
+        colour, shape = _style(index)
+        plot.line([(x, y) for x, y, _ in points], f"{colour} thin")
+        for x, y, point in points:
+            tip = f"{point.setting}: {quality} {y:.1f}, {name} {x:.2f} s"
+            plot.dot(x, y, colour, shape=shape, size=4, tip=tip)
+    return plot.svg()
+
+
+def _legend(sweep: Sweep) -> str:
+    """Names of the curves with their marks, as SVG in rows."""
+    names = list(curves_of(sweep.points))
+    width, row, parts = 640, 18, []
+    widest = max((len(name) for name in names), default=1) * 6.3 + 34
+    columns = max(1, int(width // widest))
+    for index, name in enumerate(names):
+        colour, shape = _style(index)
+        x, y = 12 + (index % columns) * (width / columns), 12 + index // columns * row
+        parts.append(_mark(x, y, colour, shape, 4))
+        parts.append(f'<text class="note" x="{x + 12:.1f}" y="{y + 4:.1f}">{escape(name)}</text>')
+    height = 12 + math.ceil(len(names) / columns) * row
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="policies">{"".join(parts)}</svg>'
+
+
+def standalone(svg: str) -> str:
+    """An inline drawing as a file of its own, in the light colours of the page's style."""
+    style = (files("latency_metrics.reports") / "data" / "report.css").read_text(encoding="utf-8")
+    rules = re.findall(r"^(?:svg [^{]*|\.[\w.]+ )\{[^}]*\}", style, re.M)
+    rules += re.findall(r"\.c\w \{[^}]*\}|\.dot[.\w]* \{[^}]*\}|\.axis \{[^}]*\}", style)
+    variables = dict(re.findall(r"(--\w+): (#\w+);", style.partition("@media")[0]))
+    sheet = " ".join(dict.fromkeys(rules)).replace("svg text", "text").replace("svg .", ".")
+    for name, value in variables.items():
+        sheet = sheet.replace(f"var({name})", value)
+    head, _, rest = svg.partition(">")
+    head = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" ')
+    return f'{head}><style>{escape(sheet, quote=False)}</style><rect width="100%" height="100%" fill="#fff"/>{rest}\n'
+
+
+def table(sweep: Sweep, title: str = "") -> Table:
+    """Every setting with its scores; latencies in seconds."""
+    latencies = available(sweep)
+    rows = []
+    for point in sweep.points:
+        scores = point.scores
+        quality = [f"{scores[n]:.1f}" if n in scores else "" for n in ("BLEU", "chrF")]
+        seconds = [f"{scores[n] / 1000:.2f}" if n in scores else "" for n in latencies]
+        rows.append([point.setting.policy, point.setting.label, *quality, *seconds])
+    return Table(title, ["policy", "settings", "BLEU", "chrF", *(f"{n} s" for n in latencies)], rows)
+
+
+def best_rows(sweep: Sweep) -> list[tuple[str, str, str]]:
+    """(limit, setting, figures) of the best setting within each of the limits."""
+    rows = []
+    for limit in LIMITS:
+        point = sweep.best(limit)
+        name = f"{limit:g} s {NAMES.get(sweep.latency, sweep.latency)}"
+        if point is None:
+            rows.append((name, "none", "no setting is that fast"))
+            continue
+        value, seconds = point.scores[sweep.quality], point.scores[sweep.latency] / 1000
+        rows.append((name, str(point.setting), f"{sweep.quality} {value:.1f} at {seconds:.2f} s"))
+    return rows
+
+
+def document(sweep: Sweep, title: str) -> Document:
+    """The sweep as a page: best settings, curves, and the table."""
+    caption = "A line per policy, a mark per setting (point at it); dashed: Offline, the ceiling."
+    if sweep.pseudo:
+        caption += " " + PSEUDO_NOTE
+    figures = [Figure("Policies", lambda: _legend(sweep), "", wide=True)]
+    for latency in available(sweep):
+        for quality in ("chrF", "BLEU"):
+
+            def drawing(latency: str = latency, quality: str = quality) -> str:
+                return draw(sweep, latency, quality)
+
+            if any(quality in point.scores for point in sweep.points):
+                figures.append(Figure(f"{quality} against {NAMES[latency]}", drawing, caption))
+    highlights = [(f"best within {name}", setting, note) for name, setting, note in best_rows(sweep)]
+    settings = {k: v for k, v in sweep.settings.items() if isinstance(v, (str, int, float))}
+    return Document(
+        title,
+        [table(sweep, "All settings")],
+        sweep.to_dict(),
+        "",
+        highlights=highlights,
+        figures=figures,
+        settings=settings,
+    )
+
+
+def write_html(sweep: Sweep, path: str | os.PathLike[str], title: str) -> None:
+    """Write the page.
+
+    Raises:
+        SimulError: the file cannot be written.
+    """
+    with create(path) as file:
+        file.write(page(document(sweep, title)))
+
+
+def write_png(
+    sweep: Sweep, path: str | os.PathLike[str], title: str, latencies: Sequence[str] | None = None
+) -> None:
+    """Draw chrF and BLEU against latency as PNG.
+
+    latencies: names of scores; by default those that the sweep has of LAAL and LongYAAL, CU and CA.
+
+    Raises:
+        ModelMissingError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure as Canvas
+    except ImportError as error:
+        raise ModelMissingError(
+            'Drawing PNG needs matplotlib, which is not installed; run: pip install "simul[plot]"'
+        ) from error
+    shown = list(latencies or [n for n in available(sweep) if n.startswith(("LAAL", "LongYAAL"))][:4])
+    qualities = [q for q in ("chrF", "BLEU") if any(q in p.scores for p in sweep.points)]
+    canvas = Canvas(figsize=(4.6 * len(shown), 4.0 * len(qualities) + 1.6), layout="constrained")
+    axes = canvas.subplots(len(qualities), len(shown), squeeze=False)
+    marks = "osd^vP*X"
+    ceiling = sweep.ceiling()
+    for row, quality in enumerate(qualities):
+        for column, latency in enumerate(shown):
+            axis = axes[row][column]
+            for index, (name, points) in enumerate(curves_of(sweep.points).items()):
+                placed = _placed(points, latency, quality)
+                xs, ys = [x for x, _, _ in placed], [y for _, y, _ in placed]
+                mark = marks[index // 10 % len(marks)]
+                axis.plot(xs, ys, color=f"C{index % 10}", marker=mark, ms=4, lw=1, label=name)
+            if ceiling is not None and quality in ceiling.scores:
+                axis.axhline(ceiling.scores[quality], color="0.5", ls="--", lw=1, label="offline (ceiling)")
+            axis.set_xlabel(f"{NAMES[latency]} (s)")
+            axis.set_ylabel(quality)
+            axis.grid(alpha=0.25)
+    lines, names = axes[0][0].get_legend_handles_labels()
+    canvas.legend(lines, names, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    canvas.suptitle(title + (f"\n{PSEUDO_NOTE}" if sweep.pseudo else ""), fontsize=11)
+    canvas.savefig(path, dpi=110, metadata={"Software": None})
