@@ -31,7 +31,7 @@ CHECKPOINTS = (100, 250)
 
 SEARCH = {"fwdflat": False, "bestpathlw": 7.5}
 """Decoder settings, chosen on librispeech-mini train without its first 25 rows. The flat-lexicon pass is off: it
-would hold up the end of every utterance by a tenth of its length."""
+searches the whole utterance once more and would hold up its end."""
 
 SPOKEN = {"mr": "mister", "mrs": "missus", "dr": "drive", "dr(2)": "doctor"}
 """Abbreviations of the dictionary, by pronunciation, and what was said."""
