@@ -37,7 +37,7 @@ class SlidingWindow(Policy):
     Source: Sen, Bojar and Haddow, "Simultaneous Translation for Unsegmented Input: A Sliding Window Approach", 2022;
     the sliding-window processors of simulstream, 2025. While all audio of a segment is in the window the
     new candidate replaces the old one from the first difference on. Later the two are joined at their longest
-    common run of tokens, or, when that is too short, where their source times meet. The only policy that takes
+    common run of tokens; when that is too short, the new one replaces all that rests on the window's audio. The only policy that takes
     text back: erasure measures what that costs.
     """
 
@@ -67,7 +67,7 @@ class SlidingWindow(Policy):
         if state.cut <= source.segment_start:
             standing = start = common_prefix([committed, tokens])
         else:
-            standing, start, before = self._join(committed, tokens, ends, new_ends, state.cut)
+            standing, start, before = self._join(committed, tokens, ends, state.cut)
         ends = (*ends[:standing], *new_ends[start:])
         cut, forget = self._slide(state.cut, source, ends, before)
         decision = Decision(
@@ -93,13 +93,9 @@ class SlidingWindow(Policy):
         if length and length >= self.match * len(new):
             return at_old + length, at_new + length, max(0, at_old - at_new)
         standing = len(old)
-        while standing and old_ends[standing - 1] > cut:
+        while standing and ends[standing - 1] > cut:
             standing -= 1
-        start = 0
-        if standing and old_ends[standing - 1] != UNKNOWN:
-            while start < len(new) and UNKNOWN < new_ends[start] <= old_ends[standing - 1]:
-                start += 1
-        return standing, start, standing
+        return standing, 0, standing
 
     def _slide(self, cut: int, source: SourceView, ends: Sequence[int], before: int) -> tuple[int, int]:
         """Where the window begins now, at a token's end where one is known, and how many tokens have left it."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies import Evidence, PlanKind, Policy, PolicyError, SourceView, StopRule, make_policy
 from policies.combinators import AllOf, AnyOf, Then, tightest
-from tests.policies.evidence import commits, evidence, passes, view
+from tests.policies.evidence import commits, evidence, passes, segments, view
 from tests.policies.scripts import CHUNK, candidate_of, script
 
 PARTS = (
@@ -110,14 +111,23 @@ def test_stop_rules_combine_to_where_the_decoder_may_stop() -> None:
 
 
 def test_timeout_forces_old_words_only() -> None:
-    import numpy as np
-
-    ends = np.array([[0, int(e * 16000)] for e in (1.0, 4.0, 8.9, 9.5)])
+    ends = np.array([[0, int(e * 16000)] for e in (1.0, 4.0, 9.0, 9.1, 9.5)])
     policy = make_policy("timeout(offline, after_ms=5000, guard_ms=1000)")
-    early, late = evidence("a b c d", view(4.9)), evidence("a b c d", view(10.0), spans=ends)
+    early, late = evidence("a b c d e", view(4.9)), evidence("a b c d e", view(10.0), spans=ends)
     decisions = passes(policy, early, late)
     assert [(d.commit, d.forced, d.reason) for d in decisions] == [(0, False, ""), (3, True, "timeout")]
     assert commits(policy, evidence("a b c d", view(10.0))) == [3]
+
+
+def test_audio_is_cut_only_behind_what_the_combination_commits() -> None:
+    """A segment policy would cut behind its own commitment, of which another policy lets less through."""
+    parts = segments((0, 1, "a b", 0.1), (1, 2, "c d", 0.1))
+    (alone,) = passes(make_policy("greedy"), evidence(**parts))
+    assert (alone.commit, alone.cut, alone.forget) == (4, 2 * 16000, 4)
+    (held,) = passes(make_policy("all-of(greedy, hold-n(n=1))"), evidence(**parts))
+    assert (held.commit, held.cut, held.forget) == (3, None, 0)
+    (either,) = passes(make_policy("any-of(greedy, hold-n(n=1))"), evidence(**parts))
+    assert (either.commit, either.cut, either.forget) == (4, 2 * 16000, 4)
 
 
 def test_revising_policies_and_wrong_numbers_of_parts_are_refused() -> None:

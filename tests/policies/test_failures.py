@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from policies import Activity, Candidate, Need, PlanKind, Segment, StopRule, make_policy
+from policies import Activity, Candidate, Evidence, Need, PlanKind, Segment, StopRule, make_policy
 from policies.loop_guard import find_loop
 from policies.sliding_window import longest_common_run
 from simul.backends.base import Limits
@@ -247,6 +247,27 @@ def test_retranslation_takes_back_what_changed() -> None:
     wanted = [("settled", "a b"), ("retract", 2), ("settled", " c d"), ("settled", " e")]
     assert [s for s in seen if s[0] in ("settled", "retract")] == wanted
     assert sum(isinstance(e, Retract) for e in events) == 1
+
+
+def windows(*given: Evidence) -> list[tuple[int, int | None, int, int]]:
+    """Tokens taken back, first token put out, last one, and tokens forgotten, of a window of two seconds."""
+    decisions = passes(make_policy("sliding-window(window_ms=2000, match=0.5)"), *given)
+    return [(d.retract, d.start, d.commit, d.forget) for d in decisions]
+
+
+def test_windows_without_a_common_run_replace_what_rests_on_their_audio() -> None:
+    quarter = SECOND // 4
+    old = np.array([[i * quarter, (i + 1) * quarter] for i in range(12)])
+    first = evidence([f" a{i}" for i in range(12)], view(3.0), spans=old)
+    standing = tuple(f" a{i}" for i in range(4, 12))
+    new = evidence([f" b{i}" for i in range(10)], view(3.5), standing, spans=old[:10] + 3 * quarter)
+    assert windows(first, new) == [(0, 0, 12, 4), (8, 0, 10, 3)]
+
+
+def test_windows_without_times_forget_what_lies_before_their_common_run() -> None:
+    first = evidence("a b c d e f", view(3.0))
+    second = evidence("c d e f g", view(3.5), [" a", " b", " c", " d", " e", " f"])
+    assert windows(first, second) == [(0, 0, 6, 0), (0, 4, 5, 2)]
 
 
 def test_longest_common_run() -> None:

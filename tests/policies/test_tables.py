@@ -203,6 +203,11 @@ def test_edatt_compares_the_mass_of_the_last_frames() -> None:
     assert commits(make_policy("edatt(alpha=0.05, words=false)"), given) == [1]
     assert commits(make_policy("edatt(alpha=0.3, words=false)"), given) == [3]
     assert commits(make_policy("edatt(alpha=0.05, last_ms=40, words=false)"), given) == [2]
+    weights[2, [2, 8]] = 3, 4
+    assert commits(make_policy("edatt(alpha=0.8, words=false)"), given) == [2], (
+        "the mass that equals alpha stops"
+    )
+    assert commits(make_policy("edatt(alpha=0.801, words=false)"), given) == [3]
 
 
 def test_align_bridge_keeps_a_margin() -> None:
