@@ -37,8 +37,8 @@ class SlidingWindow(Policy):
     Source: Sen, Bojar and Haddow, "Simultaneous Translation for Unsegmented Input: A Sliding Window Approach", 2022;
     the sliding-window processors of simulstream, 2025. While all audio of a segment is in the window the
     new candidate replaces the old one from the first difference on. Later the two are joined at their longest
-    common run of tokens; when that is too short, the new one replaces all that rests on the window's audio. The only policy that takes
-    text back: erasure measures what that costs.
+    common run of tokens; when that is too short, the new one replaces all that rests on the window's audio. The
+    only policy that takes text back: erasure measures what that costs.
     """
 
     name: ClassVar[str] = "sliding-window"
