@@ -21,6 +21,8 @@ from policies.parameters import parameter
 
 UNKNOWN = -1
 
+Tokens = tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class SlidingWindowState:
@@ -80,14 +82,7 @@ class SlidingWindow(Policy):
         )
         return SlidingWindowState(ends[forget:], cut), decision
 
-    def _join(
-        self,
-        old: Sequence[str],
-        new: Sequence[str],
-        old_ends: Sequence[int],
-        new_ends: Sequence[int],
-        cut: int,
-    ) -> tuple[int, int, int]:
+    def _join(self, old: Tokens, new: Tokens, ends: tuple[int, ...], cut: int) -> tuple[int, int, int]:
         """How many old tokens stand, which new token follows them, and how many old ones lie before the window."""
         at_old, at_new, length = longest_common_run(old, new)
         if length and length >= self.match * len(new):
