@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 
 from latency_metrics.reports.document import Document, Figure, Table
 from latency_metrics.reports.html import page
@@ -99,20 +97,6 @@ def _legend(sweep: Sweep) -> str:
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="policies">{"".join(parts)}</svg>'
 
 
-def standalone(svg: str) -> str:
-    """An inline drawing as a file of its own, in the light colours of the page's style."""
-    style = (files("latency_metrics.reports") / "data" / "report.css").read_text(encoding="utf-8")
-    rules = re.findall(r"^(?:svg [^{]*|\.[\w.]+ )\{[^}]*\}", style, re.M)
-    rules += re.findall(r"\.c\w \{[^}]*\}|\.dot[.\w]* \{[^}]*\}|\.axis \{[^}]*\}", style)
-    variables = dict(re.findall(r"(--\w+): (#\w+);", style.partition("@media")[0]))
-    sheet = " ".join(dict.fromkeys(rules)).replace("svg text", "text").replace("svg .", ".")
-    for name, value in variables.items():
-        sheet = sheet.replace(f"var({name})", value)
-    head, _, rest = svg.partition(">")
-    head = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" ')
-    return f'{head}><style>{escape(sheet, quote=False)}</style><rect width="100%" height="100%" fill="#fff"/>{rest}\n'
-
-
 def table(sweep: Sweep, title: str = "") -> Table:
     """Every setting with its scores; latencies in seconds."""
     latencies = available(sweep)
@@ -126,7 +110,7 @@ def table(sweep: Sweep, title: str = "") -> Table:
 
 
 def best_rows(sweep: Sweep) -> list[tuple[str, str, str]]:
-    """(limit, setting, figures) of the best setting within each of the limits."""
+    """(limit, setting, figures) of the best setting within each of the limits that never takes text back."""
     rows = []
     for limit in LIMITS:
         point = sweep.best(limit)

@@ -35,7 +35,7 @@ from simul.backends.cascade import CascadeBackend, Recognizer
 from simul.errors import UsageError
 from simul.logs import create
 from simul.recognition.words import Word
-from simul.trace import Meter
+from simul.trace_meter import Meter
 from simul.translation.interface import TextRequest
 
 RATE = 16000

@@ -73,16 +73,21 @@ class Sweep:
         """The Offline policy."""
         return next((p for p in self.points if p.setting.policy == "offline"), None)
 
-    def best(self, limit: float, latency: str | None = None, quality: str | None = None) -> Point | None:
-        """Of the settings whose latency is at most `limit` seconds, the one of the highest quality; not Offline."""
-        latency, quality = latency or self.latency, quality or self.quality
+    def best(self, limit: float, latency: str | None = None, revising: bool = False) -> Point | None:
+        """Of the settings whose latency is at most `limit` seconds, the one of the highest quality.
+
+        Neither Offline nor, unless `revising`, policies that take text back, whose latency does not tell of that.
+        """
+        latency, quality = latency or self.latency, self.quality
         kept = [
             p
             for p in self.points
-            if p.setting.policy != "offline" and p.scores.get(latency, math.inf) <= 1000 * limit
+            if p.setting.policy != "offline"
+            and (revising or not p.setting.make().revises)
+            and p.scores.get(latency, math.inf) <= 1000 * limit
+            and quality in p.scores
         ]
-        scored = [p for p in kept if quality in p.scores]
-        return max(scored, key=lambda p: (p.scores[quality], -p.scores[latency]), default=None)
+        return max(kept, key=lambda p: (p.scores[quality], -p.scores[latency]), default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values."""

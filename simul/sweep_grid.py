@@ -105,6 +105,7 @@ DEFAULT: Sequence[str] = (
     "local-agreement:n=1,2,3,4",
     "local-agreement:n=2,unit=word,compare=normalized,chunk=250,500,1000",
     "hold-n:n=0,2,4,6,9",
+    "hold-n:n=4,6,8,chunk=250",
     "sp-n:n=1,2,3",
     "token-confidence:threshold=0.3,0.5,0.7,0.85",
     "align-bridge:margin_ms=0,400,800,1500,2500",
@@ -126,6 +127,9 @@ DEFAULT: Sequence[str] = (
     "then(hold-n(n=2), punctuation-hold(release_ms=600))",
     "all-of(local-agreement(n=2), hold-n(n=1));all-of(local-agreement(n=2), hold-n(n=2));"
     "all-of(local-agreement(n=2), hold-n(n=4))",
+    "all-of(local-agreement(n=2), token-confidence(threshold=0.2));"
+    "all-of(local-agreement(n=2), token-confidence(threshold=0.35));"
+    "all-of(local-agreement(n=2), token-confidence(threshold=0.5))",
     "any-of(local-agreement(n=3), pause(silence_ms=150));any-of(local-agreement(n=3), pause(silence_ms=300));"
     "any-of(local-agreement(n=3), pause(silence_ms=450))",
     "switch(hold-n(n=4), local-agreement(n=2), measure=segment-ms):above=3000,6000,10000",

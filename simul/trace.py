@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from policies.base import Activity, Candidate, Need, SourceView, StopRule
 from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec
 from simul.backends.scripted import part
-from simul.clock import MeteredClock, VirtualClock
+from simul.clock import VirtualClock
 from simul.errors import SimulError
 from simul.logs import create
 from simul.trace_format import (
@@ -28,6 +28,7 @@ from simul.trace_format import (
     view_from_json,
     view_to_json,
 )
+from simul.trace_meter import Meter
 
 VERSION = 1
 
@@ -55,12 +56,15 @@ class Moment:
 
 @dataclass(frozen=True)
 class RecordedPass:
-    """One decoding pass: what was asked, what came, and the seconds it took. start: where its audio began."""
+    """One decoding pass: what was asked, what came, and the seconds it took.
+
+    trimmed: the sample before which the segment's audio had been forgotten (0: none was).
+    """
 
     segment: int
     heard: int
     final: bool
-    start: int
+    trimmed: int
     prefix: tuple[str, ...]
     prefix_ids: tuple[int, ...]
     context: str
@@ -70,14 +74,16 @@ class RecordedPass:
     compute: float
 
     @classmethod
-    def of(cls, segment: int, request: DecodeRequest, candidate: Candidate, compute: float) -> RecordedPass:
+    def of(
+        cls, segment: int, trimmed: int, request: DecodeRequest, candidate: Candidate, compute: float
+    ) -> RecordedPass:
         """The record of a request and its answer."""
         view = request.view
         return cls(
             segment,
             view.heard,
             view.segment_final,
-            view.segment_start,
+            trimmed,
             request.prefix,
             request.prefix_ids,
             request.context,
@@ -87,10 +93,10 @@ class RecordedPass:
             compute,
         )
 
-    def answers(self, request: DecodeRequest) -> bool:
+    def answers(self, trimmed: int, request: DecodeRequest) -> bool:
         """Whether this is the pass that `request` asks for. A final pass does not depend on when it comes."""
         view = request.view
-        same_audio = (self.final or self.heard == view.heard) and self.start == view.segment_start
+        same_audio = (self.final or self.heard == view.heard) and self.trimmed == trimmed
         asked = (request.prefix, request.prefix_ids, request.context, request.max_new_tokens, request.stop)
         return same_audio and asked == (
             self.prefix,
@@ -103,7 +109,10 @@ class RecordedPass:
 
 @dataclass
 class Trace:
-    """The evidence of one stream: moments in order, and passes of any number of runs over the same audio."""
+    """The evidence of one stream: moments in order, and passes of any number of runs over the same audio.
+
+    trims: the backend can forget audio; moves: it then shows the segment as beginning later.
+    """
 
     backend: str
     provides: frozenset[Need]
@@ -114,6 +123,7 @@ class Trace:
     moments: list[Moment] = field(default_factory=list)
     passes: list[RecordedPass] = field(default_factory=list)
     kinds: dict[int, str] = field(default_factory=dict)
+    moves: bool = False
     _index: dict[tuple[int, int | None], list[RecordedPass]] = field(default_factory=dict, repr=False)
 
     def add(self, recorded: RecordedPass) -> None:
@@ -122,10 +132,10 @@ class Trace:
         key = (recorded.segment, None if recorded.final else recorded.heard)
         self._index.setdefault(key, []).append(recorded)
 
-    def find(self, segment: int, request: DecodeRequest) -> RecordedPass | None:
-        """The pass that `request` asks for."""
+    def find(self, segment: int, trimmed: int, request: DecodeRequest) -> RecordedPass | None:
+        """The pass that `request` asks for, the segment's audio before `trimmed` being forgotten."""
         key = (segment, None if request.view.segment_final else request.view.heard)
-        return next((p for p in self._index.get(key, ()) if p.answers(request)), None)
+        return next((p for p in self._index.get(key, ()) if p.answers(trimmed, request)), None)
 
     def at(self, segment: int, heard: int, final: bool) -> list[RecordedPass]:
         """All passes over a segment's audio up to `heard`, whatever was forced."""
@@ -164,6 +174,7 @@ class Trace:
             "soft_window": limits.soft_window,
             "hard_window": limits.hard_window,
             "trims": self.trims,
+            "moves": self.moves,
             "source": self.source,
             "target": self.target,
             "kinds": {str(segment): kind for segment, kind in self.kinds.items()},
@@ -203,6 +214,7 @@ class Trace:
             head["source"],
             head["target"],
             kinds={int(segment): kind for segment, kind in head["kinds"].items()},
+            moves=head["moves"],
         )
         for record in records:
             kind = record.pop("type")
@@ -215,29 +227,6 @@ class Trace:
         return trace
 
 
-class Meter:
-    """Measures CPU seconds, and lets them pass on a virtual clock, which does not notice them by itself."""
-
-    def __init__(self, clock: VirtualClock | None = None) -> None:
-        self._clock, self._cpu = clock, MeteredClock()
-        self._begin = 0.0
-
-    def start(self) -> None:
-        """Begin to measure."""
-        self._begin = self._cpu.now()
-
-    def stop(self) -> float:
-        """The seconds since `start`."""
-        seconds = self._cpu.now() - self._begin
-        self.spend(seconds)
-        return seconds
-
-    def spend(self, seconds: float) -> None:
-        """Let `seconds` pass that were measured before."""
-        if self._clock is not None:
-            self._clock.advance(seconds)
-
-
 @dataclass
 class _Recording:
     inner: Any
@@ -246,6 +235,7 @@ class _Recording:
     ended: bool = False
     base: float = 0.0
     voiced: float = 0.0
+    trimmed: int = 0
     start: int | None = None
     """Where the segment began, once its audio has been trimmed."""
 
@@ -300,7 +290,9 @@ class RecordingBackend(Backend):
             handle: _Recording = request.handle
             self._meter.start()
             candidate = self.inner.decode([replace(request, handle=handle.inner)])[0]
-            handle.trace.add(RecordedPass.of(handle.segment, request, candidate, self._meter.stop()))
+            handle.trace.add(
+                RecordedPass.of(handle.segment, handle.trimmed, request, candidate, self._meter.stop())
+            )
             last = handle.trace.moments[-1] if handle.trace.moments else None
             handle.base, handle.voiced = (0.0, 0.0) if last is None else (last.until, last.voiced)
             found.append(candidate)
@@ -310,7 +302,7 @@ class RecordingBackend(Backend):
         handle.trace.kinds[handle.segment] = self.segment_kind(handle)
         self._meter.start()
         self.inner.next_segment(handle.inner)
-        handle.segment, handle.start = handle.segment + 1, None
+        handle.segment, handle.trimmed, handle.start = handle.segment + 1, 0, None
         self._note(handle)
 
     def segment_kind(self, handle: _Recording) -> str:
@@ -322,9 +314,10 @@ class RecordingBackend(Backend):
 
 class _TrimmingRecorder(RecordingBackend):
     def trim(self, handle: _Recording, before: int) -> None:
-        if handle.start is None:
-            handle.start = self.inner.view(handle.inner).segment_start
+        start = self.inner.view(handle.inner).segment_start
+        handle.start, handle.trimmed = start if handle.start is None else handle.start, before
         self.inner.trim(handle.inner, before)
+        handle.trace.moves |= self.inner.view(handle.inner).segment_start > start
 
 
 def recording(inner: Backend, clock: VirtualClock | None = None) -> RecordingBackend:
@@ -430,7 +423,7 @@ class TraceBackend(Backend):
         if activity is not None:
             ratio = min(1.0, max(0.0, moment.voiced - handle.voiced) / new) if new else 0.0
             activity = Activity(activity.silence, ratio)
-        start = max(view.segment_start, handle.trimmed)
+        start = max(view.segment_start, handle.trimmed) if self.trace.moves else view.segment_start
         return replace(view, heard=handle.heard, new=new, segment_start=start, activity=activity)
 
     def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
@@ -442,7 +435,7 @@ class TraceBackend(Backend):
         moment = self._moment(handle)
         if moment is not None:
             handle.decoded, handle.voiced = moment.until, moment.voiced
-        found = self.trace.find(handle.segment, request)
+        found = self.trace.find(handle.segment, handle.trimmed, request)
         if found is not None:
             self._meter.spend(found.compute)
             return found.candidate
@@ -454,7 +447,9 @@ class TraceBackend(Backend):
             return self._continued(request, others)
         self._meter.start()
         candidate = self._live.decode([replace(request, handle=handle.live)])[0]
-        self.trace.add(RecordedPass.of(handle.segment, request, candidate, self._meter.stop()))
+        self.trace.add(
+            RecordedPass.of(handle.segment, handle.trimmed, request, candidate, self._meter.stop())
+        )
         return candidate
 
     def _continued(self, request: DecodeRequest, others: Sequence[RecordedPass]) -> Candidate:

@@ -18,7 +18,8 @@ from simul.backends.cascade import Recognizer
 from simul.clock import VirtualClock
 from simul.logs import create
 from simul.recognition.words import Utterance, Word
-from simul.trace import Meter, TraceError
+from simul.trace import TraceError
+from simul.trace_meter import Meter
 from simul.translation.interface import TextRequest, TextResult, TextTranslator
 
 VERSION = 1
