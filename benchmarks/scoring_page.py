@@ -14,12 +14,14 @@ from make_longform import PRESETS
 
 HEAD = """# Speed of scoring
 
-`simul score longform` beside OmniSTEval 0.1.10 on the same files with the same flags, in one run. The talks are made up by
-`benchmarks/make_longform.py`. User CPU time and memory are those of the whole process tree (proportional set size, its peak);
-wall time depends on what else the machine does, CPU time hardly. This page is written by
+`simul score longform` beside OmniSTEval 0.1.10 on the same files with the same flags, in one run. The talks are
+made up by `benchmarks/make_longform.py`. User CPU time and memory are those of the whole process tree (proportional
+set size, its peak); wall time depends on what else the machine does, CPU time hardly. This page is written by
 
-    python benchmarks/scoring.py --corpus CORPUS --peer PEER/bin/python --json CORPUS.json
-    python benchmarks/scoring_page.py CORPUS.json ... > docs/scoring-speed.md
+```text
+python benchmarks/scoring.py --corpus CORPUS --peer PEER/bin/python --json CORPUS.json
+python benchmarks/scoring_page.py CORPUS.json ... > docs/scoring-speed.md
+```
 """
 
 NAMES = {
