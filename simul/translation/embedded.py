@@ -17,6 +17,8 @@ from simul.translation.spoken import spoken_form
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "embedded" / "translator"
 MARK = "\u2581"
 END_MARK = "</s>"
+POSITIONS = 256
+"""Longest source and target, in pieces, that the network has positions for."""
 LOOP_NGRAM = 4
 """No sequence of so many pieces is produced twice in one text: a small network would otherwise loop."""
 
@@ -54,9 +56,8 @@ class EmbeddedTranslator:
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
         """Beam search on the sources; an empty source gives an empty result."""
-        results: list[TextResult | None] = [
-            None if r.source.strip() else TextResult((), ()) for r in requests
-        ]
+        nothing = TextResult((), ())
+        results = [None if r.source.strip() and self._limit(r) else nothing for r in requests]
         groups: dict[int, list[int]] = {}
         for index, request in enumerate(requests):
             if results[index] is None:
@@ -80,15 +81,17 @@ class EmbeddedTranslator:
 
     @staticmethod
     def _limit(request: TextRequest) -> int:
-        """Longest target, prefix included: generous for the source, so that a loop ends soon."""
+        """Longest target, prefix included: generous for the source, so that a loop ends soon; 0: no room is left."""
         words = len(request.source.split())
         room = 12 + 3 * words if request.max_new_tokens is None else request.max_new_tokens
-        return len(request.prefix_ids) + room
+        used = len(request.prefix_ids)
+        return min(used + room, POSITIONS - 1) if used < POSITIONS - 1 else 0
 
     def _encode(self, request: TextRequest) -> list[str]:
+        """Pieces of the source with its marks; what exceeds the positions is cut off at the end."""
         pieces: list[str] = self._source.encode(spoken_form(request.source), out_type=str)
         end = [END_MARK] if request.complete else []
-        return [language_tag(request.target), *pieces, *end]
+        return [language_tag(request.target), *pieces[: POSITIONS - 2], *end]
 
     def _result(self, request: TextRequest, source: list[str], found: Any, score: Any) -> TextResult:
         skip = len(request.prefix_ids)

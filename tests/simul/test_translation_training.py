@@ -266,3 +266,18 @@ def test_noise_draws_only_listed_errors(data: Path) -> None:
 def test_missing_training_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(SimulError, match=r"train\.en-de\.tsv\.gz"):
         read_pairs(tmp_path, ("de",))
+
+
+def test_texts_longer_than_the_positions_are_cut_not_failed(translator: EmbeddedTranslator) -> None:
+    from simul.translation.embedded import POSITIONS
+    from simul.translation.network import NetworkConfig
+
+    assert NetworkConfig(1, 1).max_length == POSITIONS
+    long = " ".join(["the dog sees the man"] * 120)
+    whole = translator.translate([TextRequest(long, "de")])[0]
+    assert 0 < len(whole.tokens) < POSITIONS
+    for used in (POSITIONS - 3, POSITIONS - 2, POSITIONS - 1, POSITIONS + 50):
+        ids = (whole.ids * POSITIONS)[:used]
+        prefix = tuple(" x" for _ in ids)
+        result = translator.translate([TextRequest(long, "de", False, prefix, ids)])[0]
+        assert len(result.tokens) <= max(0, POSITIONS - 1 - used)
