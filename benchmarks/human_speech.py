@@ -20,17 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from policies.registry import make_policy
-from simul.audio import to_samples
-from simul.clock import Clock
-from simul.evaluate import Item, evaluate
+from simul.backends.base import Backend
+from simul.evaluate import Item, score_results
 from simul.models import ModelConfig, load_backend
-from simul.session import Session, SessionConfig
+from simul.sweep_grid import Setting, parse_grid
+from simul.sweep_run import Run, SweepRunner
 from simul.translation.embedded import EmbeddedTranslator
 from simul.translation.interface import TextRequest
+from simul.word_errors import word_errors
+from simul.workers import run_in_processes
 
-POLICIES: Sequence[tuple[str, Mapping[str, Any]]] = (("local-agreement", {"n": 2}), ("offline", {}))
+GRID = "local-agreement:n=2;offline"
 TARGET = "de"
+LATENCIES = ("LAAL (CU)", "LAAL (CA)", "YAAL (CU)")
 
 
 @dataclass(frozen=True)
@@ -82,37 +84,56 @@ def pseudo_reference(translator: EmbeddedTranslator, transcript: str) -> str:
     return " ".join("".join(result.tokens).strip() for result in results)
 
 
-def measure(name: str, recordings: Sequence[Recording], given: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row per policy."""
-    backend = load_backend(ModelConfig(model="embedded", threads=1), "en", TARGET).backend
+def load_embedded() -> Backend:
+    """The embedded English-to-German model, on one thread."""
+    return load_backend(ModelConfig(model="embedded", threads=1), "en", TARGET).backend
+
+
+def measure(sets: Mapping[str, Sequence[Recording]], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """One row per set and policy.
+
+    The recogniser, which no policy influences, hears each recording once; its words and its CPU time are replayed
+    under each policy, with the real translator.
+    """
+    settings = parse_grid(GRID)
     translator = EmbeddedTranslator(beam=4)
+    places = [(name, recording) for name, recordings in sets.items() for recording in recordings]
+    places.sort(key=lambda place: -place[1].audio.stat().st_size)
     items = [
-        Item(r.name, str(r.audio), r.reference or pseudo_reference(translator, r.transcript), r.transcript)
-        for r in recordings
+        Item(f"{i}", str(r.audio), r.reference or pseudo_reference(translator, r.transcript), r.transcript)
+        for i, (_, r) in enumerate(places)
     ]
-    rows = []
-    for policy, arguments in POLICIES:
+    runner = SweepRunner(load_embedded, settings, target=TARGET, chunk_ms=given.chunk_ms)
+    found: dict[str, list[tuple[Item, Sequence[Run]]]] = {name: [] for name in sets}
+    for count, outcome in enumerate(run_in_processes(runner, list(enumerate(items)), given.jobs), 1):
+        name = places[outcome.index][0]
+        if outcome.result is None:
+            raise SystemExit(f"{items[outcome.index].audio} failed: {outcome.failure}")
+        found[name].append((items[outcome.index], outcome.result))
+        print(f"{count} of {len(items)} recordings", file=sys.stderr)
+    return [row(name, found[name], index, s) for name in sets for index, s in enumerate(settings)]
 
-        def session(clock: Clock, policy: str = policy, arguments: Mapping[str, Any] = arguments) -> Session:
-            config = SessionConfig("en", TARGET, to_samples(given.chunk_ms))
-            return Session(make_policy(policy, arguments), backend, clock, config)
 
-        result = evaluate(items, session, target=TARGET, chunk_ms=given.chunk_ms)
-        if result.failures:
-            raise SystemExit(f"{name}: recordings failed: {dict(result.failures)}")
-        found = result.to_dict()
-        rows.append(
-            {
-                "set": name,
-                "policy": policy,
-                "reference": "human" if recordings[0].reference else "pseudo",
-                "figures": found["figures"],
-                "scores": {key: score["value"] for key, score in found["scores"].items()},
-                "notices": found["notices"],
-            }
-        )
-        print(f"{name}, {policy}: done", file=sys.stderr)
-    return rows
+def row(
+    name: str, runs: Sequence[tuple[Item, Sequence[Run]]], index: int, setting: Setting
+) -> dict[str, Any]:
+    """Scores and figures of one set under one policy."""
+    results = [(item, of[index].result) for item, of in runs]
+    report = score_results(results, TARGET, None)
+    seconds = sum(result.length for _, result in results) / 1000
+    errors = word_errors([(item.transcript or "", result.source_text) for item, result in results])
+    return {
+        "set": name,
+        "policy": setting.policy,
+        "setting": str(setting),
+        "reference": "human" if name.startswith("example") else "pseudo",
+        "recordings": len(results),
+        "audio_seconds": round(seconds, 1),
+        "wer": errors.rate,
+        "real_time_factor": sum(result.compute for _, result in results) / seconds,
+        "scores": {s.name: s.value for s in report.scores if s.value == s.value},
+        "notices": [str(notice) for notice in report.notices],
+    }
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -130,26 +151,27 @@ def markdown(report: dict[str, Any]) -> str:
         "| set | policy | WER % | BLEU | chrF | LAAL s | LAAL CA s | YAAL s | × real time | reference |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in report["rows"]:
-        scores, figures = row["scores"], row["figures"]
-
-        def seconds(key: str, scores: dict[str, Any] = scores) -> str:
-            return "–" if scores.get(key) is None else f"{scores[key] / 1000:.2f}"
-
-        lines.append(
-            f"| {row['set']} | {row['policy']} | {100 * figures['source_wer']:.1f} | {scores['BLEU']:.1f} "
-            f"| {scores['chrF']:.1f} | {seconds('LAAL')} | {seconds('LAAL_CA')} | {seconds('YAAL')} "
-            f"| {figures['real_time_factor']:.2f} | {row['reference']} |"
-        )
+    for found in report["rows"]:
+        scores = found["scores"]
+        cells = [
+            found["set"],
+            found["policy"],
+            f"{100 * found['wer']:.1f}",
+            *(f"{scores[key]:.1f}" for key in ("BLEU", "chrF")),
+            *(f"{scores[key] / 1000:.2f}" for key in LATENCIES),
+            f"{found['real_time_factor']:.2f}",
+            found["reference"],
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "What LocalAgreement-2 costs against Offline:", ""]
     by_set: dict[str, dict[str, Any]] = {}
-    for row in report["rows"]:
-        by_set.setdefault(row["set"], {})[row["policy"]] = row["scores"]
-    for name, found in by_set.items():
-        first, ceiling = found["local-agreement"], found["offline"]
+    for found in report["rows"]:
+        by_set.setdefault(found["set"], {})[found["policy"]] = found["scores"]
+    for name, scores in by_set.items():
+        first, ceiling = scores["local-agreement"], scores["offline"]
         lines.append(
             f"- {name}: {ceiling['BLEU'] - first['BLEU']:.1f} BLEU, {ceiling['chrF'] - first['chrF']:.1f} chrF; "
-            f"it gains {(ceiling['LAAL'] - first['LAAL']) / 1000:.2f} s of LAAL."
+            f"it gains {(ceiling['LAAL (CU)'] - first['LAAL (CU)']) / 1000:.2f} s of LAAL."
         )
     return "\n".join(lines) + "\n"
 
@@ -163,11 +185,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/human_speech.json"))
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--chunk-ms", type=int, default=500)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=int, help="recordings of each set")
     given = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    for name, recordings in human_sets(given.data, given.examples).items():
-        rows += measure(name, recordings[: given.limit], given)
+    sets = {name: found[: given.limit] for name, found in human_sets(given.data, given.examples).items()}
+    rows = measure(sets, given)
     report = {
         "machine": describe(("pocketsphinx", "ctranslate2", "sacrebleu")),
         "chunk_ms": given.chunk_ms,

@@ -23,20 +23,25 @@ BIN = Path(sys.executable).parent
 
 
 class Snippet(NamedTuple):
-    """A fenced block of a document."""
+    """A fenced block of a document; a Python block goes on where the document's former ones ended."""
 
     place: str
     info: str
     body: str
+    before: str = ""
 
 
 def snippets() -> Iterator[Snippet]:
     """All fenced blocks of README.md and docs/*.md."""
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = path.read_text(encoding="utf-8")
+        before = ""
         for match in FENCE.finditer(text):
             line = text[: match.start()].count("\n") + 1
-            yield Snippet(f"{path.relative_to(ROOT)}:{line}", match["info"].strip(), match["body"])
+            info = match["info"].strip()
+            yield Snippet(f"{path.relative_to(ROOT)}:{line}", info, match["body"], before)
+            if info == "python":
+                before += match["body"]
 
 
 ALL = list(snippets())
@@ -56,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("snippet", RUN, ids=[s.place for s in RUN])
 def test_snippet_runs(snippet: Snippet, folder: Path) -> None:
     if snippet.info == "python":
-        run([sys.executable, "-c", snippet.body], snippet, folder)
+        run([sys.executable, "-c", snippet.before + snippet.body], snippet, folder)
         return
     script = snippet.body.replace("\\\n", " ")
     for line in script.splitlines():
