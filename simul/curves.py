@@ -9,7 +9,7 @@ from html import escape
 
 from latency_metrics.reports.document import Document, Figure, Table
 from latency_metrics.reports.html import page
-from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, _mark
+from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, mark
 from simul.errors import ModelMissingError
 from simul.logs import create
 from simul.sweep import LIMITS, Point, Sweep
@@ -91,7 +91,7 @@ def _legend(sweep: Sweep) -> str:
     for index, name in enumerate(names):
         colour, shape = _style(index)
         x, y = 12 + (index % columns) * (width / columns), 12 + index // columns * row
-        parts.append(_mark(x, y, colour, shape, 4))
+        parts.append(mark(x, y, colour, shape, 4))
         parts.append(f'<text class="note" x="{x + 12:.1f}" y="{y + 4:.1f}">{escape(name)}</text>')
     height = 12 + math.ceil(len(names) / columns) * row
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="policies">{"".join(parts)}</svg>'

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from simul.events import Retract, SegmentEnd
 from simul.logs import StreamRecord, make_folder, safe_name
 from simul.session import Session, SessionConfig
 from simul.sweep_grid import Setting
-from simul.trace import RecordingBackend, Trace, TraceBackend, recording, replaying
+from simul.trace import RecordingBackend, Trace, TraceBackend, TraceError, recording, replaying
 from simul.trace_recognizer import (
     CachedTranslator,
     RecognizerTrace,
@@ -31,6 +31,8 @@ from simul.trace_recognizer import (
     ReplayRecognizer,
     Translations,
 )
+
+T = TypeVar("T", Trace, RecognizerTrace)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class SweepRunner:
 
     load: gives the model's backend, called once per process; None: recorded passes must do, without a model.
     chunk_ms: audio between two decisions, for settings that name none. traces: folder in which the evidence is
-    looked for and kept. live: every setting runs the model anew, in CPU time, and nothing is recorded.
+    looked for and kept. live: every setting runs the model anew, in CPU time, and nothing is recorded. model: a
+    description of the model; traces of another one are refused.
     """
 
     load: Callable[[], Backend] | None
@@ -66,6 +69,7 @@ class SweepRunner:
     chunk_ms: int = 500
     traces: str | None = None
     live: bool = False
+    model: str = ""
     _backend: Backend | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -107,6 +111,14 @@ class SweepRunner:
             return None
         return make_folder(self.traces) / f"{safe_name(item.name)}.{kind}.jsonl"
 
+    def _checked(self, trace: T, place: Path) -> T:
+        """The trace, if it is of this model; without a model, any will do."""
+        if self.load is not None and trace.model != self.model:
+            raise TraceError(
+                f"{place} was recorded with another model ({trace.model or 'not named'}); give another trace folder."
+            )
+        return trace
+
     def _live(self, item: Item, setting: Setting, backend: Backend) -> Run:
         with FileSource(item.audio, self._chunk(setting)) as source:
             run = self._run(item, setting, backend, MeteredClock(), source)
@@ -144,7 +156,7 @@ class SweepRunner:
         for length in dict.fromkeys((finest, step)):
             place = self._place(item, f"{length // 16}ms.recognizer")
             if place is not None and place.is_file():
-                trace = RecognizerTrace.read(place)
+                trace = self._checked(RecognizerTrace.read(place), place)
                 if trace.any_cut or length == step:
                     traces[length] = trace
                     return trace
@@ -154,6 +166,7 @@ class SweepRunner:
             for samples in source:
                 recognizer.push(samples)
         recognizer.finish()
+        recognizer.trace.model = self.model
         place = self._place(item, f"{length // 16}ms.recognizer")
         if place is not None:
             recognizer.trace.write(place)
@@ -165,7 +178,7 @@ class SweepRunner:
         chunk = self._chunk(setting)
         place = self._place(item, f"{chunk}ms.trace")
         if chunk not in traces and place is not None and place.is_file():
-            traces[chunk] = Trace.read(place)
+            traces[chunk] = self._checked(Trace.read(place), place)
         clock = VirtualClock()
         used: RecordingBackend | TraceBackend
         if chunk in traces:
@@ -186,6 +199,7 @@ class SweepRunner:
             run = self._run(item, setting, used, clock, pieces)
         if isinstance(used, RecordingBackend):
             traces[chunk] = used.traces[-1]
+            traces[chunk].model = self.model
             return replace(run, computed=run.passes)
         guessed = sum(1 for departure in used.departures if not departure.live)
         return replace(run, computed=len(traces[chunk].passes) - before, approximated=guessed)

@@ -111,7 +111,8 @@ class RecordedPass:
 class Trace:
     """The evidence of one stream: moments in order, and passes of any number of runs over the same audio.
 
-    trims: the backend can forget audio; moves: it then shows the segment as beginning later.
+    trims: the backend can forget audio; moves: it then shows the segment as beginning later. model: what was
+    recorded, in the words of whoever recorded it.
     """
 
     backend: str
@@ -124,6 +125,7 @@ class Trace:
     passes: list[RecordedPass] = field(default_factory=list)
     kinds: dict[int, str] = field(default_factory=dict)
     moves: bool = False
+    model: str = ""
     _index: dict[tuple[int, int | None], list[RecordedPass]] = field(default_factory=dict, repr=False)
 
     def add(self, recorded: RecordedPass) -> None:
@@ -175,6 +177,7 @@ class Trace:
             "hard_window": limits.hard_window,
             "trims": self.trims,
             "moves": self.moves,
+            "model": self.model,
             "source": self.source,
             "target": self.target,
             "kinds": {str(segment): kind for segment, kind in self.kinds.items()},
@@ -215,6 +218,7 @@ class Trace:
             head["target"],
             kinds={int(segment): kind for segment, kind in head["kinds"].items()},
             moves=head["moves"],
+            model=head["model"],
         )
         for record in records:
             kind = record.pop("type")

@@ -45,11 +45,13 @@ class RecognizerStep:
 class RecognizerTrace:
     """The steps of one recording; the last one is what `finish` brought.
 
-    any_cut: pieces may be joined on replay, since the recogniser's hypotheses depend on the samples alone.
+    any_cut: pieces may be joined on replay, since the recogniser's hypotheses depend on the samples alone. model:
+    what was recorded, in the words of whoever recorded it.
     """
 
     any_cut: bool = False
     steps: list[RecognizerStep] = field(default_factory=list)
+    model: str = ""
 
     @property
     def lengths(self) -> list[int]:
@@ -65,7 +67,12 @@ class RecognizerTrace:
         """
         before: tuple[Word, ...] | None = None
         with create(path) as file:
-            head = {"type": "recognizer-trace", "version": VERSION, "any_cut": self.any_cut}
+            head = {
+                "type": "recognizer-trace",
+                "version": VERSION,
+                "any_cut": self.any_cut,
+                "model": self.model,
+            }
             file.write(json.dumps(head) + "\n")
             for step in self.steps:
                 record: dict[str, Any] = {
@@ -99,7 +106,7 @@ class RecognizerTrace:
                     words = _words(record["words"])
                 ended = [Utterance(**{**u, "words": _words(u["words"])}) for u in record.get("ended", ())]
                 steps.append(RecognizerStep(**{**record, "words": words, "ended": tuple(ended)}))
-            return cls(head["any_cut"], steps)
+            return cls(head["any_cut"], steps, head["model"])
         except OSError as error:
             raise TraceError(f"The trace {path} cannot be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError) as error:

@@ -156,7 +156,7 @@ class Plot:
         self, x: float, y: float, style: str, *, shape: str = "circle", size: float = 5, tip: str = ""
     ) -> None:
         """A mark; `tip` is shown when it is pointed at."""
-        self._marks.append(_mark(self.px(x), self.py(y), style, shape, size, tip))
+        self._marks.append(mark(self.px(x), self.py(y), style, shape, size, tip))
 
     def whiskers(self, x: float, y: float, style: str, xs: Point | None, ys: Point | None) -> None:
         """Intervals through a point, along either axis."""
@@ -268,7 +268,7 @@ class Plot:
         parts = []
         for style, shape, text in self.legend:
             if shape in SHAPES:
-                parts.append(_mark(at, y, style, shape, 5))
+                parts.append(mark(at, y, style, shape, 5))
             elif shape == "line":
                 parts.append(f'<path class="line {style}" d="M{at - 6:.1f} {y}h14"/>')
             else:
@@ -288,7 +288,8 @@ def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _mark(x: float, y: float, style: str, shape: str, size: float, tip: str = "") -> str:
+def mark(x: float, y: float, style: str, shape: str, size: float, tip: str = "") -> str:
+    """A mark of one of `SHAPES` at a place in px; `tip` is shown when it is pointed at."""
     inner = f"<title>{escape(tip)}</title>" if tip else ""
     if shape == "circle":
         return f'<circle class="dot {style}" cx="{x:.1f}" cy="{y:.1f}" r="{size:g}">{inner}</circle>'

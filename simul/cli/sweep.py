@@ -164,10 +164,10 @@ def _runner(given: argparse.Namespace, factory: SessionFactory, context: Context
     settings = parse_grid(given.grid) if given.grid else default_grid(frozenset(Need))
     needs = frozenset[Need]().union(*(setting.make().needs for setting in settings))
     model = None if given.no_model else _Model(factory, needs)
-    backend = None
+    backend, description = None, ""
     if model is not None:
         loaded = model.loaded()
-        backend = loaded.backend
+        backend, description = loaded.backend, loaded.description
         context.note(loaded.description)
         if not given.grid:
             settings = default_grid(backend.provides)
@@ -175,7 +175,15 @@ def _runner(given: argparse.Namespace, factory: SessionFactory, context: Context
         settings = [*parse_grid("offline"), *settings]
     stream = factory.stream
     return SweepRunner(
-        model, settings, stream.source, stream.target, stream.chunk_ms, given.trace, given.live, backend
+        model,
+        settings,
+        stream.source,
+        stream.target,
+        stream.chunk_ms,
+        given.trace,
+        given.live,
+        description,
+        backend,
     )
 
 

@@ -128,6 +128,8 @@ def test_a_cascade_is_replayed_from_its_recogniser(tmp_path):
     (tmp_path / "a.wav").unlink()
     again = sweep(items, SweepRunner(cascade, grid, traces=str(traces)))
     assert [scores_of(p) for p in again.points] == [scores_of(p) for p in first.points]
+    other = sweep(items, SweepRunner(cascade, grid, traces=str(traces), model="another"))
+    assert "recorded with another model" in other.failures["a"]
 
 
 def test_without_references_offline_is_the_reference(items):
