@@ -19,8 +19,8 @@ made up by `benchmarks/make_longform.py`. User CPU time and memory are those of 
 set size, its peak); wall time depends on what else the machine does, CPU time hardly. This page is written by
 
 ```text
-python benchmarks/scoring.py --corpus CORPUS --peer PEER/bin/python --json CORPUS.json
-python benchmarks/scoring_page.py CORPUS.json ... > docs/scoring-speed.md
+python benchmarks/scoring.py --corpus CORPUS --peer PEER/bin/python --json benchmarks/results/scoring-CORPUS.json
+python benchmarks/scoring_page.py benchmarks/results/scoring-*.json > docs/scoring-speed.md
 ```
 """
 
