@@ -158,7 +158,7 @@ def markdown(report: dict[str, Any]) -> str:
             found["policy"],
             f"{100 * found['wer']:.1f}",
             *(f"{scores[key]:.1f}" for key in ("BLEU", "chrF")),
-            *(f"{scores[key] / 1000:.2f}" for key in LATENCIES),
+            *(f"{scores[key] / 1000:.2f}" if key in scores else "–" for key in LATENCIES),
             f"{found['real_time_factor']:.2f}",
             found["reference"],
         ]
