@@ -88,7 +88,7 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
         "lag_of_text_behind_its_source_s": quantiles(words_lag) if words_lag else None,
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "by_minute": minutes,
-        "characters": len("".join(text)),
+        "text": "".join(text),
     }
 
 
@@ -103,12 +103,14 @@ def main() -> None:
     parser.add_argument("--chunk-ms", type=int, default=500)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--live", action="store_true")
+    parser.add_argument("--text", type=Path, help="write the settled text there")
+    parser.add_argument("--output", type=Path, help="write the figures there too")
     given = parser.parse_args()
     loaded = load_backend(ModelConfig(model=given.model, threads=1), "en", given.target)
     clock: Clock = WallClock() if given.live else MeteredClock()
     config = SessionConfig("en", given.target, to_samples(given.chunk_ms))
     session = Session(make_policy(given.policy, {}), loaded.backend, clock, config)
-    report = {
+    report: dict[str, Any] = {
         "machine": describe(("pocketsphinx", "ctranslate2", "numpy")),
         "clock": "wall" if given.live else "CPU time",
         "model": given.model,
@@ -116,6 +118,13 @@ def main() -> None:
         "chunk_ms": given.chunk_ms,
         **measure(session, clock, chunks(given.files, given.chunk_ms, given.repeat)),
     }
+    text = report.pop("text")
+    report["characters"] = len(text)
+    if given.text:
+        given.text.write_text(text + "\n", encoding="utf-8")
+    if given.output:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=1))
 
 
