@@ -16,7 +16,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +214,6 @@ def main() -> None:
     model = Model(given.translator)
     options = StreamOptions()
     default = Setting(options.policy, tuple(options.policy_arguments().items()))
-    default = replace(default, args=default.args or (("n", "2"),))
     settings = list(dict.fromkeys([*default_grid(model().provides), default]))
     results: dict[str, Sweep] = {}
     with tempfile.TemporaryDirectory() as temporary:

@@ -107,7 +107,8 @@ DEFAULT: Sequence[str] = (
     "hold-n:n=0,2,4,6,9",
     "hold-n:n=4,6,8,chunk=250",
     "sp-n:n=1,2,3",
-    "token-confidence:threshold=0.3,0.5,0.7,0.85",
+    "token-confidence:threshold=0.2,0.3,0.4,0.5,0.7,0.85",
+    "token-confidence:threshold=0.2,0.3,0.4,0.5,chunk=250",
     "align-bridge:margin_ms=0,400,800,1500,2500",
     "align-att:distance_ms=200,400,800,1600",
     "edatt:alpha=0.6,0.2,0.1,0.05",
@@ -127,9 +128,9 @@ DEFAULT: Sequence[str] = (
     "then(hold-n(n=2), punctuation-hold(release_ms=600))",
     "all-of(local-agreement(n=2), hold-n(n=1));all-of(local-agreement(n=2), hold-n(n=2));"
     "all-of(local-agreement(n=2), hold-n(n=4))",
-    "all-of(local-agreement(n=2), token-confidence(threshold=0.2));"
-    "all-of(local-agreement(n=2), token-confidence(threshold=0.35));"
-    "all-of(local-agreement(n=2), token-confidence(threshold=0.5))",
+    "all-of(local-agreement(n=2), token-confidence(threshold=0.2)):chunk=250,500;"
+    "all-of(local-agreement(n=2), token-confidence(threshold=0.3)):chunk=250,500;"
+    "all-of(local-agreement(n=2), token-confidence(threshold=0.4)):chunk=250,500",
     "any-of(local-agreement(n=3), pause(silence_ms=150));any-of(local-agreement(n=3), pause(silence_ms=300));"
     "any-of(local-agreement(n=3), pause(silence_ms=450))",
     "switch(hold-n(n=4), local-agreement(n=2), measure=segment-ms):above=3000,6000,10000",
