@@ -32,6 +32,7 @@ from simul.workers import run_in_processes
 
 GRID = "local-agreement:n=2;offline"
 TARGET = "de"
+LONG_FORM = "newgate-reading long form"
 LATENCIES = ("LAAL (CU)", "LAAL (CA)", "YAAL (CU)")
 
 
@@ -66,7 +67,7 @@ def human_sets(data: Path, examples: Path) -> dict[str, list[Recording]]:
             Recording(r["id"], newgate / r["file"], r["text_spoken_form"])
             for r in read_table(newgate / "clips.tsv")
         ],
-        "newgate-reading long form": [Recording("longform-a", newgate / "longform-a.flac", long_form)],
+        LONG_FORM: [Recording("longform-a", newgate / "longform-a.flac", long_form)],
         "librispeech-mini test-other": [
             Recording(r["id"], libri / r["file"], r["text"]) for r in read_table(libri / "test-other.tsv")
         ],
@@ -136,6 +137,12 @@ def row(
     }
 
 
+def latency(found: dict[str, Any], key: str) -> str:
+    """Seconds; nothing for the long form, of which one mean against an even pace says nothing."""
+    known = key in found["scores"] and found["set"] != LONG_FORM
+    return f"{found['scores'][key] / 1000:.2f}" if known else "–"
+
+
 def markdown(report: dict[str, Any]) -> str:
     """The table of docs/, with the gap between the two policies."""
     lines = [
@@ -156,9 +163,9 @@ def markdown(report: dict[str, Any]) -> str:
         cells = [
             found["set"],
             found["policy"],
-            f"{100 * found['wer']:.1f}",
+            f"{found['wer']:.1f}",
             *(f"{scores[key]:.1f}" for key in ("BLEU", "chrF")),
-            *(f"{scores[key] / 1000:.2f}" if key in scores else "–" for key in LATENCIES),
+            *(latency(found, key) for key in LATENCIES),
             f"{found['real_time_factor']:.2f}",
             found["reference"],
         ]
@@ -172,6 +179,8 @@ def markdown(report: dict[str, Any]) -> str:
         lines.append(
             f"- {name}: {ceiling['BLEU'] - first['BLEU']:.1f} BLEU, {ceiling['chrF'] - first['chrF']:.1f} chrF; "
             f"it gains {(ceiling['LAAL (CU)'] - first['LAAL (CU)']) / 1000:.2f} s of LAAL."
+            if name != LONG_FORM
+            else f"- {name}: {ceiling['BLEU'] - first['BLEU']:.1f} BLEU, {ceiling['chrF'] - first['chrF']:.1f} chrF."
         )
     return "\n".join(lines) + "\n"
 
