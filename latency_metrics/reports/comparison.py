@@ -76,6 +76,13 @@ def compare(systems: Sequence[System], plan: Plan, progress: Step | None = None)
     statistics = [statistics_of(system.report) for system in found]
     metrics = [name for name in statistics[0] if all(name in other for other in statistics)]
     notices += _left_out(found, statistics, metrics)
+    least = (len(found) - 1) / (plan.samples + 1)
+    if least > 0.05:
+        reason = (
+            f"{plan.samples} samples cannot make a difference between {len(found)} systems significant at 0.05; "
+            f"draw {20 * (len(found) - 1)} or more"
+        )
+        notices.append(Notice("p adjusted", reason))
     notices += [
         Notice(f"{system.name}: {notice.where}", notice.reason)
         for system in found

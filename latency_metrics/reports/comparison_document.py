@@ -70,7 +70,7 @@ def digits_of(metric: str) -> int:
 def _values(comparison: Comparison, metrics: Sequence[str]) -> Table:
     rows = []
     for number, system in enumerate(comparison.systems):
-        row = [system.name]
+        row = [str(number + 1), system.name]
         for name in metrics:
             mark = stars(comparison.adjusted[number - 1][name]) if number else ""
             row.append(_digits(name, comparison.value(number, name)) + mark)
@@ -79,7 +79,7 @@ def _values(comparison: Comparison, metrics: Sequence[str]) -> Table:
         f"Latency in ms. Stars: different from {comparison.baseline.name} by approximate randomisation, "
         "p adjusted after Holm over the systems: * < 0.05, ** < 0.01, *** < 0.001."
     )
-    return Table("Systems", ["system", *metrics], rows, note)
+    return Table("Systems", ["#", "system", *metrics], rows, note)
 
 
 def _differences(comparison: Comparison, metrics: Sequence[str], title: str, folded: bool = False) -> Table:

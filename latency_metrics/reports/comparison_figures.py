@@ -13,8 +13,8 @@ from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, legend
 from latency_metrics.units import LatencyUnit
 from latency_metrics.word_lag import quantile
 
-LABELLED = 40
-"""Systems whose names stand in a plane."""
+CROWD = 12
+"""Systems that a plane shows by name and with intervals; more of them are numbered."""
 
 _CLOCK_NAMES: dict[Clock, str] = {"cu": "computation-unaware", "ca": "computation-aware"}
 
@@ -47,13 +47,12 @@ def _shape(number: int) -> str:
 
 
 def _plane(comparison: Comparison, name: str, words: str) -> Figure:
-    names = len(comparison.systems) <= LABELLED
+    crowded = len(comparison.systems) > CROWD
+    detail = ", numbered as in the table of systems" if crowded else ", with confidence intervals"
     caption = (
-        f"BLEU against {name}, with confidence intervals; up and to the left is better. "
+        f"BLEU against {name}{detail}; up and to the left is better. "
         "Dashed: the systems that no other one beats in both."
     )
-    if not names:
-        caption += " Point at a mark for its name."
     return Figure(f"Quality and latency, {words}", lambda: _draw_plane(comparison, name), caption)
 
 
@@ -62,7 +61,7 @@ def _draw_plane(comparison: Comparison, name: str) -> str:
         (comparison.value(i, name) / 1000, comparison.value(i, "BLEU"))
         for i in range(len(comparison.systems))
     ]
-    crowded = len(points) > 12
+    crowded = len(points) > CROWD
     xs, ys = [x for x, _ in points], [y for _, y in points]
     for own in comparison.intervals:
         if not crowded and name in own:
@@ -83,10 +82,10 @@ def _draw_plane(comparison: Comparison, name: str) -> str:
         tip = f"{system}: {x:.2f} s, BLEU {y:.1f}"
         plot.dot(x, y, _style(number), shape=_shape(number), size=4.5 if crowded else 6, tip=tip)
         plot.keep_clear(x, y)
-    if len(points) <= LABELLED:
-        for number, (x, y) in enumerate(points):
-            if math.isfinite(x) and math.isfinite(y):
-                plot.label(x, y, comparison.systems[number].name, aslant=not crowded)
+    for number, (x, y) in enumerate(points):
+        if math.isfinite(x) and math.isfinite(y):
+            text = str(number + 1) if crowded else comparison.systems[number].name
+            plot.label(x, y, text, aslant=not crowded)
     return plot.svg()
 
 

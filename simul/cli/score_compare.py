@@ -58,6 +58,9 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.cli.score_run import plan_of, with_comet
 
     names = system_names(given.systems)
+    twice = next((name for i, (name, _) in enumerate(names) if name in dict(names[:i])), None)
+    if twice is not None:
+        raise UsageError(f"Two systems are called {twice!r}; name them with NAME=FILE.")
     systems = []
     with progress(context, "scoring") as step:
         for done, (name, path) in enumerate(names, 1):

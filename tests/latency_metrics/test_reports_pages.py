@@ -160,6 +160,17 @@ def test_comparison_page_and_tables():
     assert len(document.tsv.splitlines()) == 1 + len(results)
 
 
+def test_too_few_samples_for_many_systems_are_pointed_out():
+    report = run()
+    systems = [System(f"s{i}", report) for i in range(14)]
+    found = compare(systems, Plan(40))
+    assert found.notices[0].reason.endswith("draw 260 or more")
+    text = page(comparison_document.document(found, "Many"))
+    offline(text)
+    assert "numbered as in the table" in text
+    assert "p adjusted" not in [notice.where for notice in compare(systems[:2], Plan(40)).notices]
+
+
 def test_systems_must_share_segments_and_have_names_of_their_own():
     report = run()
     fewer = score_resegmented(report.instances[1:])

@@ -269,6 +269,7 @@ def test_comet_stands_after_chrf(tmp_path, monkeypatch):
         (["longfrom"], "did you mean `simul score longform`"),
         ([], "shortform, longform, speech, stats, compare"),
         (["compare", "--word_level", "a.log"], "two or more systems"),
+        (["compare", "--word_level", "a=x.log", "a=y.log"], "called 'a'"),
         (["stats"], "Name a log"),
         (["speech"], "nothing to score"),
     ],
