@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
+
+cpu_seconds: Callable[[], float] = time.process_time
+"""CPU time of this process: what computing costs here, whatever else the machine does."""
+elapsed_seconds: Callable[[], float] = time.perf_counter
+"""Time that goes by: what counts where the computing is done by a GPU, by several threads or by a server."""
 
 
 @runtime_checkable
@@ -63,20 +69,25 @@ class VirtualClock:
 
 
 class MeteredClock:
-    """Virtual arrival, real computation: sleeping is free, while the process's own CPU time goes by.
+    """Virtual arrival, real computation: sleeping is free, while computing takes what `meter` says (seconds).
 
     A session driven by `sleep_until(arrival of the chunk)` under this clock obeys the queueing recursion
-    finish = max(arrival, previous finish) + compute, without waiting in real time and whatever else the
-    machine is doing.
+    finish = max(arrival, previous finish) + compute, without waiting in real time. `cpu_seconds` does not notice
+    what else the machine is doing, but neither a GPU at work; a backend names its own meter (`Backend.meter`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Callable[[], float] = cpu_seconds) -> None:
         self._now = 0.0
-        self._mark = time.process_time()
+        self.measure_by(meter)
+
+    def measure_by(self, meter: Callable[[], float]) -> None:
+        """Let computing from now on take what `meter` says."""
+        self._meter = meter
+        self._mark = meter()
 
     def now(self) -> float:
-        """Virtual seconds: the last moment slept to, plus CPU seconds spent since."""
-        mark = time.process_time()
+        """Virtual seconds: the last moment slept to, plus the meter's seconds since."""
+        mark = self._meter()
         self._now += mark - self._mark
         self._mark = mark
         return self._now

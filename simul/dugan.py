@@ -80,7 +80,7 @@ class BackendReader:
 
     def window(self, begin: float, end: float) -> Decoded:
         """See `WindowReader`."""
-        meter = Meter()
+        meter = Meter(None, self._backend.meter)
         meter.start()
         handle = self._backend.open(self._spec)
         self._backend.push(handle, self._samples[round(begin * RATE) : round(end * RATE)])
@@ -121,7 +121,7 @@ class CascadeReader:
     def window(self, begin: float, end: float) -> Decoded:
         """See `WindowReader`."""
         first, last = round(begin * RATE), min(round(end * RATE), len(self._samples))
-        meter = Meter()
+        meter = Meter(None, self._backend.meter)
         meter.start()
         words = self._hear(first, last)
         spent = meter.stop()
@@ -138,7 +138,7 @@ class CascadeReader:
 
     def whole(self) -> tuple[str, float]:
         """See `WindowReader`; here the recogniser's final words count."""
-        meter = Meter()
+        meter = Meter(None, self._backend.meter)
         meter.start()
         recognizer = self._backend.make_recognizer()
         for start in range(0, len(self._samples), PIECE):

@@ -186,6 +186,7 @@ class ItemRunner:
         """
         clock = MeteredClock()
         session = self.session_factory(clock)
+        clock.measure_by(session.backend.meter)
         record = StreamRecord(self.target)
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(FileSource(item.audio, self.chunk_ms))

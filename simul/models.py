@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simul.clock import cpu_seconds, elapsed_seconds
 from simul.errors import UsageError
 from simul.hub import WHISPER_PACKAGE, FoundModel, find_models, is_multilingual, resolve
 
@@ -171,6 +172,11 @@ def _device(config: ModelConfig) -> str:
     return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
 
 
+def _meter(config: ModelConfig) -> Callable[[], float]:
+    """What the computing of a Whisper or translation model is measured by."""
+    return cpu_seconds if _device(config) == "cpu" and config.threads == 1 else elapsed_seconds
+
+
 def _compute(config: ModelConfig) -> str:
     if config.compute != "auto":
         return config.compute
@@ -230,6 +236,7 @@ def _whisper(
     from simul.backends.whisper import WhisperBackend
 
     backend = WhisperBackend(_whisper_model(config, model.path), timestamps=Need.SEGMENTS in needs)
+    backend.meter = _meter(config)
     check_languages(f"the Whisper model {model.name}", backend.limits, StreamSpec(source, target))
     task = "transcription" if source == target else "translation into English"
     return LoadedBackend(backend, f"Whisper model {model.name}: {task} from speech.")
@@ -252,6 +259,7 @@ def _cascade(config: ModelConfig, asr: str, source: str, target: str) -> LoadedB
                 "give a Whisper model as well: --asr FOLDER."
             )
         backend = CascadeBackend(_embedded_recognizer(), translator, frozenset({"en"}))
+        backend.meter = cpu_seconds if translator is None else _meter(config)
         return LoadedBackend(backend, f"Cascade: embedded recogniser, {said}.")
     from simul.recognition.whisper import WhisperRecognizer
 
@@ -263,6 +271,7 @@ def _cascade(config: ModelConfig, asr: str, source: str, target: str) -> LoadedB
         return WhisperRecognizer(model, source)
 
     backend = CascadeBackend(recognizer, translator, frozenset({source}))
+    backend.meter = _meter(config)
     return LoadedBackend(backend, f"Cascade: Whisper model {found.name} as recogniser, {said}.")
 
 

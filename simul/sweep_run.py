@@ -121,7 +121,7 @@ class SweepRunner:
 
     def _live(self, item: Item, setting: Setting, backend: Backend) -> Run:
         with FileSource(item.audio, self._chunk(setting)) as source:
-            run = self._run(item, setting, backend, MeteredClock(), source)
+            run = self._run(item, setting, backend, MeteredClock(backend.meter), source)
         return replace(run, computed=run.passes)
 
     def _cascade(self, item: Item, backend: CascadeBackend) -> list[Run]:
@@ -160,7 +160,7 @@ class SweepRunner:
                 if trace.any_cut or length == step:
                     traces[length] = trace
                     return trace
-        recognizer = RecordingRecognizer(backend.make_recognizer())
+        recognizer = RecordingRecognizer(backend.make_recognizer(), backend.meter)
         length = finest if recognizer.trace.any_cut else step
         with FileSource(item.audio, length / 16) as source:
             for samples in source:
@@ -229,5 +229,5 @@ def _replayed(
     """The cascade with its recogniser replaced by a trace, and its translator remembering what it said."""
     translator = backend.translator
     if translator is not None:
-        translator = CachedTranslator(translator, known, clock)
+        translator = CachedTranslator(translator, known, clock, backend.meter)
     return CascadeBackend(lambda: ReplayRecognizer(trace, clock), translator, backend.limits.sources)

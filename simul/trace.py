@@ -256,7 +256,7 @@ class RecordingBackend(Backend):
         self.inner = inner
         self.provides, self.limits = inner.provides, inner.limits
         self.traces: list[Trace] = []
-        self._meter = Meter(clock)
+        self._meter = Meter(clock, inner.meter)
 
     def open(self, spec: StreamSpec) -> _Recording:
         trims = isinstance(self, _TrimmingRecorder)
@@ -372,7 +372,8 @@ class TraceBackend(Backend):
     name: ClassVar[str] = "trace"
 
     def __init__(self, trace: Trace, live: Backend | None = None, clock: VirtualClock | None = None) -> None:
-        self.trace, self._live, self._meter = trace, live, Meter(clock)
+        self.trace, self._live = trace, live
+        self._meter = Meter(clock) if live is None else Meter(clock, live.meter)
         self.provides, self.limits = trace.provides, trace.limits
         self.departures: list[Departure] = []
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from simul.clock import MeteredClock, VirtualClock
+from collections.abc import Callable
+
+from simul.clock import MeteredClock, VirtualClock, cpu_seconds
 
 
 class Meter:
-    """Measures CPU seconds, and lets them pass on a virtual clock, which does not notice them by itself."""
+    """Measures computing by `seconds`, and lets it pass on a virtual clock, which does not notice it by itself."""
 
-    def __init__(self, clock: VirtualClock | None = None) -> None:
-        self._clock, self._cpu = clock, MeteredClock()
+    def __init__(self, clock: VirtualClock | None = None, seconds: Callable[[], float] = cpu_seconds) -> None:
+        self._clock, self._spent = clock, MeteredClock(seconds)
         self._begin = 0.0
 
     def start(self) -> None:
         """Begin to measure."""
-        self._begin = self._cpu.now()
+        self._begin = self._spent.now()
 
     def stop(self) -> float:
         """The seconds since `start`."""
-        seconds = self._cpu.now() - self._begin
+        seconds = self._spent.now() - self._begin
         self.spend(seconds)
         return seconds
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from simul.backends.base import Samples
 from simul.backends.cascade import Recognizer
-from simul.clock import VirtualClock
+from simul.clock import VirtualClock, cpu_seconds
 from simul.logs import create
 from simul.recognition.words import Utterance, Word
 from simul.trace import TraceError
@@ -30,7 +30,7 @@ class RecognizerStep:
     """What stood after a piece of audio, or after the end.
 
     heard: samples received. utterance_start: the recogniser's. words: of the open utterance. ended: utterances that
-    ended with this piece. push, hypothesis: CPU seconds for taking the piece in and for making the words.
+    ended with this piece. push, hypothesis: seconds of computing for taking the piece in and for making the words.
     """
 
     heard: int
@@ -120,8 +120,8 @@ def _words(rows: Sequence[Sequence[Any]]) -> tuple[Word, ...]:
 class RecordingRecognizer:
     """Another recogniser, with everything it says written into `trace`, step by step of what it is given."""
 
-    def __init__(self, inner: Recognizer) -> None:
-        self._inner, self._meter = inner, Meter()
+    def __init__(self, inner: Recognizer, seconds: Callable[[], float] = cpu_seconds) -> None:
+        self._inner, self._meter = inner, Meter(None, seconds)
         self.trace = RecognizerTrace(bool(getattr(inner, "any_cut", False)))
         self._received = 0
         self._events: list[Utterance] = []
@@ -233,12 +233,12 @@ class ReplayRecognizer:
         return self.events()
 
 
-Key = tuple[str, str, bool, tuple[int, ...], tuple[str, ...], int | None]
+Key = tuple[str, str, bool, tuple[int, ...], tuple[str, ...], int | None, bool]
 
 
 @dataclass
 class Translations:
-    """Results of a translator with the CPU seconds they took; shared by the policies of one recording."""
+    """Results of a translator with the seconds they took; shared by the policies of one recording."""
 
     found: dict[Key, tuple[TextResult, float]] = field(default_factory=dict)
     asked: int = 0
@@ -253,10 +253,14 @@ class CachedTranslator:
     """Another translator that translates nothing twice; on a virtual clock each text takes the time it took first."""
 
     def __init__(
-        self, inner: TextTranslator, known: Translations | None = None, clock: VirtualClock | None = None
+        self,
+        inner: TextTranslator,
+        known: Translations | None = None,
+        clock: VirtualClock | None = None,
+        seconds: Callable[[], float] = cpu_seconds,
     ) -> None:
         self._inner, self._known = inner, known or Translations()
-        self._clock = clock
+        self._clock, self._seconds = clock, seconds
         self.name, self.sources, self.targets = inner.name, inner.sources, inner.targets
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
@@ -270,10 +274,11 @@ class CachedTranslator:
                 request.prefix_ids,
                 request.prefix,
                 request.max_new_tokens,
+                request.word_complete,
             )
             self._known.asked += 1
             if key not in self._known.found:
-                meter = Meter()
+                meter = Meter(None, self._seconds)
                 meter.start()
                 result = self._inner.translate([request])[0]
                 self._known.found[key] = result, meter.stop()

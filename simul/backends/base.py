@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import SUBSTITUTES, Candidate, Need, Policy, SourceView, StopRule
+from simul.clock import cpu_seconds
 from simul.errors import EvidenceError, UsageError
 
 Samples = NDArray[np.float32]
@@ -65,6 +66,9 @@ class Backend(ABC):
     name: ClassVar[str]
     provides: frozenset[Need]
     limits: Limits
+    meter: Callable[[], float] = staticmethod(cpu_seconds)
+    """What its computing is measured by; `elapsed_seconds` for a model that does not compute in this process or
+    computes in several threads."""
 
     @abstractmethod
     def open(self, spec: StreamSpec) -> Any:

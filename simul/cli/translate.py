@@ -162,8 +162,10 @@ class Translation:
         from simul.drive import drive
         from simul.logs import StreamRecord
 
-        clock: Clock = WallClock() if self.given.simulate else MeteredClock()
+        clock = WallClock() if self.given.simulate else MeteredClock()
         session = self.factory(clock)
+        if isinstance(clock, MeteredClock):
+            clock.measure_by(session.backend.meter)
         record = StreamRecord(self.factory.stream.target)
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(

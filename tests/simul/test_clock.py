@@ -51,6 +51,17 @@ def test_metered_clock_counts_computation_and_nothing_else():
     assert clock.now() >= slept
 
 
+def test_metered_clock_goes_by_the_meter_it_is_given():
+    readings = iter([100.0, 100.5])
+    clock = MeteredClock(lambda: next(readings))
+    assert clock.now() == 0.5
+    other = iter([7.0, 9.0, 9.0, 9.25])
+    clock.measure_by(lambda: next(other))
+    assert clock.now() == 2.5
+    clock.sleep_until(4)
+    assert clock.now() == 4.25
+
+
 def test_all_are_clocks():
     for clock in (WallClock(), VirtualClock(), MeteredClock()):
         assert isinstance(clock, Clock)
