@@ -13,8 +13,9 @@ from policies.base import Activity, Candidate, Need, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
 from simul.recognition.words import Utterance, Word
 from simul.translation.interface import TextRequest, TextResult, TextTranslator
+from simul.translation.word_end import WordEnd
 
-Key = tuple[str, bool, tuple[int, ...], int | None]
+Key = tuple[str, bool, tuple[int, ...], int | None, bool]
 
 
 class Recognizer(Protocol):
@@ -46,6 +47,7 @@ class _Stream:
     before: tuple[str, ...] = ()
     """Words of the hypothesis at the last pass, to tell which words are stable."""
     cached: tuple[Key, TextResult] | None = None
+    word_end: WordEnd = field(default_factory=WordEnd)
 
 
 class CascadeBackend(Backend):
@@ -53,7 +55,7 @@ class CascadeBackend(Backend):
 
     Without a translator, or when source and target agree, the recognised words are the output.
     A target token that rests on a source word which the last two passes do not agree on is a draft: it may be
-    shown but not committed.
+    shown but not committed. A committed word that was seen to be over is never made longer.
     """
 
     name: ClassVar[str] = "cascade"
@@ -118,6 +120,7 @@ class CascadeBackend(Backend):
             texts = tuple(word.text for word in words)
             stable = len(texts) if request.view.segment_final else _agreeing(handle.before, texts)
             handle.before = texts
+            handle.word_end.note(request.prefix, result.tokens, result.ended)
             candidates.append(_candidate(result, words, stable))
         return candidates
 
@@ -130,9 +133,10 @@ class CascadeBackend(Backend):
         keys: list[Key] = []
         for request, words in zip(requests, sources, strict=True):
             text = " ".join(word.text for word in words)
-            key: Key = (text, request.view.segment_final, request.prefix_ids, request.max_new_tokens)
-            keys.append(key)
             handle: _Stream = request.handle
+            over = handle.word_end.complete(request.prefix)
+            key: Key = (text, request.view.segment_final, request.prefix_ids, request.max_new_tokens, over)
+            keys.append(key)
             if self.translator is None or handle.spec.source == handle.spec.target:
                 results.append(_as_words(words, len(request.prefix), request.max_new_tokens))
             elif handle.cached is not None and handle.cached[0] == key:
@@ -140,7 +144,7 @@ class CascadeBackend(Backend):
             else:
                 results.append(None)
                 todo.append(
-                    TextRequest(text, handle.spec.target, key[1], request.prefix, key[2], key[3]),
+                    TextRequest(text, handle.spec.target, key[1], request.prefix, *key[2:]),
                 )
         if self.translator is not None and todo:
             fresh = iter(self.translator.translate(todo))
@@ -153,7 +157,7 @@ class CascadeBackend(Backend):
     def next_segment(self, handle: _Stream) -> None:
         if handle.utterances:
             handle.utterances.popleft()
-        handle.before, handle.cached = (), None
+        handle.before, handle.cached, handle.word_end = (), None, WordEnd()
 
     def segment_kind(self, handle: _Stream) -> str:
         return handle.utterances[0].cause if handle.utterances else "end"

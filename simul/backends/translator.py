@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simul.backends.languages import NLLB, SPACELESS
 from simul.errors import ModelMissingError, UsageError
 from simul.text import surface
+from simul.translation.forced_search import ForcedSearch
 from simul.translation.interface import TextRequest, TextResult
 
 MARK = "\u2581"
@@ -49,11 +50,11 @@ class CTranslate2Translator:
     ) -> None:
         import ctranslate2
 
-        self.name, self.beam = folder.name, beam
+        self.name = folder.name
         self.sources, self.targets = frozenset({source}), frozenset({target})
         self._pieces = _tokenizer(folder)
         try:
-            self._model: Any = ctranslate2.Translator(
+            model = ctranslate2.Translator(
                 str(folder), device=device, compute_type=compute, intra_threads=threads
             )
         except (RuntimeError, ValueError) as error:
@@ -64,7 +65,11 @@ class CTranslate2Translator:
         self._numbers = {piece: i for i, piece in enumerate(self._vocabulary)}
         known = self._numbers.keys() | set(_vocabulary(folder, "source"))
         self._first, self._forced = _language_tokens(folder.name, known, source, target)
-        self._never = [[piece] for piece in UNWRITTEN if piece in self._numbers]
+        never = [[piece] for piece in UNWRITTEN if piece in self._numbers]
+        surfaces = [piece_surface(piece) for piece in self._vocabulary]
+        self._search = ForcedSearch(
+            model, self._vocabulary, surfaces, END, beam, suppress_sequences=never or None
+        )
         self._join = source in SPACELESS
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
@@ -88,26 +93,19 @@ class CTranslate2Translator:
         prefixes = [
             [*self._forced, *(self._vocabulary[i] for i in request.prefix_ids)] for request in requests
         ]
-        found = self._model.translate_batch(
-            sources,
-            target_prefix=prefixes,
-            beam_size=self.beam,
-            max_decoding_length=limit,
-            return_attention=True,
-            suppress_sequences=self._never or None,
-        )
-        texts = [result.hypotheses[0] for result in found]
-        scores = self._model.score_batch(sources, texts)
+        over = [request.word_complete and bool(request.prefix_ids) for request in requests]
         results = []
-        for source, prefix, text, result, score in zip(sources, prefixes, texts, found, scores, strict=True):
-            attention = np.asarray(result.attention[0], dtype=np.float64)[: len(text), : len(source)]
-            words = resting_words(attention, source, set(self._first))
+        for source, prefix, found in zip(
+            sources, prefixes, self._search(sources, prefixes, over, limit), strict=True
+        ):
+            text, scores = found.pieces, found.logprobs
+            words = resting_words(found.attention[:, : len(source)], source, set(self._first))
             new = [i for i in range(len(prefix), len(text)) if text[i] != END]
             results.append(
                 TextResult(
                     tokens=tuple(piece_surface(text[i]) for i in new),
                     ids=tuple(self._numbers[text[i]] for i in new),
-                    logprobs=np.array([score.log_probs[i] for i in new], dtype=np.float64),
+                    logprobs=np.array([scores[i] for i in new], dtype=np.float64),
                     source_words=words[new],
                     ended=len(text) < limit,
                 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from simul.errors import ModelMissingError
 from simul.translation.corpus import language_tag
+from simul.translation.forced_search import ForcedSearch, Found
 from simul.translation.interface import TextRequest, TextResult
 from simul.translation.spoken import spoken_form
 
@@ -47,12 +48,14 @@ class EmbeddedTranslator:
         about = json.loads(description.read_text(encoding="utf-8"))
         self.sources = frozenset({about["source"]})
         self.targets = frozenset(about["targets"])
-        self.beam = beam
         self._source: Any = spm.SentencePieceProcessor(model_file=str(folder / "source.model"))
         self._target: Any = spm.SentencePieceProcessor(model_file=str(folder / "target.model"))
-        self._model: Any = ctranslate2.Translator(
+        model = ctranslate2.Translator(
             str(folder), device="cpu", compute_type="default", inter_threads=1, intra_threads=threads
         )
+        pieces = [self._target.id_to_piece(i) for i in range(self._target.get_piece_size())]
+        surfaces = [_surface(piece) for piece in pieces]
+        self._search = ForcedSearch(model, pieces, surfaces, END_MARK, beam, no_repeat_ngram_size=LOOP_NGRAM)
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
         """Beam search on the sources; an empty source gives an empty result."""
@@ -65,18 +68,10 @@ class EmbeddedTranslator:
         for limit, indices in groups.items():
             sources = [self._encode(requests[i]) for i in indices]
             prefixes = [[self._target.id_to_piece(t) for t in requests[i].prefix_ids] for i in indices]
-            found = self._model.translate_batch(
-                sources,
-                target_prefix=prefixes,
-                beam_size=self.beam,
-                max_decoding_length=limit,
-                no_repeat_ngram_size=LOOP_NGRAM,
-                return_attention=True,
-            )
-            pieces = [result.hypotheses[0] for result in found]
-            scores = self._model.score_batch(sources, pieces)
+            over = [requests[i].word_complete for i in indices]
+            found = self._search(sources, prefixes, over, limit)
             for k, index in enumerate(indices):
-                results[index] = self._result(requests[index], sources[k], found[k], scores[k])
+                results[index] = self._result(requests[index], sources[k], found[k], limit)
         return [r for r in results if r is not None]
 
     @staticmethod
@@ -93,15 +88,20 @@ class EmbeddedTranslator:
         end = [END_MARK] if request.complete else []
         return [language_tag(request.target), *pieces[: POSITIONS - 2], *end]
 
-    def _result(self, request: TextRequest, source: list[str], found: Any, score: Any) -> TextResult:
+    def _result(self, request: TextRequest, source: list[str], found: Found, limit: int) -> TextResult:
         skip = len(request.prefix_ids)
-        pieces = found.hypotheses[0][skip:]
+        pieces = found.pieces[skip:]
         return TextResult(
-            tokens=tuple(piece.replace(MARK, " ") for piece in pieces),
+            tokens=tuple(_surface(piece) for piece in pieces),
             ids=tuple(self._target.piece_to_id(piece) for piece in pieces),
-            logprobs=np.asarray(score.log_probs[skip : skip + len(pieces)], dtype=np.float64),
-            source_words=last_source_words(np.asarray(found.attention[0]), source)[skip : skip + len(pieces)],
+            logprobs=np.asarray(found.logprobs[skip : skip + len(pieces)], dtype=np.float64),
+            source_words=last_source_words(found.attention, source)[skip : skip + len(pieces)],
+            ended=len(found.pieces) < limit,
         )
+
+
+def _surface(piece: str) -> str:
+    return piece.replace(MARK, " ")
 
 
 def last_source_words(attention: np.ndarray, source: Sequence[str]) -> np.ndarray:

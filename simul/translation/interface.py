@@ -15,7 +15,8 @@ class TextRequest:
     """One text to translate.
 
     `complete` tells whether the speaker has finished the text. `prefix` (surface tokens) and `prefix_ids` are
-    the target tokens already committed, which the translation must continue.
+    the target tokens already committed, which the translation must continue. `word_complete`: the prefix ends with
+    a whole word, which the translation must not make longer.
     """
 
     source: str
@@ -24,6 +25,7 @@ class TextRequest:
     prefix: tuple[str, ...] = ()
     prefix_ids: tuple[int, ...] = ()
     max_new_tokens: int | None = None
+    word_complete: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from simul.backends.translator import CTranslate2Translator, piece_surface, rest
 from simul.errors import ModelMissingError, UsageError
 from simul.models import ModelConfig, load_backend
 from simul.translation.interface import TextRequest, TextResult
+from simul.translation.word_end import follows_word
 from tests import tiny_models
 
 SOURCES = ("red house river", "seven green garden blue", "eleven", "river river")
@@ -114,6 +116,35 @@ def test_a_batch_gives_what_single_calls_give(made: dict[str, tuple[Any, Path]],
         if a.ids:
             np.testing.assert_allclose(a.logprobs, b.logprobs, atol=1e-4)
             np.testing.assert_array_equal(a.source_words, b.source_words)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("beam", [1, 2])
+def test_a_word_that_is_over_is_not_made_longer(
+    made: dict[str, tuple[Any, Path]], family: str, beam: int
+) -> None:
+    translator = load(made, family, beam=beam)
+    free = []
+    for source in SOURCES:
+        whole = ask(translator, source)
+        free += [
+            TextRequest(source, "de", True, whole.tokens[:n], whole.ids[:n], 4)
+            for n in range(1, len(whole.ids))
+        ]
+    held = [replace(request, word_complete=True) for request in free]
+    grown = 0
+    for a, b in zip(translator.translate(free), translator.translate(held), strict=True):
+        assert len(b.tokens) == len(b.ids) == len(b.logprobs) == len(b.source_words)
+        assert not b.tokens or follows_word(b.tokens[0])
+        if a.tokens and not follows_word(a.tokens[0]):
+            grown += 1
+        else:
+            assert a.ids == b.ids
+    assert grown
+    for request, b in zip(held, translator.translate(held), strict=True):
+        alone = translator.translate([request])[0]
+        assert (alone.ids, alone.ended) == (b.ids, b.ended)
+        np.testing.assert_allclose(alone.logprobs, b.logprobs, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
