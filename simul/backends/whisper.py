@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.base import Activity, Candidate, Need, Segment, SourceView
+from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
+from simul.backends.whisper_features import STEP
 from simul.backends.whisper_guard import GuardConfig
-from simul.backends.whisper_model import STEP, Encoded, Hypothesis, Prompt, WhisperModel
+from simul.backends.whisper_interface import Encoded, Hypothesis, Prompt, Whisper
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
 from simul.errors import UsageError
@@ -42,7 +43,7 @@ class _Stream:
     decoded_at: int = 0
     voiced_at: int = 0
     window: tuple[int, int] = (0, 0)
-    encoded: Encoded | None = None
+    encoded: Encoded = None
     last: _Pass = _Pass()
     context_dropped: bool = False
 
@@ -62,6 +63,7 @@ class _Job:
 class WhisperBackend(Backend):
     """Each pass decodes the current window with the committed tokens forced.
 
+    model: on CTranslate2, or on torch, which also shows cross-attention and further hypotheses and stops by rules.
     timestamps: let the model divide its text into timed segments (`Need.SEGMENTS`), as the policies that judge
         segments want; without, the text after a forced prefix is cleaner and passes are shorter.
     activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
@@ -72,7 +74,7 @@ class WhisperBackend(Backend):
 
     def __init__(
         self,
-        model: WhisperModel,
+        model: Whisper,
         timestamps: bool = False,
         activity: Callable[[], VoiceActivity] | None = SileroActivity,
         guard: GuardConfig | None = None,
@@ -82,6 +84,10 @@ class WhisperBackend(Backend):
         provides = {Need.TOKENS, Need.LOGPROBS}
         if model.aligns:
             provides.add(Need.SPANS)
+        if model.attends:
+            provides.add(Need.ALIGNMENT)
+        if model.offers > 1:
+            provides.add(Need.BEAMS)
         if timestamps:
             provides.add(Need.SEGMENTS)
         if activity is not None:
@@ -167,7 +173,8 @@ class WhisperBackend(Backend):
             room = min(room, request.max_new_tokens)
         head = self._head(handle, request.context, prefix[:-PREFIX_TOKENS])
         forced = self._forced(handle, prefix)[-PREFIX_TOKENS:]
-        return _Job(index, handle, audio.start, audio.until, prefix, Prompt(head, forced, room))
+        prompt = Prompt(head, forced, room, request.stop)
+        return _Job(index, handle, audio.start, audio.until, prefix, prompt)
 
     @staticmethod
     def _covered(handle: _Stream, prefix: tuple[int, ...]) -> int:
@@ -216,14 +223,13 @@ class WhisperBackend(Backend):
     def _keep(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         """The hypothesis without loops and without text over silence."""
         if not job.prefix and self.guard.is_silence(hypothesis.no_speech_prob, hypothesis.logprobs):
-            return replace(hypothesis, ids=(), logprobs=hypothesis.logprobs[:0])
+            return replace(hypothesis.first(0), ended=hypothesis.ended, beams=())
         text = [i for i, token in enumerate(hypothesis.ids) if self.model.tokens.is_text(token)]
         count = self.guard.without_loop(job.prefix, [hypothesis.ids[i] for i in text])
         if count == len(text):
             return hypothesis
         job.handle.context_dropped = True
-        end = text[count]
-        return replace(hypothesis, ids=hypothesis.ids[:end], logprobs=hypothesis.logprobs[:end], ended=False)
+        return hypothesis.first(text[count])
 
     def _align(
         self, jobs: Sequence[_Job], encoded: Sequence[Encoded], kept: Sequence[Hypothesis]
@@ -252,12 +258,19 @@ class WhisperBackend(Backend):
         timed = (*job.prompt.prefix, *hypothesis.ids) if self.timestamps else ()
         job.handle.last = _Pass((*job.prefix, *ids), ends, timed)
         segments = self._segments(job, timed, hypothesis.no_speech_prob) if self.timestamps else None
+        alignment = None
+        if hypothesis.attention is not None:
+            alignment = Alignment(hypothesis.attention[text], STEP, job.start)
+        others = (tokens.surfaces([i for i in beam if tokens.is_text(i)]) for beam in hypothesis.beams)
         return Candidate(
             tokens=tokens.surfaces(ids),
             ids=ids,
             logprobs=hypothesis.logprobs[text],
             spans=None if spans is None else spans[len(job.prefix) :],
             segments=segments,
+            alignment=alignment,
+            beams=tuple(others),
+            committable=len(ids) - 1 if hypothesis.stopped else None,
             ended=hypothesis.ended,
         )
 

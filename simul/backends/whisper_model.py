@@ -8,46 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.backends.whisper_features import HOP, LogMel
+from simul.backends.whisper_interface import Hypothesis, Prompt, check_source
+from simul.backends.whisper_timing import token_spans
 from simul.backends.whisper_tokens import WhisperTokens
-from simul.errors import ModelMissingError, UsageError
+from simul.errors import ModelMissingError
 from simul.hub import WHISPER_PACKAGE, is_multilingual
 
-HOP = 160
-"""Samples per mel frame; the encoder halves the frame rate, so alignment counts in steps of 320 samples."""
-STEP = 2 * HOP
-WINDOW_FRAMES = 3000
-MAX_POSITIONS = 448
 Encoded = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What the decoder is given: `head` (previous text, start, language, task) and then the forced `prefix`."""
-
-    head: tuple[int, ...]
-    prefix: tuple[int, ...] = ()
-    max_new_tokens: int = 224
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """The tokens generated after the prefix.
-
-    logprobs: float [n], each token's natural log-probability among the tokens that decoding allows.
-    ended: the model ended the text itself.
-    """
-
-    ids: tuple[int, ...]
-    logprobs: NDArray[np.float64]
-    no_speech_prob: float
-    ended: bool
 
 
 class WhisperModel:
@@ -57,9 +31,14 @@ class WhisperModel:
     and one second of silence instead of 30 s; several times faster on short windows, but real Whisper weights
     lose accuracy with it.
 
+    It shows no cross-attention, knows no stop rules and gives one hypothesis.
+
     Raises:
         ModelMissingError: a package, the folder or one of its files is missing or damaged.
     """
+
+    attends = False
+    offers = 1
 
     def __init__(
         self,
@@ -72,7 +51,7 @@ class WhisperModel:
     ) -> None:
         try:
             import ctranslate2
-            from faster_whisper.feature_extractor import FeatureExtractor
+            import faster_whisper.feature_extractor  # noqa: F401
             from tokenizers import Tokenizer
         except ImportError as error:
             raise ModelMissingError(
@@ -94,32 +73,19 @@ class WhisperModel:
             raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
         self._view: Any = ctranslate2.StorageView
         self._cpu: Any = ctranslate2.Device.cpu
-        self.folder, self.beam, self.crop = folder, beam, crop
+        self.folder, self.beam = folder, beam
         self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
         self.aligns = bool(config.get("alignment_heads"))
         """Whether the model says which of its attention heads align, so that tokens get source times."""
-        self._extract = FeatureExtractor(feature_size=int(self._model.n_mels))
+        self._features = LogMel(int(self._model.n_mels), crop)
 
     def check_source(self, source: str) -> None:
         """Raise `UsageError` unless the model hears the language `source`."""
-        if source not in self.tokens.languages:
-            listed = ", ".join(sorted(self.tokens.languages))
-            raise UsageError(
-                f"The Whisper model {self.folder.name} does not hear {source!r}; it knows: {listed}."
-            )
+        check_source(self.folder, self.tokens, source)
 
     def features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-mel features [bands, frames] of at most 30 s, followed by silence up to 30 s (or 1 s with crop)."""
-        content = min(len(samples) // HOP, WINDOW_FRAMES)
-        total = WINDOW_FRAMES
-        if self.crop:
-            # An encoder input as long as the model is wide would pass for encoder output in CTranslate2.
-            total = min(WINDOW_FRAMES, 50 * (content // 50 + 3))
-        mel = self._extract(samples[: content * HOP], padding=2 * HOP)[:, : min(content + 2, total)]
-        silence = max(float(mel.max()) - 2.0, -1.5)
-        padded = np.full((mel.shape[0], total), silence, np.float32)
-        padded[:, : mel.shape[1]] = mel
-        return padded
+        return self._features(samples)
 
     def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[Encoded]:
         """Encoder output [frames / 2, width] of each window of samples; windows of one length share a batch."""
@@ -135,7 +101,7 @@ class WhisperModel:
     def generate(self, encoded: Sequence[Encoded], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window; those that CTranslate2 can decode together share a batch."""
         keys = [
-            (e.shape, len(p.head), len(p.prefix) + self._room(p), not p.prefix)
+            (e.shape, len(p.head), len(p.prefix) + p.room, not p.prefix)
             for e, p in zip(encoded, prompts, strict=True)
         ]
         results: list[Hypothesis | None] = [None] * len(prompts)
@@ -169,11 +135,8 @@ class WhisperModel:
             batch = self._view.from_array(np.stack([encoded[i] for i in indices]))
             found = self._model.align(batch, list(head), [list(texts[i]) for i in indices], frames)
             for index, alignment in zip(indices, found, strict=True):
-                results[index] = _spans(alignment.alignments, len(texts[index]), samples[index])
+                results[index] = token_spans(alignment.alignments, len(texts[index]), samples[index])
         return results
-
-    def _room(self, prompt: Prompt) -> int:
-        return max(1, min(prompt.max_new_tokens, MAX_POSITIONS - len(prompt.head) - len(prompt.prefix)))
 
     def _decode(
         self, encoded: list[Encoded], prompts: list[Prompt], head: int, length: int, first: bool
@@ -234,17 +197,3 @@ def _groups(keys: Sequence[Any]) -> list[list[int]]:
     for index, key in enumerate(keys):
         groups.setdefault(key, []).append(index)
     return list(groups.values())
-
-
-def _spans(pairs: Sequence[tuple[int, int]], count: int, samples: int) -> NDArray[np.int64]:
-    """Spans from a warping path: a token lasts from its first step to the first step of the next token."""
-    starts = np.full(count + 1, -1, np.int64)
-    for token, step in reversed(pairs):
-        starts[token] = step
-    if starts[count] < 0:
-        starts[count] = pairs[-1][1] + 1 if pairs else 0
-    for i in range(count - 1, -1, -1):
-        if starts[i] < 0:
-            starts[i] = starts[i + 1]
-    starts = np.minimum(starts * STEP, samples)
-    return np.stack([starts[:-1], starts[1:]], axis=1)

@@ -20,6 +20,7 @@ class WhisperTokens:
         self.start = self._number("<|startoftranscript|>")
         self.previous = self._number("<|startofprev|>")
         self.no_timestamps = self._number("<|notimestamps|>")
+        self.no_speech = max(self._number("<|nospeech|>"), self._number("<|nocaptions|>"))
         self._bytes = {char: byte for byte, char in _byte_characters().items()}
         self._surfaces: dict[int, str] = {}
         self.languages = self._languages() if multilingual else frozenset({"en"})

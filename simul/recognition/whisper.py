@@ -11,7 +11,7 @@ import numpy as np
 from simul.backends.base import Samples
 from simul.backends.languages import SPACELESS
 from simul.backends.whisper_guard import GuardConfig
-from simul.backends.whisper_model import Prompt, WhisperModel
+from simul.backends.whisper_interface import Prompt, Whisper
 from simul.backends.whisper_stream import RATE, Span, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
 from simul.errors import AudioError
@@ -41,7 +41,7 @@ class WhisperRecognizer:
 
     def __init__(
         self,
-        model: WhisperModel,
+        model: Whisper,
         source: str,
         config: WhisperRecognizerConfig | None = None,
         activity: Callable[[], VoiceActivity] | None = SileroActivity,

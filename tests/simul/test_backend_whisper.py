@@ -19,7 +19,8 @@ from policies.offline import Offline
 from simul.backends.base import DecodeRequest, StreamSpec
 from simul.backends.cascade import CascadeBackend
 from simul.backends.whisper import WhisperBackend
-from simul.backends.whisper_model import Prompt, WhisperModel
+from simul.backends.whisper_interface import Prompt
+from simul.backends.whisper_model import WhisperModel
 from simul.clock import VirtualClock
 from simul.errors import ModelMissingError, UsageError
 from simul.events import End, SegmentEnd, Settled

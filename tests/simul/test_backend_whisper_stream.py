@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simul.backends.whisper_guard import GuardConfig
-from simul.backends.whisper_model import _spans
 from simul.backends.whisper_stream import LIMIT, PAUSES, RATE, SEARCH, SpeechStream
+from simul.backends.whisper_timing import token_spans
 from simul.backends.whisper_vad import FRAME, SileroActivity
 from simul.recognition.whisper import word_ranges
 
@@ -207,9 +207,9 @@ def test_the_budget_grows_with_the_audio_and_silence_needs_both_signs() -> None:
 
 def test_a_warping_path_becomes_spans_that_follow_each_other() -> None:
     pairs = [(0, 0), (0, 1), (1, 2), (2, 2), (2, 3), (2, 4), (3, 5), (3, 6)]
-    assert _spans(pairs, 3, 100_000).tolist() == [[0, 640], [640, 640], [640, 1600]]
-    assert _spans(pairs, 3, 1000).tolist() == [[0, 640], [640, 640], [640, 1000]]
-    assert _spans(pairs[:-2], 3, 100_000).tolist()[-1] == [640, 1600]
+    assert token_spans(pairs, 3, 100_000).tolist() == [[0, 640], [640, 640], [640, 1600]]
+    assert token_spans(pairs, 3, 1000).tolist() == [[0, 640], [640, 640], [640, 1000]]
+    assert token_spans(pairs[:-2], 3, 100_000).tolist()[-1] == [640, 1600]
 
 
 def test_words_are_cut_at_spaces_or_at_whole_characters() -> None:

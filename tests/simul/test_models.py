@@ -61,6 +61,8 @@ def test_folders_are_classified_by_what_their_files_say(tmp_path: Path) -> None:
     (transformers / "config.json").write_text('{"model_type": "whisper"}')
     assert classify(transformers) is None
     (transformers / "model.safetensors").write_bytes(b"x")
+    assert classify(transformers) == "hf-whisper"
+    (transformers / "config.json").write_text('{"model_type": "marian"}')
     assert classify(transformers) == "transformers"
 
 
@@ -141,8 +143,12 @@ def test_names_resolve_to_the_cache_and_to_folders_of_the_right_kind(tmp_path: P
     transformers.mkdir()
     (transformers / "config.json").write_text('{"model_type": "whisper"}')
     (transformers / "model.safetensors").write_bytes(b"x")
+    assert resolve(str(transformers), "whisper").kind == "hf-whisper"
+    with pytest.raises(UsageError, match="--asr"):
+        resolve(str(transformers), "translation")
+    (transformers / "config.json").write_text('{"model_type": "marian"}')
     with pytest.raises(UsageError, match="ct2-transformers-converter"):
-        resolve(str(transformers), "whisper")
+        resolve(str(transformers), "translation")
 
 
 def test_a_missing_name_says_how_to_get_it_and_nothing_is_fetched_unasked(
