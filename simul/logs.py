@@ -32,6 +32,26 @@ def latency_unit(language: str) -> str:
     return "char" if language.split("-")[0].lower() in WITHOUT_SPACES else "word"
 
 
+class Joiner:
+    """Joins the settled texts of a stream: a further segment begins with a space where the language has spaces."""
+
+    def __init__(self, language: str) -> None:
+        self._spaced = latency_unit(language) == "word"
+        self._started = self._boundary = False
+
+    def settled(self, text: str) -> str:
+        """`text` of a settled event as it is to be appended."""
+        if self._boundary and self._started and self._spaced and not text[:1].isspace():
+            text = " " + text
+        self._boundary = False
+        self._started = self._started or bool(text)
+        return text
+
+    def segment_end(self) -> None:
+        """What follows belongs to a further segment."""
+        self._boundary = True
+
+
 @dataclass
 class StreamRecord:
     """Collects the events of one stream.
@@ -51,7 +71,9 @@ class StreamRecord:
     _characters: list[str] = field(default_factory=list)
     _heard: list[int] = field(default_factory=list)
     _times: list[float] = field(default_factory=list)
-    _boundary: bool = False
+
+    def __post_init__(self) -> None:
+        self._joiner = Joiner(self.language)
 
     def step(self, step: Step) -> None:
         """Take in a step of `drive`."""
@@ -70,17 +92,14 @@ class StreamRecord:
                 del items[len(items) - event.characters :]
         elif isinstance(event, SegmentEnd):
             self.segments += 1
-            self._boundary = True
+            self._joiner.segment_end()
             if event.source:
                 self.sources.append(event.source.strip())
         elif isinstance(event, End):
             self.end = event
 
     def _settle(self, event: Settled) -> None:
-        text = event.text
-        if self._boundary and self._characters and latency_unit(self.language) == "word":
-            text = text if text[:1].isspace() else " " + text
-        self._boundary = False
+        text = self._joiner.settled(event.text)
         self._characters += text
         self._heard += [event.heard] * len(text)
         self._times += [event.time] * len(text)

@@ -80,14 +80,8 @@ class Parser(argparse.ArgumentParser):
     def add_dataclass(
         self, cls: type, title: str, names: Mapping[str, str] | None = None, leave_out: Iterable[str] = ()
     ) -> None:
-        """One option per field of a dataclass; `names` renames fields, metadata gives help, metavar, choices."""
-        group = self.add_argument_group(title)
-        hints = typing.get_type_hints(cls)
-        for item in dataclasses.fields(cls):
-            if item.name in leave_out:
-                continue
-            flag = "--" + (names or {}).get(item.name, item.name).replace("_", "-")
-            group.add_argument(flag, **_settings(item, hints[item.name]))
+        """`add_dataclass` for this parser."""
+        add_dataclass(self, cls, title, names, leave_out)
 
     def parse(self, arguments: Sequence[str], context: Context) -> argparse.Namespace:
         """Parse, with defaults: option, then SIMUL_* variable, then configuration file, then built in.
@@ -131,14 +125,40 @@ class Parser(argparse.ArgumentParser):
             dest = name.replace("-", "_")
             if not isinstance(value, dict) and dest in options:
                 found += _as_arguments(options[dest], value, f"{path}: {name}")
-        for name, value in (own if isinstance(own, dict) else {}).items():
+        hint = f"see `{self.prog} --help`"
+        return found + self.arguments(own if isinstance(own, dict) else {}, f"{path}: [{self.command}]", hint)
+
+    def arguments(self, table: Mapping[str, Any], where: str, hint: str) -> list[str]:
+        """The options that `table` names (hyphens or underscores) as they would stand on the command line.
+
+        Raises:
+            UsageError: an option is not known; `where` and `hint` say where it stands and what is.
+        """
+        options = self._options()
+        found: list[str] = []
+        for name, value in table.items():
             dest = name.replace("-", "_")
             if dest not in options:
-                raise UsageError(
-                    f"{path}: [{self.command}] has no option {name!r}; see `{self.prog} --help`."
-                )
-            found += _as_arguments(options[dest], value, f"{path}: {name}")
+                raise UsageError(f"{where} has no option {name!r}; {hint}.")
+            found += _as_arguments(options[dest], value, f"{where}: {name}")
         return found
+
+
+def add_dataclass(
+    parser: argparse.ArgumentParser,
+    cls: type,
+    title: str,
+    names: Mapping[str, str] | None = None,
+    leave_out: Iterable[str] = (),
+) -> None:
+    """One option per field of a dataclass; `names` renames fields, metadata gives help, metavar, choices."""
+    group = parser.add_argument_group(title)
+    hints = typing.get_type_hints(cls)
+    for item in dataclasses.fields(cls):
+        if item.name in leave_out:
+            continue
+        flag = "--" + (names or {}).get(item.name, item.name).replace("_", "-")
+        group.add_argument(flag, **_settings(item, hints[item.name]))
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -1,0 +1,1 @@
+"""Our sessions inside other programs: SimulEval, simulstream, and code written for whisper_streaming."""

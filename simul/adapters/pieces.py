@@ -1,0 +1,58 @@
+"""Settled text as a list of pieces that a log deletes from its end and adds to, as simulstream wants it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from simul.events import Event, Retract, SegmentEnd, Settled
+from simul.logs import Joiner
+
+SPACE = "▁"
+"""What stands for a space in a piece, as in SentencePiece."""
+
+
+def pieces_of(text: str) -> list[str]:
+    """`text` cut before its words, one character of a piece per character of text."""
+    return [re.sub(r"\s", SPACE, piece) for piece in re.findall(r"\s*\S+|\s+$", text)]
+
+
+def text_of(pieces: Sequence[str]) -> str:
+    """The text of pieces."""
+    return "".join(pieces).replace(SPACE, " ")
+
+
+class Pieces:
+    """The settled text of a stream, piece by piece."""
+
+    def __init__(self, language: str) -> None:
+        self._joiner = Joiner(language)
+        self._all: list[str] = []
+
+    def segment_end(self) -> None:
+        """What follows belongs to a further segment."""
+        self._joiner.segment_end()
+
+    def take(self, events: Iterable[Event]) -> tuple[list[str], list[str]]:
+        """What `events` add and what they delete first, which is the end of what stood before.
+
+        A retraction that ends inside a piece deletes it whole and adds what is left of it.
+        """
+        standing = len(self._all)
+        deleted: list[str] = []
+        for event in events:
+            if isinstance(event, Settled):
+                self._all += pieces_of(self._joiner.settled(event.text))
+            elif isinstance(event, SegmentEnd):
+                self._joiner.segment_end()
+            elif isinstance(event, Retract):
+                rest = event.characters
+                while rest > 0:
+                    piece = self._all.pop()
+                    if len(self._all) < standing:
+                        standing -= 1
+                        deleted.insert(0, piece)
+                    rest -= len(piece)
+                    if rest < 0:
+                        self._all.append(piece[:rest])
+        return self._all[standing:], deleted

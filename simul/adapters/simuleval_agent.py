@@ -1,0 +1,196 @@
+"""SimulEval agent: our session inside the `simuleval` command (SimulEval 1.1), by `--agent` or `--agent-class`.
+
+simuleval --agent-class simul.adapters.simuleval_agent.SimulAgent --source-segment-size 500 --source LIST ...
+
+SimulEval executes a file given to `--agent` as a module of its own name, in which no dataclass can be defined.
+"""
+
+from __future__ import annotations
+
+import logging
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+import numpy as np
+from simuleval.agents import Action, AgentStates, ReadAction, SpeechToTextAgent, WriteAction
+from simuleval.utils import entrypoint
+
+from policies.base import Need
+from policies.errors import PolicyError
+from simul.adapters.append_only import WordWriter
+from simul.adapters.pieces import SPACE
+from simul.adapters.sessions import Sessions
+from simul.audio.intake import FrameIntake
+from simul.cli.build import MODEL_NAMES, SessionFactory
+from simul.cli.context import load_installed
+from simul.cli.options import StreamOptions, add_dataclass, from_namespace
+from simul.errors import SimulError, UsageError
+from simul.events import Event
+from simul.logs import latency_unit
+from simul.models import LoadedBackend, ModelConfig
+from simul.session import Session
+
+NAMES = {"source": "source_lang", "target": "target_lang", **MODEL_NAMES}
+"""Where our options are called otherwise, because SimulEval has one of that name."""
+
+_LOG = logging.getLogger("simul.adapters.simuleval")
+
+
+class SessionStates(AgentStates):
+    """SimulEval's states of one stream, and what our session adds: how far the source was taken, the output."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        super().__init__()
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        super().reset()
+        self.taken = 0
+        self.intake: FrameIntake | None = None
+        self.writer: WordWriter | None = None
+        self.session.reset()
+
+
+@entrypoint
+class SimulAgent(SpeechToTextAgent):
+    """Feeds what SimulEval sends to a session and writes what settles, at most once per segment of source.
+
+    Output is words, characters or the pieces of a SentencePiece model, as `--eval-latency-unit` says. A subclass
+    may serve a model of its own through `load_backend`.
+
+    Raises:
+        UsageError: the policy takes text back, or an option cannot be used.
+        EvidenceError: the policy needs evidence that the model does not provide.
+        ModelMissingError: a model or its package is not here.
+    """
+
+    def __init__(self, args: Namespace) -> None:
+        self.sessions = Sessions(_factory(args, self.load_backend))
+        if self.sessions.revises:
+            raise UsageError(
+                f"The policy {self.sessions.policy} takes text back, which SimulEval cannot record; choose one "
+                "that only appends, such as local-agreement, or score it with `simul eval` or in simulstream."
+            )
+        self.unit = getattr(args, "eval_latency_unit", "word")
+        self._pieces: Any = None
+        if self.unit == "spm":
+            self._pieces = _sentence_pieces(getattr(args, "eval_latency_spm_model", None))
+        super().__init__(args)
+
+    @staticmethod
+    def load_backend(
+        config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
+    ) -> LoadedBackend:
+        """The model for a language pair."""
+        return load_installed(config, source, target, needs=needs)
+
+    @staticmethod
+    def add_args(parser: ArgumentParser) -> None:
+        """The options of `simul translate` for stream and model, by the names in `NAMES` where they differ."""
+        add_dataclass(parser, StreamOptions, "stream of simul", NAMES, leave_out=["chunk_ms"])
+        parser.add_argument(
+            "--chunk-ms",
+            type=int,
+            metavar="MS",
+            help="audio between two decisions, in milliseconds (default: that of --source-segment-size)",
+        )
+        add_dataclass(parser, ModelConfig, "model of simul", NAMES)
+
+    @classmethod
+    def from_args(cls, args: Namespace) -> SimulAgent:
+        """The agent for SimulEval's command line; what is wrong ends the program with one sentence."""
+        try:
+            return cls(args)
+        except (SimulError, PolicyError) as error:
+            raise SystemExit(f"simul: {error}") from error
+
+    def build_states(self) -> SessionStates:
+        """States for a stream; SimulEval calls this."""
+        return SessionStates(self.sessions.session())
+
+    def policy(self, states: SessionStates | None = None) -> Action:
+        """Feed the new part of the source; write what has settled, and finish with the source."""
+        states = self.states if states is None else states
+        events = self._advance(states)
+        over = states.source_finished
+        text = "" if states.writer is None else states.writer.take(events, final=over)
+        if over:
+            self._warn(states)
+            return WriteAction(self._shown(states, text), finished=True)
+        return WriteAction(self._shown(states, text), finished=False) if text else ReadAction()
+
+    def _advance(self, states: SessionStates) -> list[Event]:
+        """What the source that came since the last call brings about."""
+        # The source is a list of floats that grows with the stream; only its new part is copied.
+        fresh = states.source[states.taken :]
+        states.taken += len(fresh)
+        if states.intake is None:
+            if not fresh:
+                return []
+            states.intake = FrameIntake(states.source_sample_rate)
+            states.session = self._session(states)
+            states.writer = self._writer(states.session.config.target)
+        events = states.session.feed(states.intake.push(np.asarray(fresh, np.float32))) if fresh else []
+        if states.source_finished:
+            events += states.session.feed(states.intake.finish())
+            events += states.session.finish()
+        return events
+
+    def _session(self, states: SessionStates) -> Session:
+        """The session of a stream that begins; `--tgt-lang` may give each recording a target of its own."""
+        wanted = getattr(states, "tgt_lang", None)
+        target = wanted if isinstance(wanted, str) else self.sessions.target
+        if states.session.config.target == target:
+            return states.session
+        return self.sessions.session(target=target)
+
+    def _writer(self, target: str) -> WordWriter:
+        return WordWriter(target, words=self.unit != "char" and latency_unit(target) == "word")
+
+    def _shown(self, states: SessionStates, text: str) -> str:
+        if self._pieces is None:
+            return text
+        pieces = self._pieces.encode(text, out_type=str)
+        if latency_unit(states.session.config.target) == "char" and pieces:
+            # The encoder puts the mark of a space before every text.
+            pieces[0] = pieces[0].removeprefix(SPACE)
+        return " ".join(pieces)
+
+    def _warn(self, states: SessionStates) -> None:
+        count = 0 if states.writer is None else states.writer.lengthened
+        if count:
+            _LOG.warning(
+                "%d words were made longer after they had been written and stand as two in this log; "
+                "use a policy that settles whole words, such as then(%s, word-hold).",
+                count,
+                self.sessions.policy,
+            )
+
+
+def _factory(args: Namespace, load: Any) -> SessionFactory:
+    """The session factory that SimulEval's arguments describe."""
+    given = Namespace(**vars(args))
+    if getattr(given, "chunk_ms", None) is None:
+        given.chunk_ms = int(getattr(given, "source_segment_size", None) or StreamOptions.chunk_ms)
+        if given.chunk_ms < 10:
+            raise UsageError(
+                f"SimulEval would send {given.chunk_ms} ms of speech at a time; give --source-segment-size 500."
+            )
+    stream = from_namespace(StreamOptions, given, NAMES)
+    model = from_namespace(ModelConfig, given, NAMES)
+    return SessionFactory(stream, model, load)
+
+
+def _sentence_pieces(path: str | None) -> Any:
+    """The model of `--eval-latency-spm-model`."""
+    import sentencepiece
+
+    if path is None:
+        raise UsageError(
+            "The latency unit spm needs a SentencePiece model: add --eval-latency-spm-model FILE."
+        )
+    try:
+        return sentencepiece.SentencePieceProcessor(model_file=path)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{path} cannot be read as a SentencePiece model: {error}.") from error
