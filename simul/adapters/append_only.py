@@ -32,7 +32,6 @@ class WordWriter:
                 self._tail = event.text
             elif isinstance(event, SegmentEnd):
                 self._joiner.segment_end()
-                self._tail = ""
         count = len(self._kept)
         if self._words and not final and self._tail and not self._tail[0].isspace():
             while count and not self._kept[count - 1].isspace():

@@ -54,5 +54,5 @@ class Pieces:
                         deleted.insert(0, piece)
                     rest -= len(piece)
                     if rest < 0:
-                        self._all.append(piece[:rest])
+                        self._all.append(piece[:-rest])
         return self._all[standing:], deleted

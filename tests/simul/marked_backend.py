@@ -43,8 +43,9 @@ SCRIPTS: dict[int, Script] = {
     4: [],
     5: [(0, 1, [["Ja", "."]])],
     6: [(0, 8, growing("今天|天|气|很|好|，|我们|去|公园|。", 8)), (8, 12, growing("你|来|吗|？", 4))],
+    7: [(0, 10, [*growing("Er| geht| nach| Haus", 9), ["Er", " ging", " nach", " Hause", "."]])],
 }
-SECONDS = {1: 6.0, 2: 4.73, 3: 4.2, 4: 1.0, 5: 0.3, 6: 6.0}
+SECONDS = {1: 6.0, 2: 4.73, 3: 4.2, 4: 1.0, 5: 0.3, 6: 6.0, 7: 4.73}
 REFERENCES = {
     1: "Morgen fahren wir früh los und kommen spät zurück.",
     2: "Die Straßenbahn hält wohl am Marktplatz.",
@@ -52,6 +53,7 @@ REFERENCES = {
     4: "Nichts war zu hören.",
     5: "Ja.",
     6: "今天天气好，我们去公园，你来吗？",
+    7: "Er ging nach Hause.",
 }
 
 
