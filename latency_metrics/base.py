@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from latency_metrics import units
@@ -113,13 +113,16 @@ class Notice:
     Attributes:
         where: the instance, segment or recording.
         reason: what was found and what was done.
+        metrics: the scores that it changed, such as "LAAL (CU)"; none for what holds for all of them.
     """
 
     where: str
     reason: str
+    metrics: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.reason}"
+        named = f" [{', '.join(self.metrics)}]" if self.metrics else ""
+        return f"{self.where}: {self.reason}{named}"
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,12 @@ class Metric(ABC):
         return self._score(mean(value for value in values if value is not None), values, notices)
 
     def _score(self, value: float, values: list[float | None], notices: list[Notice]) -> Score:
-        return Score(self.label, value, self.unit, values, notices, self.signature())
+        named = [self._named(notice) for notice in notices]
+        return Score(self.label, value, self.unit, values, named, self.signature())
+
+    def _named(self, notice: Notice) -> Notice:
+        """`notice` as one of this metric's."""
+        return replace(notice, metrics=(self.label,))
 
     def signature(self) -> str:
         """One line in the manner of sacreBLEU: metric, version, unit, clock and the rules in force."""

@@ -74,18 +74,15 @@ def _count(texts: Sequence[str]) -> NDArray[np.int64]:
     return rows
 
 
-def chrf_score(sums: Sequence[int] | NDArray[np.int64]) -> float:
-    """chrF from 0 to 100 of summed rows: F_2 of mean precision and recall over the orders that both sides have."""
-    precision = recall = 0.0
-    orders = 0
-    for n in range(ORDER):
-        ours, theirs, matching = (int(count) for count in sums[3 * n : 3 * n + 3])
-        if ours > 0 and theirs > 0:
-            precision += matching / ours
-            recall += matching / theirs
-            orders += 1
-    if precision + recall == 0:
-        return 0.0
-    precision /= orders
-    recall /= orders
-    return 100 * (1 + BETA**2) * precision * recall / (BETA**2 * precision + recall)
+def chrf_of(sums: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corpus chrF, 0 to 100, of summed rows (..., 18): F_2 of mean precision and recall over the orders that both
+    sides have."""
+    hypothesis, reference, matching = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
+    both = (hypothesis > 0) & (reference > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        orders = both.sum(axis=-1)
+        precision = np.where(both, matching / hypothesis, 0.0).sum(axis=-1) / orders
+        recall = np.where(both, matching / reference, 0.0).sum(axis=-1) / orders
+        squared = BETA**2
+        score = 100 * (1 + squared) * precision * recall / (squared * precision + recall)
+    return np.where((orders > 0) & (np.nan_to_num(precision + recall) > 0), score, 0.0)

@@ -47,7 +47,9 @@ class LongYAAL(YAAL):
         score = super().corpus(kept)
         if self.recording_end == "segmentation":
             score.notices.extend(
-                Notice(describe(instance), "counted without limit, the end of its recording is unknown")
+                self._named(
+                    Notice(describe(instance), "counted without limit, the end of its recording is unknown")
+                )
                 for instance, value in zip(kept, score.values, strict=True)
                 if value is not None and instance.time_to_recording_end is None
             )

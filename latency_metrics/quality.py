@@ -70,9 +70,9 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str], *, word_order: in
             name, math.nan, "%", [], [Notice("corpus", f"{name} has no value, there are no segments")]
         )
     if word_order == 0:
-        from latency_metrics.character_ngrams import chrf_rows, chrf_score
+        from latency_metrics.character_ngrams import chrf_of, chrf_rows
 
-        value = chrf_score(chrf_rows(hypotheses, references).sum(axis=0))
+        value = float(chrf_of(chrf_rows(hypotheses, references).sum(axis=0)))
         return Score(name, value, "%", [], [], "metric:chrF|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no")
     from sacrebleu.metrics import CHRF
 

@@ -100,5 +100,8 @@ def score_all(
 
 
 def merge_notices(groups: Iterable[Iterable[Notice]]) -> list[Notice]:
-    """All notices once each, in order of first appearance."""
-    return list(dict.fromkeys(notice for group in groups for notice in group))
+    """All notices once each, in order of first appearance, with every metric that one was given for."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for notice in (notice for group in groups for notice in group):
+        found.setdefault((notice.where, notice.reason), {}).update(dict.fromkeys(notice.metrics))
+    return [Notice(where, reason, tuple(metrics)) for (where, reason), metrics in found.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from latency_metrics.base import Notice
 from latency_metrics.errors import MetricsError
@@ -84,7 +84,7 @@ def compare(systems: Sequence[System], plan: Plan, progress: Step | None = None)
         )
         notices.append(Notice("p adjusted", reason))
     notices += [
-        Notice(f"{system.name}: {notice.where}", notice.reason)
+        replace(notice, where=f"{system.name}: {notice.where}")
         for system in found
         for notice in system.report.notices
     ]

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from latency_metrics.base import Notice
@@ -81,7 +81,7 @@ class Document:
         whole = {
             "title": self.title,
             "settings": dict(self.settings),
-            "notices": [{"where": notice.where, "reason": notice.reason} for notice in self.notices],
+            "notices": [asdict(notice) for notice in self.notices],
             **self.data,
         }
         return json.dumps(finite(whole), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
@@ -109,23 +109,24 @@ def _cell(value: Any) -> str:
 
 
 def grouped(notices: Iterable[Notice], alike: int = 3) -> list[tuple[str, list[str]]]:
-    """Reasons in order of first appearance, each with all the places it was found.
+    """Reasons, with the scores they concern, in order of first appearance, each with all the places it was found.
 
     More than `alike` reasons that differ only in their numbers become one, the numbers beside the places.
     """
-    families: dict[str, list[Notice]] = {}
+    families: dict[tuple[str, tuple[str, ...]], list[Notice]] = {}
     for notice in notices:
-        families.setdefault(_NUMBER.sub("…", notice.reason), []).append(notice)
+        families.setdefault((_NUMBER.sub("…", notice.reason), notice.metrics), []).append(notice)
     found: list[tuple[str, list[str]]] = []
-    for family, members in families.items():
+    for (family, metrics), members in families.items():
+        named = f" [{listed(metrics, 3)}]" if metrics else ""
         reasons: dict[str, list[str]] = {}
         for notice in members:
             reasons.setdefault(notice.reason, []).append(notice.where)
         if len(reasons) > alike:
             places = [f"{n.where} ({', '.join(_NUMBER.findall(n.reason))})" for n in members]
-            found.append((family, places))
+            found.append((family + named, places))
         else:
-            found += reasons.items()
+            found += [(reason + named, where) for reason, where in reasons.items()]
     return found
 
 

@@ -173,7 +173,7 @@ def document(logs: Sequence[LogStats], unit: LatencyUnit = "word") -> Document:
     rows.insert(0, ["format", *(log.kind for log in logs)])
     several = len(logs) > 1
     notices = [
-        Notice(f"{log.name}: {notice.where}", notice.reason) if several else notice
+        replace(notice, where=f"{log.name}: {notice.where}") if several else notice
         for log in logs
         for notice in log.notices
     ]

@@ -26,14 +26,13 @@ def segment_chrf(report: Report) -> list[float | None]:
     """chrF of every segment on its own; None without a reference, or when the report has no quality."""
     if "chrF" not in report:
         return [None] * len(report.instances)
-    from latency_metrics.character_ngrams import chrf_rows
-    from latency_metrics.reports import ngrams
+    from latency_metrics.character_ngrams import chrf_of, chrf_rows
 
     char_level = report.settings.get("latency_unit") == "char"
     references = [(instance.reference or "").strip() for instance in report.instances]
     if char_level:
         references = [text.replace(" ", "") for text in references]
-    values = ngrams.chrf_of(
+    values = chrf_of(
         chrf_rows([instance.prediction for instance in report.instances], references).astype(float)
     )
     return [

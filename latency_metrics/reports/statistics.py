@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_metrics.base import Clock, Instance, Metric, NoValue, Score
-from latency_metrics.character_ngrams import chrf_rows
+from latency_metrics.character_ngrams import chrf_of, chrf_rows
 from latency_metrics.quality import nfkc
 from latency_metrics.registry import LagMax, LagMedian, LagP95
 from latency_metrics.report import Report
-from latency_metrics.reports import ngrams
+from latency_metrics.reports import word_ngrams
 from latency_metrics.units import LatencyUnit
 from latency_metrics.word_lag import lags
 from latency_metrics.yaal import YAAL
@@ -166,8 +166,8 @@ def _quality(
     if normalised:
         hypotheses, references = [nfkc(text) for text in hypotheses], [nfkc(text) for text in references]
     if name == "BLEU":
-        return Sums(ngrams.bleu_rows(hypotheses, references, tokenizer), ngrams.bleu_of)
-    return Sums(chrf_rows(hypotheses, references).astype(np.float64), ngrams.chrf_of)
+        return Sums(word_ngrams.bleu_rows(hypotheses, references, tokenizer), word_ngrams.bleu_of)
+    return Sums(chrf_rows(hypotheses, references).astype(np.float64), chrf_of)
 
 
 def _lags(metric: Metric, instance: Instance) -> list[float]:

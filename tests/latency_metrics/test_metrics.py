@@ -38,6 +38,7 @@ from latency_metrics import (
     diagnose,
 )
 from latency_metrics.erasure import prefix_erasure
+from latency_metrics.shortform import score_shortform
 from latency_metrics.word_lag import lag_quantiles
 
 # Three words over 3 s against a reference of three words: ideal times 0, 1, 2 s.
@@ -139,7 +140,26 @@ def test_nothing_to_average_is_nan_and_never_an_error() -> None:
 
 def test_missing_ca_is_named() -> None:
     score = LAAL(clock="ca").corpus([Instance(index=3, delays=[1.0], elapsed=[], source_length=2.0)])
-    assert [str(notice) for notice in score.notices] == ["instance 3: skipped, the log carries no CA times"]
+    assert [str(notice) for notice in score.notices] == [
+        "instance 3: skipped, the log carries no CA times [LAAL (CA)]"
+    ]
+
+
+def test_notices_say_which_scores_they_are_of() -> None:
+    """One that several scores share stands once and names them all, so that CU and CA are told apart."""
+    early = Instance(index=1, prediction="a", reference="a", delays=[1.0], elapsed=[1.0], source_length=2.0)
+    late = Instance(index=2, prediction="a", reference="a", delays=[1.0], elapsed=[3.0], source_length=2.0)
+    named = {
+        notice.reason: notice.metrics
+        for notice in score_shortform([early, late]).notices
+        if notice.where == "instance 2" and notice.metrics
+    }
+    assert named
+    assert not any("(CU)" in metric for metrics in named.values() for metric in metrics)
+    none = Instance(index=3, prediction="", reference="a", delays=[], elapsed=[], source_length=2.0)
+    (shared,) = (n for n in score_shortform([early, none]).notices if "hypothesis is empty" in n.reason)
+    assert {"AL (CU)", "AL (CA)", "LAAL (CU)", "DAL (CA)"} <= set(shared.metrics)
+    assert len(shared.metrics) == len(set(shared.metrics))
 
 
 def test_reference_lengths() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF
 
 from latency_metrics import Instance, score_resegmented, score_shortform
-from latency_metrics.character_ngrams import chrf_rows
-from latency_metrics.reports import ngrams
+from latency_metrics.character_ngrams import chrf_of, chrf_rows
+from latency_metrics.reports import word_ngrams
 from latency_metrics.reports.statistics import UnitQuantile, mean_of, statistics_of
 from tests.latency_metrics.report_runs import run
 
@@ -24,7 +24,7 @@ corpora = st.lists(st.tuples(text, text), min_size=1, max_size=6)
 def test_bleu_of_summed_rows_is_sacrebleus(pairs):
     hypotheses, references = [h for h, _ in pairs], [r for _, r in pairs]
     expected = BLEU().corpus_score(hypotheses, [references]).score
-    got = ngrams.bleu_of(ngrams.bleu_rows(hypotheses, references).sum(axis=0)[None])[0]
+    got = word_ngrams.bleu_of(word_ngrams.bleu_rows(hypotheses, references).sum(axis=0)[None])[0]
     assert got == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
@@ -33,7 +33,7 @@ def test_bleu_of_summed_rows_is_sacrebleus(pairs):
 def test_chrf_of_summed_rows_is_sacrebleus(pairs):
     hypotheses, references = [h for h, _ in pairs], [r for _, r in pairs]
     expected = CHRF().corpus_score(hypotheses, [references]).score
-    got = ngrams.chrf_of(chrf_rows(hypotheses, references).sum(axis=0).astype(float)[None])[0]
+    got = chrf_of(chrf_rows(hypotheses, references).sum(axis=0).astype(float)[None])[0]
     assert got == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 

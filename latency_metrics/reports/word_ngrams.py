@@ -1,4 +1,4 @@
-"""BLEU and chrF of many corpora at once, from rows of counts per segment that corpora sum up."""
+"""BLEU of many corpora at once, from rows of counts per segment that corpora sum up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from latency_metrics.character_ngrams import BETA
 
 BLEU_ORDER = 4
 
@@ -40,17 +38,3 @@ def bleu_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         brevity = np.where(hypothesis < reference, 1 - reference / hypothesis, 0.0)
         score = 100 * np.exp(brevity + logs.mean(axis=-1))
     return np.where((matches.sum(axis=-1) > 0) & (hypothesis > 0), score, 0.0)
-
-
-def chrf_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corpus chrF, 0 to 100, of summed rows (..., 18) of `character_ngrams.chrf_rows`: mean
-    precision and recall of the orders that both sides have."""
-    hypothesis, reference, matching = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
-    both = (hypothesis > 0) & (reference > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        orders = both.sum(axis=-1)
-        precision = np.where(both, matching / hypothesis, 0.0).sum(axis=-1) / orders
-        recall = np.where(both, matching / reference, 0.0).sum(axis=-1) / orders
-        squared = BETA**2
-        score = 100 * (1 + squared) * precision * recall / (squared * precision + recall)
-    return np.where((orders > 0) & (np.nan_to_num(precision + recall) > 0), score, 0.0)
