@@ -53,6 +53,7 @@ SUBSTITUTES: Mapping[Need, str] = {
 class StopRule:
     """A rule, as data, by which a decoder may stop a pass early; a backend that knows none ignores it.
 
+    The token that a rule stops before is still shown, as a draft: it tells whether the word before it is complete.
     `at_frame`: stop before the first token whose strongest source frame lies less than `distance` samples
     before the end of what was heard. `score_below`: stop before the first token whose log-probability is lower.
     `suppress_end`: the decoder may not end the candidate by itself (an offline model wants to end where the
