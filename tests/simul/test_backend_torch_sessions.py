@@ -138,7 +138,7 @@ def test_sessions_settle_what_was_said_and_keep_their_promises(model: TorchWhisp
     assert heard[0] < segments[0].end, "nothing was settled before the first pause"
     end = events[-1]
     assert isinstance(end, End)
-    assert (end.heard, end.skipped, end.bad) == (len(audio), 0, 0)
+    assert (end.heard, end.skipped, end.bad_samples) == (len(audio), 0, 0)
     cut = run(make_policy(expression), backend, audio, feed=1777)
     assert [e for e in cut if e.type != "lag"] == [e for e in events if e.type != "lag"]
 
