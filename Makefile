@@ -18,9 +18,9 @@ $(VENV)/.all: $(VENV)/.embedded
 	@touch $@
 
 # The peers that the adapters are tested in. Without their dependencies, of which most serve other purposes and
-# SimulEval's plug into pytest; peers.txt names those that the tests run through.
-$(VENV)/.peers: $(VENV)/.all peers.txt
-	$(PIP) --no-deps -r peers.txt
+# SimulEval's plug into pytest; tests/peers.txt names those that the tests run through.
+$(VENV)/.peers: $(VENV)/.all tests/peers.txt
+	$(PIP) --no-deps -r tests/peers.txt
 	@touch $@
 
 demo: $(VENV)/.embedded  ## Stream a recording live: German captions on the terminal, German speech, latency table.
