@@ -16,15 +16,16 @@ class EndpointConfig:
     An utterance starts when `start_voiced` of the last `lookback` frames are voiced, and then reaches back to
     the first of them. It ends when `end_share` of the last `pause` frames are unvoiced. From `soft_limit`
     frames on, `short_pause` unvoiced frames are enough; at `hard_limit` it ends in any case, so that memory
-    and the cost of the final pass are bounded.
+    and the cost of the final pass are bounded. The defaults were chosen on librispeech-mini train without its
+    first 25 rows for what comes out of the translator, which does better on clauses than on long stretches.
     """
 
     lookback: int = 15
     start_voiced: int = 7
-    pause: int = 20
-    short_pause: int = 8
+    pause: int = 12
+    short_pause: int = 7
     end_share: float = 0.9
-    soft_limit: int = 500
+    soft_limit: int = 80
     hard_limit: int = 800
 
     def __post_init__(self) -> None:
