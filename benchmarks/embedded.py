@@ -3,7 +3,10 @@
 Chunks arrive at the pace of live speech on a clock that counts this process's CPU time, so the figures do not
 depend on what else the machine does; `--live` waits in real time instead and measures wall time.
 
-    python -m benchmarks.embedded FILE... [--target de] [--policy NAME] [--chunk-ms 500] [--repeat N] [--live]
+    python -m benchmarks.embedded FILE... [--target de] [--policy NAME] [--chunk-ms 500] [--minutes 60] [--live]
+
+With `--minutes` the recordings are repeated to that length, and the last minute is the audio of the second minute
+once more, so that what the same speech costs early and late can be compared.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from simul.audio import SAMPLE_RATE, FileSource, to_samples
 from simul.backends.base import Samples
 from simul.clock import Clock, MeteredClock, WallClock
 from simul.drive import drive
-from simul.events import Settled
+from simul.events import End, Settled
 from simul.models import ModelConfig, load_backend
 from simul.session import Session, SessionConfig
 
@@ -39,12 +42,27 @@ def resident_mib() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def chunks(files: list[Path], chunk_ms: int, repeat: int) -> Iterator[Samples]:
-    """The recordings one after the other, all of them `repeat` times, as one stream."""
-    for _ in range(repeat):
-        for path in files:
-            with FileSource(path, chunk_ms=chunk_ms) as source:
-                yield from source
+def chunks(files: list[Path], chunk_ms: int) -> Iterator[Samples]:
+    """The recordings one after the other as one stream."""
+    for path in files:
+        with FileSource(path, chunk_ms=chunk_ms) as source:
+            yield from source
+
+
+def for_minutes(files: list[Path], chunk_ms: int, minutes: int) -> Iterator[Samples]:
+    """The recordings over and over for a minute less than `minutes`, and then the second minute once more."""
+    second: list[Samples] = []
+    left = (minutes - 1) * MINUTE
+    at = 0
+    while left:
+        for piece in chunks(files, chunk_ms):
+            piece = piece[:left]
+            if MINUTE <= at < 2 * MINUTE:
+                second.append(piece[: 2 * MINUTE - at])
+            at, left = at + len(piece), left - len(piece)
+            if len(piece):
+                yield piece
+    yield from second
 
 
 def quantiles(values: list[float]) -> dict[str, float]:
@@ -61,6 +79,7 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
     text: list[str] = []
     words_lag: list[float] = []
     spent, count, heard = 0.0, 0, 0
+    end: End | None = None
     for step in drive(pieces, session, clock):
         compute.append(step.compute)
         behind.append(step.behind)
@@ -69,8 +88,10 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
             if isinstance(event, Settled):
                 text.append(event.text)
                 if event.spans:
-                    words_lag += [event.time - end / SAMPLE_RATE for _, end in event.spans]
-        if step.arrived >= (len(minutes) + 1) * MINUTE or step.samples is None:
+                    words_lag += [event.time - last / SAMPLE_RATE for _, last in event.spans]
+            elif isinstance(event, End):
+                end = event
+        if step.arrived >= (len(minutes) + 1) * MINUTE or (step.samples is None and count > 1):
             minutes.append(
                 {
                     "minute": len(minutes) + 1,
@@ -80,8 +101,13 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
             )
             spent, count = 0.0, 0
     seconds = heard / SAMPLE_RATE
+    assert end is not None
     return {
         "audio_seconds": round(seconds, 2),
+        "samples_given": heard,
+        "samples_processed": end.heard,
+        "samples_skipped": end.skipped,
+        "segments": end.segments,
         "real_time_factor": round(sum(compute) / seconds, 4),
         "compute_per_chunk_s": quantiles(compute),
         "lag_s": quantiles(behind),
@@ -90,6 +116,12 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
         "by_minute": minutes,
         "text": "".join(text),
     }
+
+
+def compare(minutes: list[dict[str, float]]) -> dict[str, float]:
+    """What the last minute takes of what the second took; both hold the same speech."""
+    second, last = minutes[1], minutes[-1]
+    return {name: round(last[name] / second[name], 4) for name in ("memory_mib", "compute_ms_per_chunk")}
 
 
 def main() -> None:
@@ -101,7 +133,7 @@ def main() -> None:
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--policy", default="local-agreement")
     parser.add_argument("--chunk-ms", type=int, default=500)
-    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--minutes", type=int, help="repeat the recordings to this length")
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--text", type=Path, help="write the settled text there")
     parser.add_argument("--output", type=Path, help="write the figures there too")
@@ -110,14 +142,19 @@ def main() -> None:
     clock: Clock = WallClock() if given.live else MeteredClock()
     config = SessionConfig("en", given.target, to_samples(given.chunk_ms))
     session = Session(make_policy(given.policy, {}), loaded.backend, clock, config)
+    pieces = chunks(given.files, given.chunk_ms)
+    if given.minutes:
+        pieces = for_minutes(given.files, given.chunk_ms, given.minutes)
     report: dict[str, Any] = {
         "machine": describe(("pocketsphinx", "ctranslate2", "numpy")),
         "clock": "wall" if given.live else "CPU time",
         "model": given.model,
         "policy": given.policy,
         "chunk_ms": given.chunk_ms,
-        **measure(session, clock, chunks(given.files, given.chunk_ms, given.repeat)),
+        **measure(session, clock, pieces),
     }
+    if given.minutes:
+        report["last_minute_against_second"] = compare(report["by_minute"])
     text = report.pop("text")
     report["characters"] = len(text)
     if given.text:

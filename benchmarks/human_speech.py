@@ -78,10 +78,10 @@ def human_sets(data: Path, examples: Path) -> dict[str, list[Recording]]:
     }
 
 
-def pseudo_reference(translator: EmbeddedTranslator, transcript: str) -> str:
-    """The translator's own German for a transcript, cut at its sentence marks."""
+def pseudo_reference(translator: EmbeddedTranslator, transcript: str, target: str = TARGET) -> str:
+    """The translator's own text for a transcript, cut at its sentence marks."""
     sentences = [s for s in re.split(r"(?<=[.!?;:])\s+", transcript) if s.strip()]
-    results = translator.translate([TextRequest(sentence, TARGET) for sentence in sentences])
+    results = translator.translate([TextRequest(sentence, target) for sentence in sentences])
     return " ".join("".join(result.tokens).strip() for result in results)
 
 

@@ -161,9 +161,13 @@ def write_html(sweep: Sweep, path: str | os.PathLike[str], title: str) -> None:
 
 
 def write_png(
-    sweep: Sweep, path: str | os.PathLike[str], title: str, latencies: Sequence[str] | None = None
+    sweep: Sweep,
+    path: str | os.PathLike[str],
+    title: str,
+    latencies: Sequence[str] | None = None,
+    qualities: Sequence[str] = ("chrF", "BLEU"),
 ) -> None:
-    """Draw chrF and BLEU against latency as PNG.
+    """Draw quality against latency as PNG, a row of plots for each of `qualities`.
 
     latencies: names of scores; by default those that the sweep has of LAAL and LongYAAL, CU and CA.
 
@@ -177,12 +181,12 @@ def write_png(
             'Drawing PNG needs matplotlib, which is not installed; run: pip install "simul[plot]"'
         ) from error
     shown = list(latencies or [n for n in available(sweep) if n.startswith(("LAAL", "LongYAAL"))][:4])
-    qualities = [q for q in ("chrF", "BLEU") if any(q in p.scores for p in sweep.points)]
-    canvas = Canvas(figsize=(4.6 * len(shown), 4.0 * len(qualities) + 1.6), layout="constrained")
-    axes = canvas.subplots(len(qualities), len(shown), squeeze=False)
+    rows = [q for q in qualities if any(q in p.scores for p in sweep.points)]
+    canvas = Canvas(figsize=(4.6 * len(shown), 4.0 * len(rows) + 1.6), layout="constrained")
+    axes = canvas.subplots(len(rows), len(shown), squeeze=False)
     marks = "osd^vP*X"
     ceiling = sweep.ceiling()
-    for row, quality in enumerate(qualities):
+    for row, quality in enumerate(rows):
         for column, latency in enumerate(shown):
             axis = axes[row][column]
             for index, (name, points) in enumerate(curves_of(sweep.points).items()):

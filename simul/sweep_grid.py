@@ -117,10 +117,10 @@ DEFAULT: Sequence[str] = (
     "confidence-aware:confidence_threshold=0.5,0.7,0.9",
     "consensus:consensus_threshold=0.5,0.75,0.9",
     "segment-confidence:threshold=-1,-0.5,-0.3",
-    "pause:silence_ms=150,300,450",
+    "pause:silence_ms=90,180,270",
     "sliding-window:window_ms=5000,10000,15000",
     "timeout(local-agreement(n=3)):after_ms=1500,3000,5000",
-    "gate(local-agreement(n=2)):silence_ms=200,300,450",
+    "gate(local-agreement(n=2)):silence_ms=90,180,270",
     "loop-guard(local-agreement(n=2)):repeats=2,3,4",
     "then(local-agreement(n=2), word-hold(release_ms=100));then(local-agreement(n=2), word-hold(release_ms=300));"
     "then(local-agreement(n=2), word-hold(release_ms=600))",
@@ -131,8 +131,8 @@ DEFAULT: Sequence[str] = (
     "all-of(local-agreement(n=2), token-confidence(threshold=0.2)):chunk=250,500;"
     "all-of(local-agreement(n=2), token-confidence(threshold=0.3)):chunk=250,500;"
     "all-of(local-agreement(n=2), token-confidence(threshold=0.4)):chunk=250,500",
-    "any-of(local-agreement(n=3), pause(silence_ms=150));any-of(local-agreement(n=3), pause(silence_ms=300));"
-    "any-of(local-agreement(n=3), pause(silence_ms=450))",
+    "any-of(local-agreement(n=3), pause(silence_ms=90));any-of(local-agreement(n=3), pause(silence_ms=180));"
+    "any-of(local-agreement(n=3), pause(silence_ms=270))",
     "switch(hold-n(n=4), local-agreement(n=2), measure=segment-ms):above=3000,6000,10000",
     "word-hold:release_ms=100,300,600",
     "punctuation-hold:release_ms=100,300,600",
