@@ -17,7 +17,9 @@ from tests.simul import marked_backend
 from tests.simul.marked_backend import REFERENCES, write_recording
 from tests.simul.scripted_cli import command
 
-pytest.importorskip("simuleval", reason="SimulEval is not installed; `make test` installs it (tests/peers.txt)")
+pytest.importorskip(
+    "simuleval", reason="SimulEval is not installed; `make test` installs it (tests/peers.txt)"
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = "tests.simul.marked_agent.MarkedAgent"

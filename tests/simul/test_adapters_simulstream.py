@@ -20,7 +20,9 @@ from tests.simul import marked_backend
 from tests.simul.marked_backend import REFERENCES, SECONDS, write_recording
 from tests.simul.scripted_cli import command
 
-pytest.importorskip("simulstream", reason="simulstream is not installed; `make test` installs it (tests/peers.txt)")
+pytest.importorskip(
+    "simulstream", reason="simulstream is not installed; `make test` installs it (tests/peers.txt)"
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
