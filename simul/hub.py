@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from simul.errors import ModelMissingError, UsageError
 
-Kind = Literal["whisper", "translation", "hf-whisper", "transformers"]
-"""CTranslate2 models: whisper, translation. Models of the transformers format: hf-whisper, and any other kind."""
+Kind = Literal["whisper", "translation", "hf-whisper", "hf-seamless", "hf-causal", "transformers"]
+"""CTranslate2 models: whisper, translation. Models of the transformers format: hf-whisper, hf-seamless, hf-causal (a
+language model), and any other kind."""
+FAMILIES: Mapping[str, Kind] = {"whisper": "hf-whisper", "seamless_m4t_v2": "hf-seamless"}
+"""What a transformers folder's model_type says."""
 
 WHISPER_PACKAGE = 'pip install "simul[whisper]"'
 TRANSFORMERS_PACKAGE = 'pip install "simul[hf]"'
@@ -42,9 +45,11 @@ def classify(folder: Path) -> Kind | None:
         if spec == "WhisperSpec":
             return "whisper"
         return "translation" if spec == "TransformerSpec" else None
-    family = _json_object(folder / "config.json").get("model_type")
+    config = _json_object(folder / "config.json")
+    family, named = config.get("model_type"), config.get("architectures")
     if family and weights(folder):
-        return "hf-whisper" if family == "whisper" else "transformers"
+        causal = isinstance(named, list) and any(str(name).endswith("ForCausalLM") for name in named)
+        return FAMILIES.get(str(family), "hf-causal" if causal else "transformers")
     return None
 
 
@@ -107,9 +112,15 @@ def is_multilingual(folder: Path) -> bool:
 
 
 def resolve(
-    name: str, wanted: Kind, download: bool = False, found: Iterable[FoundModel] | None = None
+    name: str,
+    wanted: Kind,
+    download: bool = False,
+    found: Iterable[FoundModel] | None = None,
+    also: Collection[Kind] = (),
 ) -> FoundModel:
     """The model that `name` means: a folder, or a hub name found in the cache or, when asked, downloaded.
+
+    also: further kinds that serve as well as the one `wanted`.
 
     Raises:
         ModelMissingError: there is no such model on this machine (or the download failed).
@@ -117,15 +128,15 @@ def resolve(
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        return _check_kind(path, describe_folder(path), wanted)
+        return _check_kind(path, describe_folder(path), wanted, also)
     known = list(find_models()) if found is None else list(found)
     identifier = _hub_name(name, wanted)
     for model in known:
         if model.name in (name, identifier):
-            return _check_kind(model.path, model, wanted)
+            return _check_kind(model.path, model, wanted, also)
     if download:
         folder = _download(identifier, wanted)
-        return _check_kind(folder, describe_folder(folder, identifier), wanted)
+        return _check_kind(folder, describe_folder(folder, identifier), wanted, also)
     option = "--model" if wanted == "whisper" else "--mt"
     looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1
     hint = (
@@ -158,14 +169,24 @@ def _hub_name(name: str, wanted: Kind) -> str:
     return whisper_names().get(name, name) if wanted == "whisper" and "/" not in name else name
 
 
-def _check_kind(path: Path, model: FoundModel | None, wanted: Kind) -> FoundModel:
+def _check_kind(
+    path: Path, model: FoundModel | None, wanted: Kind, also: Collection[Kind] = ()
+) -> FoundModel:
     if model is None:
         raise ModelMissingError(
             f"The folder {path} holds no model that is known: a CTranslate2 model is a folder with model.bin "
             "and its config.json, vocabulary and tokenizer files."
         )
-    if model.kind == wanted or (model.kind, wanted) == ("hf-whisper", "whisper"):
+    if model.kind in (wanted, *also) or (model.kind, wanted) == ("hf-whisper", "whisper"):
         return model
+    if model.kind == "hf-seamless":
+        raise UsageError(
+            f"The folder {path} holds a Seamless model, which translates speech by itself; give it with --model."
+        )
+    if model.kind == "hf-causal":
+        raise UsageError(
+            f"The folder {path} holds a language model, which translates text; give it with --mt."
+        )
     if model.kind == "transformers":
         raise UsageError(
             f"The folder {path} holds a transformers model; convert it once: "

@@ -51,9 +51,17 @@ class ModelConfig:
     mt: str | None = field(
         default=None,
         metadata={
-            "help": "text translator of a cascade: embedded, or a CTranslate2 folder or hub name of an "
-            "Opus-MT, NLLB or M2M-100 model",
-            "metavar": "NAME|FOLDER",
+            "help": "text translator of a cascade: embedded; a CTranslate2 folder or hub name of an Opus-MT, NLLB or "
+            "M2M-100 model; a folder with a language model for conversations; or the address and name of one behind "
+            "an OpenAI-compatible server (http://127.0.0.1:8000/v1#MODEL)",
+            "metavar": "NAME|FOLDER|URL#MODEL",
+        },
+    )
+    mt_key_variable: str = field(
+        default="MT_API_KEY",
+        metadata={
+            "help": "environment variable that holds the API key of the server that --mt names",
+            "metavar": "VARIABLE",
         },
     )
     download: bool = field(
@@ -86,6 +94,12 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.threads < 0:
             raise UsageError(f"The number of threads is {self.threads}; give 0 or more.")
+        if not self.mt_key_variable.isidentifier():
+            # The value is not repeated: it may be the key itself.
+            raise UsageError(
+                "What --mt-key-variable says is no name of an environment variable; put the key into a variable and "
+                "give the variable's name."
+            )
         if self.beam is not None and self.beam < 1:
             raise UsageError(f"The beam size is {self.beam}; give 1 or more.")
         for name in ("device", "compute"):
@@ -137,7 +151,9 @@ def load_backend(
             )
             return LoadedBackend(loaded.backend, loaded.description + note)
         return _whisper(config, chosen, source, target, needs)
-    model = resolve(config.model, "whisper", config.download, found)
+    model = resolve(config.model, "whisper", config.download, found, also=["hf-seamless"])
+    if model.kind == "hf-seamless":
+        return _seamless(config, model, source, target)
     if target in ("en", source):
         return _whisper(config, model, source, target, needs)
     return _cascade(config, str(model.path), source, target)
@@ -176,7 +192,12 @@ def _device(config: ModelConfig) -> str:
 
 def _meter(config: ModelConfig) -> Callable[[], float]:
     """What the computing of a Whisper or translation model is measured by."""
-    return cpu_seconds if _device(config) == "cpu" and config.threads == 1 else elapsed_seconds
+    here = _device(config) == "cpu" and config.threads == 1 and not _is_address(config)
+    return cpu_seconds if here else elapsed_seconds
+
+
+def _is_address(config: ModelConfig) -> bool:
+    return config.mt is not None and config.mt.startswith(("http://", "https://"))
 
 
 def _compute(config: ModelConfig) -> str:
@@ -235,11 +256,31 @@ def _torch_whisper(config: ModelConfig, folder: Path) -> Whisper:
     from simul.backends.torch_whisper import TorchWhisper
 
     model = TorchWhisper(folder, config.device, config.compute, config.beam or 1)
+    _set_torch_threads(config)
+    return model
+
+
+def _set_torch_threads(config: ModelConfig) -> None:
     import torch
 
     # One setting for all models of a process, which is why the command line's door makes it.
     torch.set_num_threads(config.threads or min(4, os.cpu_count() or 1))
-    return model
+
+
+def _seamless(config: ModelConfig, model: FoundModel, source: str, target: str) -> LoadedBackend:
+    """SeamlessM4T: speech in any of its languages to text in any that it writes."""
+    from simul.backends.base import StreamSpec, check_languages
+    from simul.backends.seamless import SeamlessBackend
+    from simul.backends.seamless_model import SeamlessModel
+
+    if config.beam is not None and config.beam > 1:
+        raise UsageError("A Seamless model follows one hypothesis only; leave --beam out.")
+    backend = SeamlessBackend(SeamlessModel(model.path, config.device, config.compute))
+    _set_torch_threads(config)
+    backend.meter = _meter(config)
+    check_languages(f"the Seamless model {model.name}", backend.limits, StreamSpec(source, target))
+    task = "transcription" if source == target else "translation"
+    return LoadedBackend(backend, f"Seamless model {model.name}: {task} from speech.")
 
 
 def _whisper(
@@ -293,11 +334,29 @@ def _cascade(config: ModelConfig, asr: str, source: str, target: str) -> LoadedB
 def _translator(config: ModelConfig, source: str, target: str) -> tuple[TextTranslator, str]:
     if config.mt in (None, EMBEDDED):
         return _embedded_translator(config, target, source), "embedded translator"
+    assert config.mt is not None
+    if _is_address(config):
+        return _endpoint(config, config.mt, source, target)
     from simul.backends.translator import CTranslate2Translator
 
-    assert config.mt is not None
-    model = resolve(config.mt, "translation", config.download)
+    model = resolve(config.mt, "translation", config.download, also=["hf-causal"])
+    if model.kind == "hf-causal":
+        from simul.backends.llm_translator import CausalTranslator
+
+        made = CausalTranslator(model.path, source, target, config.device, config.compute)
+        _set_torch_threads(config)
+        return made, f"language model {model.name} as translator"
     translator = CTranslate2Translator(
         model.path, source, target, _device(config), _compute(config), config.threads, config.beam or 2
     )
     return translator, f"translator {model.name}"
+
+
+def _endpoint(config: ModelConfig, address: str, source: str, target: str) -> tuple[TextTranslator, str]:
+    """A language model behind a server, given as URL#MODEL."""
+    from simul.backends.llm_endpoint import EndpointTranslator
+
+    url, _, model = address.partition("#")
+    key = os.environ.get(config.mt_key_variable) or None
+    translator = EndpointTranslator(url, model or None, source, target, key)
+    return translator, f"translator {translator.name}"

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from policies.base import Need
 from simul.backends.base import Samples
 from simul.backends.cascade import Recognizer
 from simul.clock import VirtualClock, cpu_seconds
@@ -262,6 +263,7 @@ class CachedTranslator:
         self._inner, self._known = inner, known or Translations()
         self._clock, self._seconds = clock, seconds
         self.name, self.sources, self.targets = inner.name, inner.sources, inner.targets
+        self.lacks: frozenset[Need] = getattr(inner, "lacks", frozenset())
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
         """One result per request, in order."""

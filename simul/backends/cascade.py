@@ -15,7 +15,7 @@ from simul.recognition.words import Utterance, Word
 from simul.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.translation.word_end import WordEnd
 
-Key = tuple[str, bool, tuple[int, ...], int | None, bool]
+Key = tuple[str, bool, tuple[str, ...], tuple[int, ...], int | None, bool]
 
 
 class Recognizer(Protocol):
@@ -73,7 +73,7 @@ class CascadeBackend(Backend):
         targets = languages if translator is None else languages | translator.targets
         self.limits = Limits(languages, targets)
         if translator is not None:
-            self.provides = self.provides | {Need.LOGPROBS}
+            self.provides = (self.provides | {Need.LOGPROBS}) - getattr(translator, "lacks", frozenset())
 
     def open(self, spec: StreamSpec) -> _Stream:
         check_languages("this model", self.limits, spec)
@@ -135,7 +135,8 @@ class CascadeBackend(Backend):
             text = " ".join(word.text for word in words)
             handle: _Stream = request.handle
             over = handle.word_end.complete(request.prefix)
-            key: Key = (text, request.view.segment_final, request.prefix_ids, request.max_new_tokens, over)
+            forced = request.prefix, request.prefix_ids
+            key: Key = (text, request.view.segment_final, *forced, request.max_new_tokens, over)
             keys.append(key)
             if self.translator is None or handle.spec.source == handle.spec.target:
                 results.append(_as_words(words, len(request.prefix), request.max_new_tokens))
@@ -144,7 +145,7 @@ class CascadeBackend(Backend):
             else:
                 results.append(None)
                 todo.append(
-                    TextRequest(text, handle.spec.target, key[1], request.prefix, *key[2:]),
+                    TextRequest(text, handle.spec.target, *key[1:]),
                 )
         if self.translator is not None and todo:
             fresh = iter(self.translator.translate(todo))

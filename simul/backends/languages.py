@@ -1,4 +1,4 @@
-"""Language codes of NLLB-200 (ISO 639-3 and script) for the two-letter codes used everywhere else."""
+"""Language codes of NLLB-200 and SeamlessM4T for the two-letter codes used everywhere else."""
 
 from __future__ import annotations
 
@@ -20,3 +20,28 @@ tl:tgl_Latn tr:tur_Latn tt:tat_Cyrl uk:ukr_Cyrl ur:urd_Arab uz:uzn_Latn vi:vie_L
 yue:yue_Hant zh:zho_Hans zu:zul_Latn
 """
 NLLB: dict[str, str] = dict(pair.split(":") for pair in _CODES.split())
+"""ISO 639-3 and script."""
+
+_SEAMLESS = "ig:ibo lg:lug ms:zlm ny:nya om:gaz or:ory wo:wol xh:xho zh:cmn"
+SEAMLESS: dict[str, str] = {language: code.split("_")[0] for language, code in NLLB.items()} | dict(
+    pair.split(":") for pair in _SEAMLESS.split()
+)
+"""The three letters of SeamlessM4T, of all languages that it may know; a model says which it writes."""
+
+_NAMES = """
+af:Afrikaans am:Amharic ar:Arabic as:Assamese az:Azerbaijani ba:Bashkir be:Belarusian bg:Bulgarian bn:Bengali
+bo:Tibetan bs:Bosnian ca:Catalan cs:Czech cy:Welsh da:Danish de:German el:Greek en:English es:Spanish et:Estonian
+eu:Basque fa:Persian fi:Finnish fo:Faroese fr:French ga:Irish gl:Galician gu:Gujarati ha:Hausa he:Hebrew hi:Hindi
+hr:Croatian ht:Haitian_Creole hu:Hungarian hy:Armenian id:Indonesian ig:Igbo is:Icelandic it:Italian ja:Japanese
+jv:Javanese jw:Javanese ka:Georgian kk:Kazakh km:Khmer kn:Kannada ko:Korean ku:Kurdish ky:Kyrgyz lb:Luxembourgish
+lg:Ganda ln:Lingala lo:Lao lt:Lithuanian lv:Latvian mg:Malagasy mi:Maori mk:Macedonian ml:Malayalam mn:Mongolian
+mr:Marathi ms:Malay mt:Maltese my:Burmese ne:Nepali nl:Dutch nn:Norwegian_Nynorsk no:Norwegian ny:Chichewa
+oc:Occitan om:Oromo or:Odia pa:Punjabi pl:Polish ps:Pashto pt:Portuguese ro:Romanian ru:Russian sa:Sanskrit
+sd:Sindhi si:Sinhala sk:Slovak sl:Slovenian sn:Shona so:Somali sq:Albanian sr:Serbian su:Sundanese sv:Swedish
+sw:Swahili ta:Tamil te:Telugu tg:Tajik th:Thai tk:Turkmen tl:Tagalog tr:Turkish tt:Tatar uk:Ukrainian ur:Urdu
+uz:Uzbek vi:Vietnamese wo:Wolof xh:Xhosa yi:Yiddish yo:Yoruba yue:Cantonese zh:Chinese zu:Zulu
+"""
+NAMES: dict[str, str] = {
+    code: name.replace("_", " ") for code, name in (pair.split(":") for pair in _NAMES.split())
+}
+"""English names, as models that are told the language in words know them."""

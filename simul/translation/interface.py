@@ -45,7 +45,11 @@ class TextResult:
 
 
 class TextTranslator(Protocol):
-    """Translates text; stateless, so one instance serves all streams."""
+    """Translates text; stateless, so one instance serves all streams.
+
+    A translator whose results never hold log-probabilities or source words says so in an attribute `lacks`, a
+    frozenset of `Need.LOGPROBS` and `Need.SPANS`.
+    """
 
     name: str
     sources: frozenset[str]

@@ -1,0 +1,174 @@
+"""SeamlessM4T v2 as a direct streaming backend: speech in about a hundred languages to text in any that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.attention import RunningColumns
+from policies.base import Alignment, Candidate, Need, StopRule
+from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
+from simul.backends.languages import SEAMLESS
+from simul.backends.seamless_model import SeamlessModel
+from simul.backends.whisper_guard import GuardConfig
+from simul.backends.whisper_stream import RATE, SpeechStream
+from simul.backends.whisper_vad import SileroActivity, VoiceActivity
+from simul.backends.windowed import WindowedBackend, WindowedStream
+from simul.translation.word_end import WordEnd
+
+if TYPE_CHECKING:
+    from simul.backends.seamless_decode import Hypothesis, Prompt
+
+SHORTEST = RATE // 20
+"""Audio below 50 ms holds no word and is not decoded."""
+
+
+@dataclass
+class _Stream(WindowedStream):
+    """`ids` and `ends` (stream samples): tokens of the last pass in the current window, committed ones included."""
+
+    window: tuple[int, int] = (0, 0)
+    encoded: Any = None
+    ids: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+    word_end: WordEnd = field(default_factory=WordEnd)
+
+    def forget_window(self) -> None:
+        self.encoded, self.ids, self.ends, self.word_end = None, (), (), WordEnd()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One stream's work in a pass: samples [start, until) of the stream, the prompt, and where its prefix ends."""
+
+    index: int
+    request: DecodeRequest
+    handle: _Stream
+    start: int
+    until: int
+    prompt: Prompt
+    ends: tuple[int, ...]
+
+    @property
+    def covered(self) -> int:
+        """The stream sample up to which the committed tokens reach."""
+        return max(self.start, self.ends[-1]) if self.ends else self.start
+
+
+class SeamlessBackend(WindowedBackend):
+    """Each pass decodes the current window greedily with the committed tokens forced.
+
+    Cross-attention is that of one decoder layer, mean over its heads, in frames of 160 ms (2560 samples): a
+    distance given to AlignAtt in milliseconds is rounded up to whole frames. Source times of tokens are those
+    frames, made monotone. A committed word that was seen to be over is never made longer. Text whose audio has been
+    cut away leaves the prefix; these models take no further context.
+
+    activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
+    guard: limits against invented text.
+    """
+
+    name: ClassVar[str] = "seamless"
+
+    def __init__(
+        self,
+        model: SeamlessModel,
+        activity: Callable[[], VoiceActivity] | None = SileroActivity,
+        guard: GuardConfig | None = None,
+    ) -> None:
+        self.model, self.activity = model, activity
+        self.guard = guard or GuardConfig()
+        provides = {Need.TOKENS, Need.LOGPROBS, Need.SPANS, Need.ALIGNMENT}
+        self.provides = frozenset(provides if activity is None else provides | {Need.ACTIVITY})
+        self.limits = Limits(
+            frozenset(SEAMLESS), frozenset(model.targets), soft_window=15 * RATE, hard_window=28 * RATE
+        )
+
+    def open(self, spec: StreamSpec) -> _Stream:
+        check_languages(f"the Seamless model {self.model.folder.name}", self.limits, spec)
+        return _Stream(spec, SpeechStream(self.activity))
+
+    def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
+        candidates = [Candidate(())] * len(requests)
+        jobs = [
+            job for index, request in enumerate(requests) if (job := self._job(index, request)) is not None
+        ]
+        if not jobs:
+            return candidates
+        encoded = self._encode(jobs)
+        found = self.model.generate(encoded, [job.prompt for job in jobs])
+        for job, hypothesis in zip(jobs, found, strict=True):
+            candidates[job.index] = self._candidate(job, self._without_loop(job, hypothesis))
+        return candidates
+
+    def _job(self, index: int, request: DecodeRequest) -> _Job | None:
+        """The work that a request brings; None when there is nothing to decode."""
+        from simul.backends.seamless_decode import Prompt
+
+        handle: _Stream = request.handle
+        audio = handle.audio
+        handle.mark_pass()
+        if not audio.speaking or audio.until - audio.start < SHORTEST:
+            return None
+        count = len(request.prefix_ids)
+        known = 0 < count <= len(handle.ids) and handle.ids[:count] == request.prefix_ids
+        ends = handle.ends[:count] if known else (audio.start,) * count
+        room = self.guard.budget((audio.until - max((audio.start, *ends))) / RATE)
+        if request.max_new_tokens is not None:
+            room = min(room, request.max_new_tokens)
+        prompt = Prompt(
+            self.model.head(handle.spec.target),
+            request.prefix_ids,
+            max(1, room),
+            handle.word_end.complete(request.prefix),
+            request.stop or StopRule(),
+        )
+        return _Job(index, request, handle, audio.start, audio.until, prompt, ends)
+
+    def _encode(self, jobs: Sequence[_Job]) -> list[Any]:
+        """Encoder output of each window, computed only where the audio has changed."""
+        stale = [
+            job for job in jobs if job.handle.encoded is None or job.handle.window != (job.start, job.until)
+        ]
+        fresh = self.model.encode([job.handle.audio.audio() for job in stale])
+        for job, encoded in zip(stale, fresh, strict=True):
+            job.handle.window, job.handle.encoded = (job.start, job.until), encoded
+        return [job.handle.encoded for job in jobs]
+
+    def _without_loop(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
+        return hypothesis.first(self.guard.without_loop(job.prompt.prefix, hypothesis.ids))
+
+    def _candidate(self, job: _Job, hypothesis: Hypothesis) -> Candidate:
+        request, handle, ids = job.request, job.handle, hypothesis.ids
+        tokens = self.model.surfaces(ids)
+        alignment = Alignment(hypothesis.attention, self.model.frame, job.start - self.model.lead)
+        spans = self._spans(job, alignment)
+        handle.ids = (*request.prefix_ids, *ids)
+        handle.ends = (*job.ends, *(int(end) for end in spans[:, 1]))
+        handle.word_end.note(request.prefix, tokens, hypothesis.ended)
+        return Candidate(
+            tokens=tokens,
+            ids=ids,
+            logprobs=hypothesis.logprobs,
+            spans=spans,
+            alignment=alignment,
+            committable=len(ids) - 1 if hypothesis.stopped else None,
+            ended=hypothesis.ended,
+        )
+
+    def _spans(self, job: _Job, alignment: Alignment) -> NDArray[np.int64]:
+        """Stream samples [n, 2] of the frame each token attends most, never before that of the token before it.
+
+        Attention is standardised per frame first, against frames that every token attends.
+        """
+        weights = alignment.weights
+        if not len(weights):
+            return np.zeros((0, 2), np.int64)
+        frames = RunningColumns(weights.shape[1]).push(weights).argmax(axis=1)
+        starts = alignment.origin + np.maximum.accumulate(frames).astype(np.int64) * alignment.frame
+        floor = max(job.start, job.covered - alignment.frame)
+        spans = np.stack([starts, starts + alignment.frame], axis=1)
+        return np.clip(spans, floor, job.until)

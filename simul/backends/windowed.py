@@ -1,0 +1,77 @@
+"""What backends share that decode a window of speech anew at every pass: audio, voice activity, trimming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from policies.base import Activity, SourceView
+from simul.backends.base import Backend, Samples, StreamSpec
+from simul.backends.whisper_stream import SpeechStream
+from simul.backends.whisper_vad import VoiceActivity
+
+
+@dataclass
+class WindowedStream:
+    """One stream: its audio, and the samples received and voiced up to the last pass."""
+
+    spec: StreamSpec
+    audio: SpeechStream
+    decoded_at: int = 0
+    voiced_at: int = 0
+
+    def forget_window(self) -> None:
+        """The current window's beginning has changed: what was computed over it is void."""
+
+    def mark_pass(self) -> None:
+        """A pass takes in everything received so far."""
+        self.decoded_at, self.voiced_at = self.audio.until, self.audio.voiced
+
+
+class WindowedBackend(Backend):
+    """A backend over a `SpeechStream`; handles are `WindowedStream`s.
+
+    activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
+    """
+
+    activity: Callable[[], VoiceActivity] | None
+
+    def push(self, handle: WindowedStream, samples: Samples) -> None:
+        handle.audio.push(samples)
+
+    def end(self, handle: WindowedStream) -> None:
+        handle.audio.end()
+
+    def view(self, handle: WindowedStream) -> SourceView:
+        audio = handle.audio
+        new = max(0, audio.until - handle.decoded_at)
+        activity = None
+        if self.activity is not None:
+            ratio = min(1.0, (audio.voiced - handle.voiced_at) / new) if new else 0.0
+            activity = Activity(silence=max(0, audio.until - audio.voiced_end), speech_ratio=ratio)
+        return SourceView(
+            heard=audio.received,
+            new=new,
+            segment_start=audio.start,
+            segment_final=audio.final,
+            finished=audio.finished,
+            activity=activity,
+        )
+
+    def next_segment(self, handle: WindowedStream) -> None:
+        handle.decoded_at = handle.audio.until
+        handle.audio.next()
+        handle.forget_window()
+
+    def segment_kind(self, handle: WindowedStream) -> str:
+        return handle.audio.closed[0].cause if handle.audio.closed else "end"
+
+    def trim(self, handle: WindowedStream, before: int) -> None:
+        handle.audio.trim(before)
+        handle.forget_window()
+
+    def close(self, handle: Any) -> None:
+        handle.audio = SpeechStream(None)
+        handle.audio.ended = True
+        handle.forget_window()
