@@ -24,6 +24,7 @@ from benchmarks.machine import describe
 from policies.registry import make_policy
 from simul.audio import SAMPLE_RATE, FileSource, to_samples
 from simul.backends.base import Samples
+from simul.cli.options import DEFAULT_POLICY
 from simul.clock import Clock, MeteredClock, WallClock
 from simul.drive import drive
 from simul.events import End, Settled
@@ -131,7 +132,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--target", default="de")
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--policy", default="local-agreement")
+    parser.add_argument("--policy", default=DEFAULT_POLICY)
     parser.add_argument("--chunk-ms", type=int, default=500)
     parser.add_argument("--minutes", type=int, help="repeat the recordings to this length")
     parser.add_argument("--live", action="store_true")

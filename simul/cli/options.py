@@ -20,6 +20,10 @@ ENVIRONMENT_PREFIX = "SIMUL_"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
+DEFAULT_POLICY = "then(local-agreement(n=2), word-hold(release_ms=600))"
+"""The best setting of the dev part within 2 s of LongYAAL (docs/policy-curves.md); it needs tokens only."""
+
+
 @dataclass(frozen=True)
 class StreamOptions:
     """What a stream is to do; shared by every command that opens one.
@@ -33,7 +37,7 @@ class StreamOptions:
         metadata={"help": "language to write; the same as --source transcribes", "metavar": "LANG"},
     )
     policy: str = field(
-        default="local-agreement",
+        default=DEFAULT_POLICY,
         metadata={"help": "read/write policy; `simul policies` lists them", "metavar": "NAME"},
     )
     policy_arg: tuple[str, ...] = field(
