@@ -20,8 +20,8 @@ ENVIRONMENT_PREFIX = "SIMUL_"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
-DEFAULT_POLICY = "then(local-agreement(n=2), word-hold(release_ms=600))"
-"""The best setting of the dev part within 2 s of LongYAAL (docs/policy-curves.md); it needs tokens only."""
+DEFAULT_POLICY = "local-agreement"
+"""The plain form of what leads the dev part within 2 s of LongYAAL (docs/policy-curves.md); it needs tokens only."""
 
 
 @dataclass(frozen=True)
