@@ -87,6 +87,12 @@ class ModelConfig:
             "metavar": "N",
         },
     )
+    crop: bool = field(
+        default=False,
+        metadata={
+            "help": "let Whisper encode only the audio there is instead of 30 s: faster on short windows, less accurate"
+        },
+    )
     beam: int | None = field(
         default=None, metadata={"help": "beam size (Whisper: 1, translators: 2 unless given)", "metavar": "N"}
     )
@@ -249,13 +255,15 @@ def _whisper_model(config: ModelConfig, model: FoundModel) -> Whisper:
         return _torch_whisper(config, model.path)
     from simul.backends.whisper_model import WhisperModel
 
-    return WhisperModel(model.path, _device(config), _compute(config), config.threads, config.beam or 1)
+    return WhisperModel(
+        model.path, _device(config), _compute(config), config.threads, config.beam or 1, config.crop
+    )
 
 
 def _torch_whisper(config: ModelConfig, folder: Path) -> Whisper:
     from simul.backends.torch_whisper import TorchWhisper
 
-    model = TorchWhisper(folder, config.device, config.compute, config.beam or 1)
+    model = TorchWhisper(folder, config.device, config.compute, config.beam or 1, config.crop)
     _set_torch_threads(config)
     return model
 

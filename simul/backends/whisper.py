@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
-from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
+from policies.base import Alignment, Candidate, Need, Segment
+from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
 from simul.backends.whisper_features import STEP
 from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_interface import Encoded, Hypothesis, Prompt, Whisper
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
+from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.errors import UsageError
 
 SHORTEST = RATE // 20
@@ -37,15 +38,14 @@ class _Pass:
 
 
 @dataclass
-class _Stream:
-    spec: StreamSpec
-    audio: SpeechStream
-    decoded_at: int = 0
-    voiced_at: int = 0
+class _Stream(WindowedStream):
     window: tuple[int, int] = (0, 0)
     encoded: Encoded = None
     last: _Pass = _Pass()
     context_dropped: bool = False
+
+    def forget_window(self) -> None:
+        self.last, self.encoded = _Pass(), None
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Job:
     prompt: Prompt
 
 
-class WhisperBackend(Backend):
+class WhisperBackend(WindowedBackend):
     """Each pass decodes the current window with the committed tokens forced.
 
     model: on CTranslate2, or on torch, which also shows cross-attention and further hypotheses and stops by rules.
@@ -79,7 +79,7 @@ class WhisperBackend(Backend):
         activity: Callable[[], VoiceActivity] | None = SileroActivity,
         guard: GuardConfig | None = None,
     ) -> None:
-        self.model, self.timestamps, self._activity = model, timestamps, activity
+        self.model, self.timestamps, self.activity = model, timestamps, activity
         self.guard = guard or GuardConfig()
         provides = {Need.TOKENS, Need.LOGPROBS}
         if model.aligns:
@@ -103,29 +103,7 @@ class WhisperBackend(Backend):
                 f"Whisper writes {spec.source!r} or translates it into English, not into {spec.target!r}; "
                 "use it as the recogniser of a cascade: --asr FOLDER --mt FOLDER."
             )
-        return _Stream(spec, SpeechStream(self._activity))
-
-    def push(self, handle: _Stream, samples: Samples) -> None:
-        handle.audio.push(samples)
-
-    def end(self, handle: _Stream) -> None:
-        handle.audio.end()
-
-    def view(self, handle: _Stream) -> SourceView:
-        audio = handle.audio
-        new = max(0, audio.until - handle.decoded_at)
-        activity = None
-        if self._activity is not None:
-            ratio = min(1.0, (audio.voiced - handle.voiced_at) / new) if new else 0.0
-            activity = Activity(silence=max(0, audio.until - audio.voiced_end), speech_ratio=ratio)
-        return SourceView(
-            heard=audio.received,
-            new=new,
-            segment_start=audio.start,
-            segment_final=audio.final,
-            finished=audio.finished,
-            activity=activity,
-        )
+        return _Stream(spec, SpeechStream(self.activity))
 
     def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
         candidates = [Candidate(())] * len(requests)
@@ -142,28 +120,15 @@ class WhisperBackend(Backend):
             candidates[job.index] = self._candidate(job, hypothesis, times)
         return candidates
 
-    def next_segment(self, handle: _Stream) -> None:
-        handle.decoded_at = handle.audio.until
-        handle.audio.next()
-        handle.last, handle.encoded, handle.context_dropped = _Pass(), None, False
-
-    def segment_kind(self, handle: _Stream) -> str:
-        return handle.audio.closed[0].cause if handle.audio.closed else "end"
-
-    def trim(self, handle: _Stream, before: int) -> None:
-        handle.audio.trim(before)
-        handle.last, handle.encoded = _Pass(), None
-
-    def close(self, handle: _Stream) -> None:
-        handle.audio = SpeechStream(None)
-        handle.audio.ended = True
-        handle.encoded = None
+    def next_segment(self, handle: Any) -> None:
+        super().next_segment(handle)
+        handle.context_dropped = False
 
     def _job(self, index: int, request: DecodeRequest) -> _Job | None:
         """The work that a request brings; None when there is nothing to decode."""
         handle: _Stream = request.handle
         audio = handle.audio
-        handle.decoded_at, handle.voiced_at = audio.until, audio.voiced
+        handle.mark_pass()
         if not audio.speaking or audio.until - audio.start < SHORTEST:
             return None
         prefix = request.prefix_ids

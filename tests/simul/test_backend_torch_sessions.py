@@ -287,7 +287,7 @@ def test_a_transformers_folder_serves_the_command_line_with_attention_policies(
 
     def hears_tones(*given: Any, **more: Any) -> Any:
         loaded = load_backend(*given, **more)
-        loaded.backend._activity = Loud
+        loaded.backend.activity = Loud
         backends.append(loaded.backend)
         return loaded
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -429,6 +430,12 @@ def test_folders_load_by_configuration_and_faults_are_named(folder: Path, tmp_pa
     assert isinstance(loaded.backend, WhisperBackend)
     assert "translation into English" in loaded.description
     assert {Need.TOKENS, Need.LOGPROBS, Need.SPANS, Need.ACTIVITY} <= loaded.backend.provides
+    short = np.zeros(RATE, np.float32)
+    whole, cropped = (
+        load_backend(replace(config, crop=crop), "de", "en", []).backend.model.features(short).shape[1]
+        for crop in (False, True)
+    )
+    assert cropped < whole == 3000
     segments = load_backend(config, "de", "de", [], frozenset({Need.SEGMENTS}))
     assert Need.SEGMENTS in segments.backend.provides
     with pytest.raises(UsageError, match="cascade"):
