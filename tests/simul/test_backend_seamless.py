@@ -397,6 +397,31 @@ def test_faults_of_a_folder_are_named(
         SeamlessModel(made[1], "cpu")
 
 
+def test_the_sentencepiece_file_alone_serves_as_tokenizer(made: tuple[Any, Path], tmp_path: Path) -> None:
+    import sentencepiece
+
+    folder = tmp_path / "pieces"
+    shutil.copytree(made[1], folder)
+    (folder / "tokenizer.json").unlink()
+    text = tmp_path / "text"
+    text.write_text(" ".join(tiny_seamless.WORDS) + "\n", encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text),
+        model_prefix=str(folder / "sentencepiece.bpe"),
+        model_type="bpe",
+        vocab_size=60,
+        minloglevel=2,
+    )
+    codes = {code: 61 + i for i, code in enumerate(tiny_seamless.LANGUAGES)}
+    tiny_seamless.network(65, codes, seed=3).save_pretrained(folder)
+    model = SeamlessModel(folder, "cpu")
+    processor: Any = sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.bpe.model"))
+    pieces = [processor.id_to_piece(i).replace("\u2581", " ") for i in range(3, 60)]
+    assert model.surfaces(range(4, 61)) == tuple(pieces)
+    assert set("".join(model.surfaces(range(4)) + model.surfaces(range(61, 65)))) == set()
+    assert model.head("de") == (3, 61)
+
+
 def test_language_codes() -> None:
     assert [SEAMLESS[c] for c in ("de", "zh", "ms", "ar", "fa", "lv", "no")] == [
         "deu", "cmn", "zlm", "arb", "pes", "lvs", "nob",
