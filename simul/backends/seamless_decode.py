@@ -189,9 +189,7 @@ def greedy(
     given = [[*p.head, *p.prefix] for p in prompts]
     common = min(map(len, given))
     last = max(len(ids) + p.room for ids, p in zip(given, prompts, strict=True))
-    forced = torch.full((len(prompts), last), -1, device=device)
-    for row, start in enumerate(given):
-        forced[row, : len(start)] = torch.tensor(start, device=device)
+    forced = torch.tensor([ids + [rules.end] * (last - len(ids)) for ids in given], device=device)
     written = torch.full((len(prompts), last), rules.end, device=device)
     logprobs = torch.zeros((len(prompts), last), dtype=torch.float64, device=device)
     attention = torch.zeros((len(prompts), last, frames), device=device)
@@ -216,27 +214,22 @@ def greedy(
         ended[rows] |= over
         stopped[rows] |= met
         going = ~over & ~met & (place + 1 < limits[rows])
-        left = int(going.sum())
-        if not left:
+        kept = going.nonzero()[:, 0]
+        if not len(kept):
             break
-        if left < len(going):
-            kept = going.nonzero()[:, 0]
+        if len(kept) < len(going):
             state.select(kept)
             rows, token = rows[kept], token[kept]
         state.feed(token[:, None])
-    ids: list[list[int]] = written.tolist()
-    first: list[int] = until.tolist()
-    final: list[int] = ends.tolist()
-    scores, weights = logprobs.cpu().numpy(), attention.cpu().numpy()
     return [
         Hypothesis(
-            tuple(ids[b][first[b] : final[b]]),
-            scores[b, first[b] : final[b]].copy(),
-            weights[b, first[b] : final[b], : len(encoded[b])].copy(),
+            tuple(written[b, first:final].tolist()),
+            logprobs[b, first:final].cpu().numpy().copy(),
+            attention[b, first:final, : len(encoded[b])].cpu().numpy().copy(),
             bool(ended[b]),
             bool(stopped[b]),
         )
-        for b in range(len(prompts))
+        for b, (first, final) in enumerate(zip(until.tolist(), ends.tolist(), strict=True))
     ]
 
 
