@@ -11,6 +11,7 @@ import numpy as np
 
 from policies.base import Activity, Candidate, Need, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
+from simul.memory import release
 from simul.recognition.words import Utterance, Word
 from simul.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.translation.word_end import WordEnd
@@ -159,6 +160,7 @@ class CascadeBackend(Backend):
         if handle.utterances:
             handle.utterances.popleft()
         handle.before, handle.cached, handle.word_end = (), None, WordEnd()
+        release()
 
     def segment_kind(self, handle: _Stream) -> str:
         return handle.utterances[0].cause if handle.utterances else "end"

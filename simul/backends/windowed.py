@@ -10,6 +10,7 @@ from policies.base import Activity, SourceView
 from simul.backends.base import Backend, Samples, StreamSpec
 from simul.backends.whisper_stream import SpeechStream
 from simul.backends.whisper_vad import VoiceActivity
+from simul.memory import release
 
 
 @dataclass
@@ -63,6 +64,7 @@ class WindowedBackend(Backend):
         handle.decoded_at = handle.audio.until
         handle.audio.next()
         handle.forget_window()
+        release()
 
     def segment_kind(self, handle: WindowedStream) -> str:
         return handle.audio.closed[0].cause if handle.audio.closed else "end"

@@ -1,0 +1,34 @@
+"""Freed memory goes back to the system."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from simul import memory
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the GNU C library is asked")
+def test_freed_blocks_leave_the_process() -> None:
+    if memory._trim() is None:
+        pytest.skip("this C library has no malloc_trim")
+    # Blocks below the mapping threshold lie in the heap; the last one holds the top, so that freeing returns nothing.
+    blocks = [bytearray(100_000) for _ in range(400)]
+    top = bytearray(100_000)
+    before = resident()
+    blocks.clear()
+    memory.release()
+    assert resident() < before - 20_000_000
+    assert len(top) == 100_000
+
+
+def test_a_system_without_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_trim", lambda: None)
+    memory.release()
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    import resource
+
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
