@@ -56,9 +56,9 @@ def _choice(report: dict[str, Any]) -> list[str]:
         "## The default",
         "",
         f"`simul translate` and `simul mic` start with `{report['default']}`. On the dev part (training rows of "
-        "librispeech-mini) the best settings within 2 s LongYAAL, mean of both languages, are this policy with one "
-        "filter or another, a difference within noise. The plain one was chosen: it needs tokens only, so every model "
-        "can serve it, and its one number is easy to set.",
+        "librispeech-mini) the best settings within 2 s LongYAAL, mean of both languages, are this policy and "
+        "forms of it with a filter, which lie less than one per cent apart. The plain one was chosen: it needs tokens "
+        "only, so every model can serve it, and its one number is easy to set.",
         "",
         "| setting | share of Offline's chrF, % | LongYAAL, s |",
         "| --- | ---: | ---: |",
