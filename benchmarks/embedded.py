@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,41 +67,43 @@ def for_minutes(files: list[Path], chunk_ms: int, minutes: int) -> Iterator[Samp
     yield from second
 
 
-def quantiles(values: list[float]) -> dict[str, float]:
+def quantiles(values: Sequence[float]) -> dict[str, float]:
     """p50, p95 and the largest."""
     p50, p95 = np.percentile(values, [50, 95])
     return {"p50": round(float(p50), 4), "p95": round(float(p95), 4), "max": round(max(values), 4)}
 
 
 def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[str, Any]:
-    """Run the stream; `lag` is from the arrival of a chunk's last sample until its events are out (s)."""
-    compute: list[float] = []
-    behind: list[float] = []
+    """Run the stream; `lag` is from the arrival of a chunk's last sample until its events are out (s).
+
+    A minute's memory is the median over its chunks, since the recogniser's grows and shrinks with each utterance.
+    """
+    compute, behind, words_lag, resident = (array("d") for _ in range(4))
     minutes: list[dict[str, float]] = []
     text: list[str] = []
-    words_lag: list[float] = []
     spent, count, heard = 0.0, 0, 0
     end: End | None = None
     for step in drive(pieces, session, clock):
         compute.append(step.compute)
         behind.append(step.behind)
+        resident.append(resident_mib())
         spent, count, heard = spent + step.compute, count + 1, step.arrived
         for event in step.events:
             if isinstance(event, Settled):
                 text.append(event.text)
                 if event.spans:
-                    words_lag += [event.time - last / SAMPLE_RATE for _, last in event.spans]
+                    words_lag.extend(event.time - last / SAMPLE_RATE for _, last in event.spans)
             elif isinstance(event, End):
                 end = event
         if step.arrived >= (len(minutes) + 1) * MINUTE or (step.samples is None and count > 1):
             minutes.append(
                 {
                     "minute": len(minutes) + 1,
-                    "memory_mib": round(resident_mib(), 1),
+                    "memory_mib": round(float(np.median(resident)), 1),
                     "compute_ms_per_chunk": round(1000 * spent / max(1, count), 2),
                 }
             )
-            spent, count = 0.0, 0
+            spent, count, resident = 0.0, 0, array("d")
     seconds = heard / SAMPLE_RATE
     assert end is not None
     return {
