@@ -48,7 +48,10 @@ class _Stream:
     before: tuple[str, ...] = ()
     """Words of the hypothesis at the last pass, to tell which words are stable."""
     cached: tuple[Key, TextResult] | None = None
-    word_end: WordEnd = field(default_factory=WordEnd)
+    word_end: WordEnd = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.word_end = WordEnd(self.spec.target)
 
 
 class CascadeBackend(Backend):
@@ -159,7 +162,7 @@ class CascadeBackend(Backend):
     def next_segment(self, handle: _Stream) -> None:
         if handle.utterances:
             handle.utterances.popleft()
-        handle.before, handle.cached, handle.word_end = (), None, WordEnd()
+        handle.before, handle.cached, handle.word_end = (), None, WordEnd(handle.spec.target)
         release()
 
     def segment_kind(self, handle: _Stream) -> str:

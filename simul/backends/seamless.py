@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,7 +18,6 @@ from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
 from simul.backends.windowed import WindowedBackend, WindowedStream
-from simul.translation.word_end import WordEnd
 
 if TYPE_CHECKING:
     from simul.backends.seamless_decode import Hypothesis, Prompt
@@ -35,10 +34,9 @@ class _Stream(WindowedStream):
     encoded: Any = None
     ids: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
-    word_end: WordEnd = field(default_factory=WordEnd)
 
     def forget_window(self) -> None:
-        self.encoded, self.ids, self.ends, self.word_end = None, (), (), WordEnd()
+        self.encoded, self.ids, self.ends = None, (), ()
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def search(
         logprobs = rules.logprobs(batch.logits, history)
         parents, written, sums = _extend(beams, logprobs, tokens.end, found, going)
         beams.write(parents, written, logprobs)
-        history = history.select(parents).push(written, tokens.first_timestamp)
+        history = history.select(parents).push(written, tokens)
         beams.sums = sums
         for number in sorted(going):
             if step + 1 >= prompts[number].room:

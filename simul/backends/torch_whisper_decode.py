@@ -222,7 +222,7 @@ def greedy(
             history = history.select(chosen)
             rows, written, going = rows[chosen], written[chosen], going[chosen]
         batch.feed(written)
-        history = history.push(written, tokens.first_timestamp)
+        history = history.push(written, tokens)
     _remember(batch, windows, prompts, rows, lengths, ids, torch.ones_like(going))
     numbers, sizes = ids.cpu().numpy(), lengths.tolist()
     chances, weights = logprobs.cpu().numpy(), attention.cpu().numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -18,7 +19,8 @@ class History:
     """What rows have written so far, prefix included; int [rows] each, -1 for none.
 
     last, before: the last token and the one before it. time: the last time token. fresh: nothing was written.
-    timed: the row writes times. endless: it may not end by itself. any_timed: some row writes times.
+    timed: the row writes times. endless: it may not end by itself. whole: the word before must not become longer,
+    until text is written. any_timed, any_whole: some row writes times, some row's word must not become longer.
     """
 
     last: torch.Tensor
@@ -27,7 +29,9 @@ class History:
     fresh: torch.Tensor
     timed: torch.Tensor
     endless: torch.Tensor
+    whole: torch.Tensor
     any_timed: bool
+    any_whole: bool
 
     @classmethod
     def of(cls, prompts: Sequence[Prompt], tokens: WhisperTokens, device: torch.device) -> History:
@@ -38,6 +42,7 @@ class History:
 
         times = [[t for t in p.prefix if t >= tokens.first_timestamp] for p in prompts]
         timed = [p.head[-1] != tokens.no_timestamps for p in prompts]
+        whole = [p.word_complete and bool(p.prefix) for p in prompts]
         return cls(
             made([p.prefix[-1] if p.prefix else NONE for p in prompts]),
             made([p.prefix[-2] if len(p.prefix) > 1 else NONE for p in prompts]),
@@ -45,19 +50,22 @@ class History:
             made([int(not p.prefix) for p in prompts]).bool(),
             made([int(t) for t in timed]).bool(),
             made([int(p.stop is not None and p.stop.suppress_end) for p in prompts]).bool(),
+            made([int(w) for w in whole]).bool(),
             any(timed),
+            any(whole),
         )
 
     def select(self, rows: torch.Tensor) -> History:
         """The history of some rows."""
-        fields = ("last", "before", "time", "fresh", "timed", "endless")
+        fields = ("last", "before", "time", "fresh", "timed", "endless", "whole")
         return replace(self, **{name: getattr(self, name)[rows] for name in fields})
 
-    def push(self, written: torch.Tensor, first_timestamp: int) -> History:
+    def push(self, written: torch.Tensor, tokens: WhisperTokens) -> History:
         """The history after each row wrote one more token."""
-        time = torch.where(written >= first_timestamp, written, self.time)
+        time = torch.where(written >= tokens.first_timestamp, written, self.time)
         fresh = torch.zeros_like(self.fresh)
-        return replace(self, last=written, before=self.last, time=time, fresh=fresh)
+        whole = self.whole & (written >= tokens.end)
+        return replace(self, last=written, before=self.last, time=time, fresh=fresh, whole=whole)
 
 
 class Rules:
@@ -73,6 +81,7 @@ class Rules:
         latest: int | None,
         device: torch.device,
     ) -> None:
+        self._tokens = tokens
         self._first, self._end, self._latest = tokens.first_timestamp, tokens.end, latest
         self._numbers = torch.arange(size, device=device)
         never = torch.zeros(size, dtype=torch.bool, device=device)
@@ -80,10 +89,19 @@ class Rules:
         self._begin = never.index_fill(0, torch.tensor(list(begin), dtype=torch.long, device=device), True)
         self._no_timestamps = self._numbers == tokens.no_timestamps
 
+    @cached_property
+    def _grows(self) -> torch.Tensor:
+        """Bool [vocabulary]: tokens that make a word before them longer."""
+        grows = torch.zeros_like(self._never)
+        grows[: self._end] = torch.from_numpy(self._tokens.grows).to(grows.device)
+        return grows
+
     def logprobs(self, logits: torch.Tensor, history: History) -> torch.Tensor:
         """Log-probabilities float32 [rows, vocabulary] among the allowed tokens, from raw logits."""
         barred = self._never | (history.fresh[:, None] & self._begin)
         barred = barred | (history.endless[:, None] & (self._numbers == self._end))
+        if history.any_whole:
+            barred = barred | (history.whole[:, None] & self._grows)
         timed = history.timed[:, None]
         if history.any_timed:
             barred = barred | (timed & self._out_of_time(history))

@@ -63,6 +63,8 @@ class _Job:
 class WhisperBackend(WindowedBackend):
     """Each pass decodes the current window with the committed tokens forced.
 
+    A committed word that was seen to be over is never made longer, but in languages written without spaces.
+
     model: on CTranslate2, or on torch, which also shows cross-attention and further hypotheses and stops by rules.
     timestamps: let the model divide its text into timed segments (`Need.SEGMENTS`), as the policies that judge
         segments want; without, the text after a forced prefix is cleaner and passes are shorter.
@@ -138,7 +140,8 @@ class WhisperBackend(WindowedBackend):
             room = min(room, request.max_new_tokens)
         head = self._head(handle, request.context, prefix[:-PREFIX_TOKENS])
         forced = self._forced(handle, prefix)[-PREFIX_TOKENS:]
-        prompt = Prompt(head, forced, room, request.stop)
+        over = handle.word_end.complete(self.model.tokens.surfaces(prefix))
+        prompt = Prompt(head, forced, room, request.stop, over)
         return _Job(index, handle, audio.start, audio.until, prefix, prompt)
 
     @staticmethod
@@ -226,9 +229,11 @@ class WhisperBackend(WindowedBackend):
         alignment = None
         if hypothesis.attention is not None:
             alignment = Alignment(hypothesis.attention[text], STEP, job.start)
+        surfaces = tokens.surfaces(ids)
+        job.handle.word_end.note(tokens.surfaces(job.prefix), surfaces, hypothesis.ended)
         others = (tokens.surfaces([i for i in beam if tokens.is_text(i)]) for beam in hypothesis.beams)
         return Candidate(
-            tokens=tokens.surfaces(ids),
+            tokens=surfaces,
             ids=ids,
             logprobs=hypothesis.logprobs[text],
             spans=None if spans is None else spans[len(job.prefix) :],

@@ -23,13 +23,15 @@ Encoded = Any
 class Prompt:
     """What the decoder is given: `head` (previous text, start, language, task) and then the forced `prefix`.
 
-    stop: where the decoder may stop by itself; a model that cannot tell ignores it.
+    stop: where the decoder may stop by itself; a model that cannot tell ignores it. word_complete: the prefix ends
+    with a whole word, which the first text token must not make longer; times and the end stay allowed before it.
     """
 
     head: tuple[int, ...]
     prefix: tuple[int, ...] = ()
     max_new_tokens: int = 224
     stop: StopRule | None = None
+    word_complete: bool = False
 
     @property
     def room(self) -> int:

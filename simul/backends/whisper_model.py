@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,7 @@ class WhisperModel:
 
         CTranslate2 bounds the text by half of max_length and by max_length less the head. At the beginning of
         a text a blank or the end is suppressed; after a forced prefix the end must stay possible.
+        Texts that would make a whole word longer are decoded again after the best token that may stand there.
         """
         limit = max(2 * length, length + head)
         found = self._run(encoded, [[*p.head, *p.prefix] for p in prompts], limit, first, self.beam)
@@ -155,19 +157,58 @@ class WhisperModel:
             longest = [[*p.head, *text] for p, text in zip(prompts, texts, strict=True)]
             again = max(len(text) for text in texts) + 1
             scored = self._run(encoded, longest, max(2 * again, again + head), False, 1)
-        results = []
-        for prompt, text, result, scores in zip(prompts, texts, found, scored, strict=True):
-            skip = len(prompt.prefix)
-            steps = [self._logprob(scores.logits[0][i], text[i]) for i in range(skip, len(text))]
-            results.append(
-                Hypothesis(
-                    tuple(text[skip:]),
-                    np.array(steps, dtype=np.float64),
-                    result.no_speech_prob,
-                    len(text) < length,
+        results = [
+            self._hypothesis(prompt, text, scores.logits[0], result.no_speech_prob, length)
+            for prompt, text, result, scores in zip(prompts, texts, found, scored, strict=True)
+        ]
+        cut = [
+            i
+            for i, (prompt, result) in enumerate(zip(prompts, results, strict=True))
+            if not result.ended and len(prompt.prefix) + len(result.ids) < length
+        ]
+        if cut:
+            longer = [self._after(prompts[i], results[i], length) for i in cut]
+            rest = self._decode([encoded[i] for i in cut], longer, head, length, False)
+            for i, more in zip(cut, rest, strict=True):
+                results[i] = replace(
+                    results[i],
+                    ids=(*results[i].ids, *more.ids),
+                    logprobs=np.concatenate([results[i].logprobs, more.logprobs]),
+                    ended=more.ended,
                 )
-            )
         return results
+
+    def _hypothesis(
+        self, prompt: Prompt, text: list[int], logits: Sequence[Any], no_speech: float, length: int
+    ) -> Hypothesis:
+        """The text after the prefix with its log-probabilities, from the logits of each of its tokens.
+
+        Where its first text token would make a whole word longer, it is cut there, and the most probable token that
+        may stand there takes its place; when that is the end, the text has ended. Up to and with the first text
+        token log-probabilities are those among the tokens that may follow a whole word.
+        """
+        skip, whole = len(prompt.prefix), prompt.word_complete and bool(prompt.prefix)
+        steps: list[float] = []
+        for place in range(skip, len(text)):
+            token, scores = text[place], self._numpy(logits[place]).ravel().astype(np.float64)
+            is_text, barred = self.tokens.is_text(token), False
+            if whole:
+                scores[: self.tokens.end][self.tokens.grows] = -np.inf
+                whole, barred = not is_text, is_text and bool(self.tokens.grows[token])
+            if barred:
+                best = int(scores.argmax())
+                if best == self.tokens.end:
+                    return Hypothesis(tuple(text[skip:place]), np.array(steps), no_speech, True)
+                ids = (*text[skip:place], best)
+                return Hypothesis(ids, np.array([*steps, _logprob(scores, best)]), no_speech, False)
+            steps.append(_logprob(scores, token))
+        return Hypothesis(tuple(text[skip:]), np.array(steps), no_speech, len(text) < length)
+
+    def _after(self, prompt: Prompt, begun: Hypothesis, length: int) -> Prompt:
+        """The prompt to go on with after a text was begun anew."""
+        prefix = (*prompt.prefix, *begun.ids)
+        is_time = not self.tokens.is_text(prefix[-1])
+        return replace(prompt, prefix=prefix, max_new_tokens=length - len(prefix), word_complete=is_time)
 
     def _run(
         self, encoded: list[Encoded], prompts: list[list[int]], limit: int, first: bool, beam: int
@@ -182,13 +223,14 @@ class WhisperModel:
             return_no_speech_prob=True,
         )
 
-    def _logprob(self, logits: Any, token: int) -> float:
-        row = self._numpy(logits).ravel().astype(np.float64)
-        top = row.max()
-        return float(row[token] - top - np.log(np.exp(row - top).sum()))
-
     def _numpy(self, view: Any) -> NDArray[np.float32]:
         return np.array(view if view.device == "cpu" else view.to_device(self._cpu))
+
+
+def _logprob(row: NDArray[np.float64], token: int) -> float:
+    """The natural log-probability of a token, from the logits of all."""
+    top = row.max()
+    return float(row[token] - top - np.log(np.exp(row - top).sum()))
 
 
 def _groups(keys: Sequence[Any]) -> list[list[int]]:

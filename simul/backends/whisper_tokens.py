@@ -6,7 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simul.text import surface
+from simul.translation.word_end import follows_word
 
 _SPECIAL = re.compile(r"<\|([a-z]{2,3})\|>")
 
@@ -25,6 +29,9 @@ class WhisperTokens:
         self._surfaces: dict[int, str] = {}
         self.languages = self._languages() if multilingual else frozenset({"en"})
         """ISO codes of the languages that the model hears."""
+        grows = (not follows_word(self.surface(i)) for i in range(self.end))
+        self.grows: NDArray[np.bool_] = np.fromiter(grows, dtype=bool)
+        """Bool [end]: the text tokens that would make a word before them longer."""
 
     @property
     def first_timestamp(self) -> int:

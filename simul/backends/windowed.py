@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from policies.base import Activity, SourceView
@@ -11,16 +11,21 @@ from simul.backends.base import Backend, Samples, StreamSpec
 from simul.backends.whisper_stream import SpeechStream
 from simul.backends.whisper_vad import VoiceActivity
 from simul.memory import release
+from simul.translation.word_end import WordEnd
 
 
 @dataclass
 class WindowedStream:
-    """One stream: its audio, and the samples received and voiced up to the last pass."""
+    """One stream: its audio, the samples received and voiced up to the last pass, and whether the last word is over."""
 
     spec: StreamSpec
     audio: SpeechStream
     decoded_at: int = 0
     voiced_at: int = 0
+    word_end: WordEnd = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.word_end = WordEnd(self.spec.target)
 
     def forget_window(self) -> None:
         """The current window's beginning has changed: what was computed over it is void."""
@@ -64,6 +69,7 @@ class WindowedBackend(Backend):
         handle.decoded_at = handle.audio.until
         handle.audio.next()
         handle.forget_window()
+        handle.word_end = WordEnd(handle.spec.target)
         release()
 
     def segment_kind(self, handle: WindowedStream) -> str:

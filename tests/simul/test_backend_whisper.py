@@ -160,7 +160,9 @@ def test_a_candidate_continues_every_prefix_of_itself(backend: WhisperBackend) -
         for count in range(len(whole.tokens) + 1):
             rest = ask(backend, handle, whole, count)
             assert rest.ids == whole.ids[count:]
-            np.testing.assert_allclose(rest.logprobs, whole.logprobs[count:], atol=1e-4)
+            np.testing.assert_allclose(rest.logprobs[1:], whole.logprobs[count + 1 :], atol=1e-4)
+            # After a whole word the first token has fewer rivals.
+            assert (rest.logprobs[:1] >= whole.logprobs[count : count + 1] - 1e-4).all()
             np.testing.assert_array_equal(rest.spans, whole.spans[count:])
 
 

@@ -63,7 +63,7 @@ def test_the_next_piece_at_the_time_of_the_commit_decides(
 ) -> None:
     text = tuple(tokens)
     first, count = min(first, len(text)), min(count, len(text))
-    end = WordEnd()
+    end = WordEnd("de")
     end.note(text[:first], text[first:], ended)
     over = end.complete(text[:count])
     assert over == (follows_word(text[count]) if count < len(text) else ended)
@@ -75,11 +75,42 @@ def test_the_next_piece_at_the_time_of_the_commit_decides(
 
 
 def test_a_prefix_that_no_pass_proposed_is_open() -> None:
-    end = WordEnd()
+    end = WordEnd("de")
     assert not end.complete(())
     assert not end.complete((" Morgen",))
     end.note((), (" Abend", " auf"), True)
     assert not end.complete((" Morgen", " auf"))
+
+
+@given(
+    texts=st.lists(st.sampled_from(["gen", ".", " auf", " der"]), min_size=2, max_size=9),
+    data=st.data(),
+)
+def test_what_is_known_of_a_word_outlives_the_trimming_of_what_stands_before_it(
+    texts: list[str], data: st.DataObject
+) -> None:
+    text = tuple(f"{token}{'!' * i if token == '.' else chr(97 + i)}" for i, token in enumerate(texts))
+    first = data.draw(st.integers(0, len(text) - 1))
+    count = data.draw(st.integers(max(1, first), len(text)))
+    gone = data.draw(st.integers(0, count - 1))
+    ended = data.draw(st.booleans())
+    plain, trimmed = WordEnd("de"), WordEnd("de")
+    for end in (plain, trimmed):
+        end.note((), text[:first], False)
+        end.complete(text[:first])
+        end.note(text[:first], text[first:], ended)
+    assert plain.complete(text[:count]) == trimmed.complete(text[gone:count])
+    trimmed.note(text[gone:count], ("n",), False)
+    assert plain.complete(text[:count]) == trimmed.complete(text[gone:count])
+    assert not trimmed.complete(())
+
+
+def test_without_spaces_no_word_counts_as_over() -> None:
+    for target, over in (("zh", False), ("my", False), ("de", True)):
+        end = WordEnd(target)
+        end.note((), ("\u8bed", "\u8a00", "\u3002"), True)
+        assert end.complete(("\u8bed",)) is over
+        assert end.complete(("\u8bed", "\u8a00", "\u3002")) is over
 
 
 class Growing:
