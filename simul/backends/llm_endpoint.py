@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from policies.base import Need
-from simul.backends.languages import SPACELESS
 from simul.backends.llm_client import Client, EndpointError, Refused
 from simul.backends.llm_prompt import Messages, instructions, messages, opening, room
 from simul.backends.llm_reply import Reply, parse
 from simul.errors import UsageError
+from simul.languages import SPACELESS
 from simul.translation.interface import TextRequest, TextResult
 
 PARALLEL = 8

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simul.backends.languages import NAMES
 from simul.errors import UsageError
+from simul.languages import NAMES
 from simul.translation.interface import TextRequest
 
 Messages = list[dict[str, str]]

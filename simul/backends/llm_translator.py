@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from policies.base import Need
-from simul.backends.languages import SPACELESS
 from simul.backends.llm_prompt import instructions, messages, room
 from simul.backends.transformers_folder import load
 from simul.backends.translator import piece_surface
 from simul.errors import ModelMissingError
+from simul.languages import SPACELESS
 from simul.text import surface
 from simul.translation.interface import TextRequest, TextResult
 from simul.translation.word_end import follows_word

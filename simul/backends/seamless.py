@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from policies.attention import RunningColumns
 from policies.base import Alignment, Candidate, Need, StopRule
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
-from simul.backends.languages import SEAMLESS
 from simul.backends.seamless_model import SeamlessModel
 from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
 from simul.backends.windowed import WindowedBackend, WindowedStream
+from simul.languages import SEAMLESS
 
 if TYPE_CHECKING:
     from simul.backends.seamless_decode import Hypothesis, Prompt

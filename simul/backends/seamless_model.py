@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.backends.languages import SEAMLESS
 from simul.backends.transformers_folder import load
 from simul.backends.translator import piece_surface
 from simul.errors import UsageError
+from simul.languages import SEAMLESS
 from simul.translation.word_end import follows_word
 
 if TYPE_CHECKING:

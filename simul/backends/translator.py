@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.backends.languages import NLLB, SPACELESS
 from simul.errors import ModelMissingError, UsageError
+from simul.languages import NLLB, SPACELESS
 from simul.text import surface
 from simul.translation.forced_search import ForcedSearch
 from simul.translation.interface import TextRequest, TextResult

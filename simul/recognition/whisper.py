@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simul.backends.base import Samples
-from simul.backends.languages import SPACELESS
 from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_interface import Prompt, Whisper
 from simul.backends.whisper_stream import RATE, Span, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
 from simul.errors import AudioError
+from simul.languages import SPACELESS
 from simul.recognition.words import Utterance, Word
 from simul.text import join
 

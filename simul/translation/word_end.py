@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from policies.words import begins_word
-from simul.backends.languages import SPACELESS
+from simul.languages import SPACELESS
 
 _JOINERS = "-'’\u2010\u2011\u00b7"
 """Punctuation that may stand inside a word."""

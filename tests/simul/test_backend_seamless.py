@@ -19,7 +19,6 @@ import torch
 from policies import AlignAtt, make_policy
 from policies.base import Evidence, Need, SourceView, StopRule
 from simul.backends.base import DecodeRequest, StreamSpec
-from simul.backends.languages import SEAMLESS
 from simul.backends.seamless import SeamlessBackend
 from simul.backends.seamless_decode import Prompt
 from simul.backends.seamless_model import SeamlessModel
@@ -28,6 +27,7 @@ from simul.clock import VirtualClock
 from simul.errors import ModelMissingError, UsageError
 from simul.events import End, SegmentEnd, Settled
 from simul.hub import classify
+from simul.languages import SEAMLESS
 from simul.models import ModelConfig, load_backend
 from simul.session import Session, SessionConfig
 from simul.translation.word_end import follows_word
