@@ -16,7 +16,7 @@ from simul.backends.seamless_model import SeamlessModel
 from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
-from simul.backends.windowed import WindowedBackend, WindowedStream
+from simul.backends.windowed import WindowedBackend, WindowedStream, encoded
 from simul.languages import SEAMLESS
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ class SeamlessBackend(WindowedBackend):
         ]
         if not jobs:
             return candidates
-        encoded = self._encode(jobs)
-        found = self.model.generate(encoded, [job.prompt for job in jobs])
+        windows = encoded(jobs, self.model.encode)
+        found = self.model.generate(windows, [job.prompt for job in jobs])
         for job, hypothesis in zip(jobs, found, strict=True):
             candidates[job.index] = self._candidate(job, self._without_loop(job, hypothesis))
         return candidates
@@ -125,16 +125,6 @@ class SeamlessBackend(WindowedBackend):
             request.stop or StopRule(),
         )
         return _Job(index, request, handle, audio.start, audio.until, prompt, ends)
-
-    def _encode(self, jobs: Sequence[_Job]) -> list[Any]:
-        """Encoder output of each window, computed only where the audio has changed."""
-        stale = [
-            job for job in jobs if job.handle.encoded is None or job.handle.window != (job.start, job.until)
-        ]
-        fresh = self.model.encode([job.handle.audio.audio() for job in stale])
-        for job, encoded in zip(stale, fresh, strict=True):
-            job.handle.window, job.handle.encoded = (job.start, job.until), encoded
-        return [job.handle.encoded for job in jobs]
 
     def _without_loop(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         return hypothesis.first(self.guard.without_loop(job.prompt.prefix, hypothesis.ids))

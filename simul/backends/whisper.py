@@ -16,7 +16,7 @@ from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_interface import Encoded, Hypothesis, Prompt, Whisper
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
-from simul.backends.windowed import WindowedBackend, WindowedStream
+from simul.backends.windowed import WindowedBackend, WindowedStream, encoded
 from simul.errors import UsageError
 
 SHORTEST = RATE // 20
@@ -114,10 +114,10 @@ class WhisperBackend(WindowedBackend):
         ]
         if not jobs:
             return candidates
-        encoded = self._encode(jobs)
-        found = self.model.generate(encoded, [job.prompt for job in jobs])
+        windows = encoded(jobs, self.model.encode)
+        found = self.model.generate(windows, [job.prompt for job in jobs])
         kept = [self._keep(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
-        spans = self._align(jobs, encoded, kept)
+        spans = self._align(jobs, windows, kept)
         for job, hypothesis, times in zip(jobs, kept, spans, strict=True):
             candidates[job.index] = self._candidate(job, hypothesis, times)
         return candidates
@@ -177,16 +177,6 @@ class WhisperBackend(WindowedBackend):
                 count += 1
             forced.append(token)
         return tuple(forced)
-
-    def _encode(self, jobs: Sequence[_Job]) -> list[Encoded]:
-        """Encoder output of each window, computed only where the audio has changed."""
-        stale = [
-            job for job in jobs if job.handle.encoded is None or job.handle.window != (job.start, job.until)
-        ]
-        fresh = self.model.encode([job.handle.audio.audio() for job in stale])
-        for job, encoded in zip(stale, fresh, strict=True):
-            job.handle.window, job.handle.encoded = (job.start, job.until), encoded
-        return [job.handle.encoded for job in jobs if job.handle.encoded is not None]
 
     def _keep(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         """The hypothesis without loops and without text over silence."""

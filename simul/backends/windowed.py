@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from policies.base import Activity, SourceView
 from simul.backends.base import Backend, Samples, StreamSpec
@@ -33,6 +33,31 @@ class WindowedStream:
     def mark_pass(self) -> None:
         """A pass takes in everything received so far."""
         self.decoded_at, self.voiced_at = self.audio.until, self.audio.voiced
+
+
+class Job(Protocol):
+    """One stream's work in a pass: samples [start, until) of the stream."""
+
+    @property
+    def handle(self) -> Any: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def until(self) -> int: ...
+
+
+def encoded(jobs: Sequence[Job], encode: Callable[[list[Samples]], Sequence[Any]]) -> list[Any]:
+    """What `encode` makes of each job's window, computed only where the audio has changed.
+
+    Handles keep it as `encoded`, and as `window` the samples that it is of.
+    """
+    stale = [job for job in jobs if job.handle.encoded is None or job.handle.window != (job.start, job.until)]
+    fresh = encode([job.handle.audio.audio() for job in stale])
+    for job, result in zip(stale, fresh, strict=True):
+        job.handle.window, job.handle.encoded = (job.start, job.until), result
+    return [job.handle.encoded for job in jobs]
 
 
 class WindowedBackend(Backend):

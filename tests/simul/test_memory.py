@@ -23,8 +23,13 @@ def test_freed_blocks_leave_the_process() -> None:
 
 
 def test_a_system_without_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_trim", lambda: None)
-    memory.release()
+    memory._trim.cache_clear()
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    try:
+        assert memory._trim() is None
+        memory.release()
+    finally:
+        memory._trim.cache_clear()
 
 
 def resident() -> int:
