@@ -25,23 +25,24 @@ from benchmarks.machine import describe
 from policies.registry import make_policy
 from simul.audio import SAMPLE_RATE, FileSource, to_samples
 from simul.backends.base import Samples
+from simul.cli.context import load_installed
 from simul.cli.options import DEFAULT_POLICY
 from simul.clock import Clock, MeteredClock, WallClock
 from simul.drive import drive
 from simul.events import End, Settled
-from simul.models import ModelConfig, load_backend
+from simul.models import ModelConfig
 from simul.session import Session, SessionConfig
 
 MINUTE = 60 * SAMPLE_RATE
 
 
 def resident_mib() -> float:
-    """Memory of this process in MiB."""
+    """Memory of this process in MiB; the kernel's quicker counters lag behind by megabytes on large machines."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return pages * resource.getpagesize() / 2**20
+    return next(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / 1024
 
 
 def chunks(files: list[Path], chunk_ms: int) -> Iterator[Samples]:
@@ -51,20 +52,31 @@ def chunks(files: list[Path], chunk_ms: int) -> Iterator[Samples]:
             yield from source
 
 
-def for_minutes(files: list[Path], chunk_ms: int, minutes: int) -> Iterator[Samples]:
-    """The recordings over and over for a minute less than `minutes`, and then the second minute once more."""
-    second: list[Samples] = []
-    left = (minutes - 1) * MINUTE
+def endless(files: list[Path], chunk_ms: int) -> Iterator[Samples]:
+    """The recordings over and over."""
+    while True:
+        yield from chunks(files, chunk_ms)
+
+
+def between(pieces: Iterator[Samples], begin: int, end: int) -> Iterator[Samples]:
+    """The samples of a stream from `begin` to `end`."""
     at = 0
-    while left:
-        for piece in chunks(files, chunk_ms):
-            piece = piece[:left]
-            if MINUTE <= at < 2 * MINUTE:
-                second.append(piece[: 2 * MINUTE - at])
-            at, left = at + len(piece), left - len(piece)
-            if len(piece):
-                yield piece
-    yield from second
+    for piece in pieces:
+        kept = piece[max(0, begin - at) : end - at]
+        at += len(piece)
+        if len(kept):
+            yield kept
+        if at >= end:
+            return
+
+
+def for_minutes(files: list[Path], chunk_ms: int, minutes: int) -> Iterator[Samples]:
+    """The recordings over and over for a minute less than `minutes`, and then the second minute once more.
+
+    It is read once more too: audio that is kept would count as memory.
+    """
+    yield from between(endless(files, chunk_ms), 0, (minutes - 1) * MINUTE)
+    yield from between(endless(files, chunk_ms), MINUTE, 2 * MINUTE)
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:
@@ -142,7 +154,11 @@ def main() -> None:
     parser.add_argument("--text", type=Path, help="write the settled text there")
     parser.add_argument("--output", type=Path, help="write the figures there too")
     given = parser.parse_args()
-    loaded = load_backend(ModelConfig(model=given.model, threads=1), "en", given.target)
+    loaded = load_installed(ModelConfig(model=given.model, threads=1), "en", given.target, needs=frozenset())
+    for path in given.files:
+        # So that the code which reads a format is there before memory is watched.
+        with FileSource(path) as source:
+            next(iter(source), None)
     clock: Clock = WallClock() if given.live else MeteredClock()
     config = SessionConfig("en", given.target, to_samples(given.chunk_ms))
     session = Session(make_policy(given.policy, {}), loaded.backend, clock, config)

@@ -17,6 +17,12 @@ NOTE = (
     'tell. Policies that take text back are left out of "best": their latency does not tell how much a reader sees '
     "change."
 )
+WITHOUT_CURVE = (
+    "Attention, for align-att, edatt and stream-att, is the translator's on the recognised words. Without a curve are "
+    "policies whose evidence this model does not give: confidence-aware, consensus and segment-confidence want timed "
+    "segments with a no-speech probability, sp-n several hypotheses of one pass, wait-k over CTC words a CTC head. The "
+    "[experiment of Dugan et al.](dugan.md) runs the first two on stretches between pauses."
+)
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -30,6 +36,8 @@ def markdown(report: dict[str, Any]) -> str:
         f"{report['jobs']} processes.",
         "",
         NOTE,
+        "",
+        WITHOUT_CURVE,
         "",
         *_choice(report),
     ]

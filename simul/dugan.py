@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -222,8 +223,8 @@ class Remembered:
         return self.offline
 
     def to_dict(self) -> dict[str, Any]:
-        """As `policies.dugan.CachedUtterance.of` reads it."""
-        text, elapsed = self.whole()
+        """As `policies.dugan.CachedUtterance.of` reads it, if the whole utterance was translated."""
+        offline = None if self.offline is None else dict(zip(("text", "elapsed"), self.offline, strict=True))
         passes = [
             {
                 "begin": begin / 1000,
@@ -233,7 +234,7 @@ class Remembered:
             }
             for (begin, end), (segments, times) in self.passes.items()
         ]
-        return {"length": self.length, "offline": {"text": text, "elapsed": elapsed}, "passes": passes}
+        return {"length": self.length, "offline": offline, "passes": passes}
 
 
 @dataclass(frozen=True)
@@ -299,8 +300,12 @@ def cell(
     window: float,
     profile: str,
     tokens: Callable[[str], int],
+    spoke: Callable[[Utterance], None] = lambda utterance: None,
 ) -> DuganResult:
-    """One cell: a row of the table on the utterances of a language pair. `tokens` counts the tokens of a text."""
+    """One cell: a row of the table on the utterances of a language pair.
+
+    tokens: counts the tokens of a text. spoke: told of every utterance that is done.
+    """
     title, name, args = row
     policy = _policy(name, args, profile)
     timed: list[Instance] = []
@@ -330,6 +335,7 @@ def cell(
                     reference_length=reference,
                 )
             )
+        spoke(utterance)
     quality = quality_scores(texts, [u.reference for u in utterances])
     return DuganResult(
         title,
@@ -370,17 +376,24 @@ def experiment(
     tokens: Callable[[str], int],
     windows: Sequence[float] = WINDOWS,
     profiles: Sequence[str] = PROFILES,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, name: None,
 ) -> list[DuganResult]:
-    """All cells: every row, language pair, window and profile."""
-    results = []
-    for profile in profiles:
-        for pair, utterances in pairs.items():
-            for window in windows:
-                for row in ROWS:
-                    results.append(cell(row, pair, utterances, window, profile, tokens))
-                    if progress:
-                        progress(f"{pair}, {window:g} s, {profile}: {row[0]}")
+    """All cells: every row, language pair, window and profile.
+
+    progress: told after every utterance of every cell how many are done, how many there are, and which it was.
+    """
+    results: list[DuganResult] = []
+    total = sum(map(len, pairs.values())) * len(profiles) * len(windows) * len(ROWS)
+    done = 0
+    for profile, (pair, utterances), window, row in product(profiles, pairs.items(), windows, ROWS):
+        place = f"{pair}, {window:g} s, {profile}: {row[0]}"
+
+        def spoke(utterance: Utterance, place: str = place) -> None:
+            nonlocal done
+            done += 1
+            progress(done, total, f"{place}, {utterance.name}")
+
+        results.append(cell(row, pair, utterances, window, profile, tokens, spoke))
     return results
 
 
@@ -453,7 +466,8 @@ def read_passes(path: str | os.PathLike[str]) -> dict[str, Remembered]:
                     )
                     for p in data["passes"]
                 }
-                offline = data["offline"]["text"], data["offline"]["elapsed"]
+                whole = data["offline"]
+                offline = None if whole is None else (whole["text"], whole["elapsed"])
                 found[data["name"]] = Remembered(None, data["length"], passes, offline)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} holds no kept windows ({error}); run the experiment again.") from error

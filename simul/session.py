@@ -50,13 +50,16 @@ class Session:
         self.policy, self.backend, self.clock = policy, backend, clock
         self.config = config or SessionConfig()
         self._handle: Any = None
+        self._heard = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream and be ready for a new one."""
-        if self._handle is not None:
+        if self._handle is not None and self._heard:
             self.backend.close(self._handle)
-        self._handle = self.backend.open(StreamSpec(self.config.source, self.config.target))
+            self._handle = None
+        if self._handle is None:
+            self._handle = self.backend.open(StreamSpec(self.config.source, self.config.target))
         self._origin = self.clock.now()
         self._state = self.policy.start()
         self._pending: list[Samples] = []

@@ -112,6 +112,7 @@ DEFAULT: Sequence[str] = (
     "align-bridge:margin_ms=0,400,800,1500,2500",
     "align-att:distance_ms=200,400,800,1600",
     "edatt:alpha=0.6,0.2,0.1,0.05",
+    "edatt:last_ms=400,alpha=0.6,0.2,0.1,0.05",
     "stream-att(local-agreement(n=2), audio=times):keep=5,20,40",
     "stream-att(align-att):keep=5,20,40",
     "confidence-aware:confidence_threshold=0.5,0.7,0.9",

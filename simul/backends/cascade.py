@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from policies.base import Activity, Candidate, Need, SourceView
+from policies.base import Activity, Alignment, Candidate, Need, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
 from simul.memory import release
 from simul.recognition.words import Utterance, Word
 from simul.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.translation.word_end import WordEnd
 
+FRAME = 640
+"""Samples of a frame of attention: 40 ms, a fraction of the shortest words."""
+
 Key = tuple[str, bool, tuple[str, ...], tuple[int, ...], int | None, bool]
 
 
 class Recognizer(Protocol):
-    """A streaming recogniser: one instance serves one stream."""
+    """A streaming recogniser: one instance serves one stream, or one after the other if it has a `reset`."""
 
     @property
     def heard(self) -> int: ...
@@ -44,6 +48,7 @@ class _Stream:
     received: int = 0
     decoded_at: int = 0
     ended: bool = False
+    closed: bool = False
     utterances: deque[Utterance] = field(default_factory=deque)
     before: tuple[str, ...] = ()
     """Words of the hypothesis at the last pass, to tell which words are stable."""
@@ -59,12 +64,13 @@ class CascadeBackend(Backend):
 
     Without a translator, or when source and target agree, the recognised words are the output.
     A target token that rests on a source word which the last two passes do not agree on is a draft: it may be
-    shown but not committed. A committed word that was seen to be over is never made longer.
+    shown but not committed. A committed word that was seen to be over is never made longer. Attention on the source is
+    the translator's on the recognised words, each spread over the time in which it was spoken.
     """
 
     name: ClassVar[str] = "cascade"
     provides = frozenset(
-        {Need.TOKENS, Need.SPANS, Need.UNIT_COUNTS, Need.ACTIVITY},
+        {Need.TOKENS, Need.SPANS, Need.ALIGNMENT, Need.UNIT_COUNTS, Need.ACTIVITY},
     )
 
     def __init__(
@@ -74,14 +80,23 @@ class CascadeBackend(Backend):
         languages: frozenset[str] = frozenset({"en"}),
     ) -> None:
         self.make_recognizer, self.translator = recognizer, translator
+        self._idle: list[Recognizer] = []
+        """The recogniser of the last stream that was closed: loading one takes longer than a chunk."""
         targets = languages if translator is None else languages | translator.targets
         self.limits = Limits(languages, targets)
         if translator is not None:
-            self.provides = (self.provides | {Need.LOGPROBS}) - getattr(translator, "lacks", frozenset())
+            lacks: frozenset[Need] = getattr(translator, "lacks", frozenset())
+            if Need.SPANS in lacks:
+                lacks |= {Need.ALIGNMENT}
+            self.provides = (self.provides | {Need.LOGPROBS}) - lacks
 
     def open(self, spec: StreamSpec) -> _Stream:
         check_languages("this model", self.limits, spec)
-        return _Stream(spec, self.make_recognizer())
+        try:
+            recognizer = self._idle.pop()
+        except IndexError:
+            recognizer = self.make_recognizer()
+        return _Stream(spec, recognizer)
 
     def push(self, handle: _Stream, samples: Samples) -> None:
         handle.recognizer.push(samples)
@@ -125,7 +140,7 @@ class CascadeBackend(Backend):
             stable = len(texts) if request.view.segment_final else _agreeing(handle.before, texts)
             handle.before = texts
             handle.word_end.note(request.prefix, result.tokens, result.ended)
-            candidates.append(_candidate(result, words, stable))
+            candidates.append(_candidate(result, words, stable, request.view.heard))
         return candidates
 
     def _translate(
@@ -171,6 +186,11 @@ class CascadeBackend(Backend):
     def close(self, handle: _Stream) -> None:
         handle.ended = True
         handle.utterances.clear()
+        reset: Callable[[], None] | None = getattr(handle.recognizer, "reset", None)
+        if reset is not None and not handle.closed:
+            reset()
+            self._idle[:] = [handle.recognizer]
+        handle.closed = True
 
 
 def _agreeing(before: tuple[str, ...], now: tuple[str, ...]) -> int:
@@ -190,21 +210,37 @@ def _as_words(words: tuple[Word, ...], skip: int, limit: int | None) -> TextResu
     return TextResult(tokens, (), None, np.arange(skip, skip + len(tokens), dtype=np.int64))
 
 
-def _candidate(result: TextResult, words: tuple[Word, ...], stable: int) -> Candidate:
+def _candidate(result: TextResult, words: tuple[Word, ...], stable: int, heard: int) -> Candidate:
     spans: Any = None
     committable: int | None = None
+    alignment: Alignment | None = None
     if result.source_words is not None and words:
         index = np.clip(result.source_words, 0, len(words) - 1)
-        starts = np.array([word.start_sample for word in words], dtype=np.int64)
-        ends = np.array([word.end_sample for word in words], dtype=np.int64)
-        spans = np.stack([starts[index], ends[index]], axis=1)
+        times = np.array([(word.start_sample, word.end_sample) for word in words], dtype=np.int64)
+        spans = times[index]
         committable = int((index < stable).sum())
+        attention = result.source_attention
+        if attention is None or attention.shape[1] != len(words):
+            attention = np.eye(len(words), dtype=np.float32)[index]
+        alignment = _alignment(attention, times, heard)
     return Candidate(
         tokens=result.tokens,
         ids=result.ids,
         logprobs=result.logprobs,
         spans=spans,
+        alignment=alignment,
         committable=committable,
         source_text=" ".join(word.text for word in words) or None,
         ended=result.ended,
     )
+
+
+def _alignment(attention: NDArray[np.float32], times: NDArray[np.int64], heard: int) -> Alignment:
+    """Attention on words [tokens, words] spread evenly over the frames in which the words were spoken."""
+    origin = int(times[0, 0])
+    count = max(1, -(-(heard - origin) // FRAME))
+    first = np.minimum((times[:, 0] - origin) // FRAME, count - 1)
+    last = np.clip(-(-(times[:, 1] - origin) // FRAME), first + 1, count)
+    frames = np.arange(count)
+    spoken = (first[:, None] <= frames) & (frames < last[:, None])
+    return Alignment(attention @ (spoken / (last - first)[:, None]).astype(np.float32), FRAME, origin)

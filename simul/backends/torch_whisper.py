@@ -6,20 +6,19 @@ Nothing here knows of streams, and nothing is downloaded. The folder holds confi
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.backends.transformers_folder import load_network, needing_packages, reading
 from simul.backends.whisper_features import STEP, LogMel
 from simul.backends.whisper_interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
 from simul.backends.whisper_timing import token_spans, warp
 from simul.backends.whisper_tokens import WhisperTokens
-from simul.errors import ModelMissingError, UsageError
-from simul.hub import TRANSFORMERS_PACKAGE, is_multilingual, weights
+from simul.hub import is_multilingual
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +29,7 @@ MEDIAN = 7
 """Frames of the median filter over attention before warping (Radford et al. 2023, word timing)."""
 LATEST_BEGIN = 50
 """A text begins at most one second after its window does, unless the model says otherwise."""
-NUMBERS = ("float32", "float16", "bfloat16")
+FAMILY = "Whisper"
 
 
 class TorchWhisper:
@@ -54,50 +53,35 @@ class TorchWhisper:
     def __init__(
         self, folder: Path, device: str = "auto", compute: str = "auto", beam: int = 1, crop: bool = False
     ) -> None:
-        check_folder(folder)
-        try:
+        with needing_packages(FAMILY):
             import faster_whisper.feature_extractor  # noqa: F401
-            import torch
-            import transformers
             from tokenizers import Tokenizer
-
-            from simul.backends.torch_whisper_attention import alignment_heads, register
-        except ImportError as error:
-            raise ModelMissingError(
-                f"Whisper models of the transformers format need the package {error.name}, which is not "
-                f"installed; run: {TRANSFORMERS_PACKAGE}"
-            ) from error
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if compute == "auto":
-            compute = "float32" if device == "cpu" else "float16"
-        if compute not in NUMBERS:
-            raise UsageError(
-                f"A transformers model does not compute in {compute}; give --compute {', '.join(NUMBERS)}, or "
-                "convert the model for CTranslate2."
-            )
-        try:
-            with _no_progress():
-                network: Any = transformers.WhisperForConditionalGeneration.from_pretrained(
-                    folder,
-                    dtype=getattr(torch, compute),
-                    attn_implementation=register(),
-                    local_files_only=True,
-                )
+        network, self._device = load_network(
+            folder,
+            "WhisperForConditionalGeneration",
+            FAMILY,
+            device,
+            compute,
+            ["tokenizer.json"],
+            _register,
+        )
+        with reading(folder, FAMILY):
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._features = LogMel(int(network.config.num_mel_bins), crop)
-        except Exception as error:  # whatever transformers, safetensors and tokenizers raise on damaged files
-            reason = str(error).strip().split("\n")[0]
-            raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {reason}") from error
-        self._network = network.to(device).eval().requires_grad_(False)
-        self._device = torch.device(device)
+        self._network = network
         self.folder, self.beam = folder, beam
         self.offers = beam
         self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
         self._rules = self._make_rules()
-        config = network.config
-        self._heads = alignment_heads(
-            getattr(network.generation_config, "alignment_heads", None),
+        self._heads = self._alignment_heads()
+
+    def _alignment_heads(self) -> Any:
+        """Those that the model names, or all of the last half of the decoder's layers."""
+        from simul.backends.torch_whisper_attention import alignment_heads
+
+        config, told = self._network.config, self._network.generation_config
+        return alignment_heads(
+            getattr(told, "alignment_heads", None),
             config.decoder_layers,
             config.decoder_attention_heads,
             self._device,
@@ -239,32 +223,10 @@ class TorchWhisper:
         return teach(self._network, self._heads, windows, ids)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise `ModelMissingError` when a file that a transformers Whisper model needs is not in `folder`."""
-    for name in ("config.json", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise ModelMissingError(
-                f"The Whisper folder {folder} has no {name}; copy the model's whole folder from the hub."
-            )
-    if not weights(folder):
-        raise ModelMissingError(
-            f"The Whisper folder {folder} has no weights (model.safetensors); copy the model's whole folder from "
-            "the hub."
-        )
+def _register() -> str:
+    from simul.backends.torch_whisper_attention import register
 
-
-@contextlib.contextmanager
-def _no_progress() -> Iterator[None]:
-    """Load without transformers' progress bar, which would write into the text on a terminal."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+    return register()
 
 
 def _prepared(scores: torch.Tensor) -> torch.Tensor:

@@ -33,7 +33,28 @@ def load(
     needs: Sequence[str] = (),
     attention: Callable[[], str] | None = None,
 ) -> Loaded:
-    """What `folder` holds.
+    """What `folder` holds; parameters and errors are those of `load_network`."""
+    made, place = load_network(folder, network, family, device, compute, needs, attention)
+    import transformers
+
+    extractor = None
+    with reading(folder, family):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if (folder / "preprocessor_config.json").is_file():
+            extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    return Loaded(made, tokenizer, extractor, place)
+
+
+def load_network(
+    folder: Path,
+    network: str,
+    family: str,
+    device: str = "auto",
+    compute: str = "auto",
+    needs: Sequence[str] = (),
+    attention: Callable[[], str] | None = None,
+) -> tuple[Any, Any]:
+    """The network of `folder` in evaluation mode, and its torch device.
 
     network: the class of transformers, by name. family: what users call such models. device: "cpu", "cuda" or
     "auto". compute: float32, float16 or bfloat16; "auto" is float32 on a CPU and float16 on a GPU. needs: further
@@ -49,36 +70,44 @@ def load(
             f"A transformers model does not compute in {compute}; give --compute {', '.join(NUMBERS)}."
         )
     _check_files(folder, family, needs)
-    try:
+    with needing_packages(family):
         import torch
         import transformers
 
         chosen = {} if attention is None else {"attn_implementation": attention()}
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if compute == "auto":
+        compute = "float32" if device == "cpu" else "float16"
+    with reading(folder, family):
+        made = getattr(transformers, network).from_pretrained(
+            folder, dtype=getattr(torch, compute), local_files_only=True, **chosen
+        )
+        made = made.to(device).eval().requires_grad_(False)
+    return made, torch.device(device)
+
+
+@contextlib.contextmanager
+def needing_packages(family: str) -> Iterator[None]:
+    """Imports that models of `family` need; one that fails says what to install."""
+    try:
+        yield
     except ImportError as error:
         raise ModelMissingError(
             f"{family} models of the transformers format need the package {error.name}, which is not installed; "
             f"run: {TRANSFORMERS_PACKAGE}"
         ) from error
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if compute == "auto":
-        compute = "float32" if device == "cpu" else "float16"
-    extractor = None
+
+
+@contextlib.contextmanager
+def reading(folder: Path, family: str) -> Iterator[None]:
+    """Reads files of `folder` quietly; whatever the packages raise on damaged files becomes one sentence."""
     try:
         with _quiet():
-            made = getattr(transformers, network).from_pretrained(
-                folder, dtype=getattr(torch, compute), local_files_only=True, **chosen
-            )
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            if (folder / "preprocessor_config.json").is_file():
-                extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        made = made.to(device).eval().requires_grad_(False)
-    except (
-        Exception
-    ) as error:  # whatever transformers, safetensors, tokenizers and torch raise on damaged files
+            yield
+    except Exception as error:
         reason = (str(error).strip() or type(error).__name__).split("\n")[0]
         raise ModelMissingError(f"The {family} model in {folder} cannot be loaded: {reason}") from error
-    return Loaded(made, tokenizer, extractor, torch.device(device))
 
 
 def _check_files(folder: Path, family: str, needs: Sequence[str]) -> None:

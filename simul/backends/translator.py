@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simul.errors import ModelMissingError, UsageError
 from simul.languages import NLLB, SPACELESS
 from simul.text import surface
 from simul.translation.forced_search import ForcedSearch
 from simul.translation.interface import TextRequest, TextResult
+from simul.translation.source_attention import MARK, over_words, resting_words, word_numbers
 
-MARK = "\u2581"
 END = "</s>"
 UNWRITTEN = ("<s>", "<pad>", "<unk>")
 """Entries of the vocabulary that stand for no text and are never generated."""
@@ -99,14 +98,16 @@ class CTranslate2Translator:
             sources, prefixes, self._search(sources, prefixes, over, limit), strict=True
         ):
             text, scores = found.pieces, found.logprobs
-            words = resting_words(found.attention[:, : len(source)], source, set(self._first))
+            words = word_numbers(source, {*self._first, END})
+            attention = found.attention[:, : len(source)]
             new = [i for i in range(len(prefix), len(text)) if text[i] != END]
             results.append(
                 TextResult(
                     tokens=tuple(piece_surface(text[i]) for i in new),
                     ids=tuple(self._numbers[text[i]] for i in new),
                     logprobs=np.array([scores[i] for i in new], dtype=np.float64),
-                    source_words=words[new],
+                    source_words=resting_words(attention, words)[new],
+                    source_attention=over_words(attention[new], words),
                     ended=len(text) < limit,
                 )
             )
@@ -124,22 +125,6 @@ class CTranslate2Translator:
             text = re.sub(r"(?<=[^\x00-\x7f]) (?=[^\x00-\x7f])", "", text)
         end = [] if self._adds_end else [END]
         return [*self._first, *self._pieces(text), *end]
-
-
-def resting_words(attention: NDArray[np.float64], source: Sequence[str], tags: set[str]) -> NDArray[np.int64]:
-    """For each target token, the last source word that it and the tokens before it attend to most: int [n].
-
-    attention: [target tokens, source pieces]. Weight on language tokens and the end mark is left out; the
-    running maximum keeps a token from seeming to rest on less than the tokens before it.
-    """
-    real = np.array([piece != END and piece not in tags for piece in source], dtype=bool)
-    begins = np.array([piece.startswith(MARK) for piece in source], dtype=bool) & real
-    if not real.any() or not len(attention):
-        return np.zeros(len(attention), np.int64)
-    begins[int(np.argmax(real))] = True
-    word = np.cumsum(begins) - 1
-    strongest = np.where(real, attention, -1.0).argmax(axis=1)
-    return np.maximum.accumulate(np.maximum(word[strongest], 0)).astype(np.int64)
 
 
 def piece_surface(piece: str) -> str:

@@ -26,9 +26,12 @@ class LoadBackend(Protocol):
 
 def load_installed(config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]) -> LoadedBackend:
     """The model on this machine that `config` names."""
+    from simul.memory import freeze
     from simul.models import load_backend
 
-    return load_backend(config, source, target, needs=needs)
+    loaded = load_backend(config, source, target, needs=needs)
+    freeze()
+    return loaded
 
 
 @dataclass

@@ -48,7 +48,11 @@ def parser() -> Parser:
     p.add_argument(
         "--window", type=float, action="append", default=[], metavar="S", help="increment in s (repeatable)"
     )
-    p.add_argument("--passes", metavar="DIR", help="keep the decoded windows there, and take them from there")
+    p.add_argument(
+        "--passes",
+        metavar="DIR",
+        help="keep the decoded windows there, also of a run that is stopped, and take them from there",
+    )
     p.add_argument("--json", action="store_true", help="all cells as JSON")
     p.add_dataclass(ModelConfig, "model", MODEL_NAMES)
     return p
@@ -56,6 +60,7 @@ def parser() -> Parser:
 
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
+    from simul.cli.progress import progress
     from simul.dugan import LATENCY_HEADER, PROFILES, WINDOWS, experiment, latency_rows, paper_table
     from simul.models import ModelConfig
 
@@ -73,9 +78,12 @@ def run(arguments: list[str], context: Context) -> int:
             raise UsageError(f"The pair {pair} is given twice; give each list its own.")
         pairs[pair], count = _utterances(given, context, model, pair, path)
     windows = tuple(dict.fromkeys(given.window)) or WINDOWS
-    results = experiment(pairs, count, windows, progress=context.detail)
-    if given.passes:
-        _keep(given.passes, pairs)
+    try:
+        with progress(context, "utterances") as step:
+            results = experiment(pairs, count, windows, progress=step)
+    finally:
+        if given.passes:
+            _keep(given.passes, pairs)
     if given.json:
         context.stdout.write(json.dumps([asdict(result) for result in results]) + "\n")
         return ExitCode.OK

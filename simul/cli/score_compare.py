@@ -54,7 +54,8 @@ def run(arguments: list[str], context: Context) -> int:
         raise UsageError("A comparison draws corpora: give --bootstrap 1 or more (1000 unless given).")
     from latency_metrics.reports.comparison import System, compare
     from latency_metrics.reports.comparison_document import document
-    from simul.cli.score_output import deliver, progress
+    from simul.cli.progress import progress
+    from simul.cli.score_output import deliver
     from simul.cli.score_run import plan_of, with_comet
 
     names = system_names(given.systems)

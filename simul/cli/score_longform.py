@@ -82,7 +82,7 @@ def resegmented(given: argparse.Namespace, char_level: bool, context: Context) -
     if not given.hypothesis_file:
         raise UsageError("There is nothing to score: add --hypothesis_file.")
     from latency_metrics.longform import score_longform
-    from simul.cli.score_output import progress
+    from simul.cli.progress import progress
 
     segments = score_inputs.read_segments(given)
     hypotheses = score_inputs.read_hypotheses(given.hypothesis_file, segments, given, char_level)

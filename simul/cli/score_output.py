@@ -1,14 +1,14 @@
-"""What the subcommands of `simul score` write: the result in its formats, files, notices, progress."""
+"""What the subcommands of `simul score` write: the result in its formats, files, notices."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from simul.cli.context import Context
 from simul.cli.score_options import format_of
@@ -100,38 +100,3 @@ def writing(name: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SimulError(f"{name} cannot be written: {error.strerror or error}.") from error
-
-
-@contextlib.contextmanager
-def progress(context: Context, what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on a terminal, drawn from the first step that is not the last; details with -v elsewhere."""
-    with contextlib.ExitStack() as stack:
-        state: dict[str, Any] = {}
-
-        def bar(total: int) -> Any:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            )
-            shown = Progress(*columns, console=Console(file=context.stderr), transient=True)
-            stack.enter_context(shown)
-            state["task"] = shown.add_task(what, total=total)
-            return shown
-
-        def step(done: int, total: int, name: str) -> None:
-            if context.verbosity < 0:
-                return
-            if not context.is_terminal(context.stderr):
-                context.detail(f"{what}: {done} of {total}, {name}")
-                return
-            if "bar" not in state and done < total:
-                state["bar"] = bar(total)
-            if "bar" in state:
-                state["bar"].update(state["task"], completed=done)
-
-        yield step

@@ -74,7 +74,7 @@ def _words(given: argparse.Namespace, context: Context) -> Report:
     """Words on the playback clock, cut into the reference segments."""
     from latency_metrics.longform import score_longform
     from latency_metrics.reports.spoken_words import read_spoken_words
-    from simul.cli.score_output import progress
+    from simul.cli.progress import progress
 
     if not given.speech_segmentation:
         raise UsageError("Words are cut into reference segments: add --speech_segmentation.")

@@ -45,8 +45,9 @@ def run(arguments: list[str], context: Context) -> int:
     if given.word_level and given.char_level:
         raise UsageError("Give --word_level or --char_level, not both.")
     from latency_metrics.reports.log_stats import document, log_stats
+    from simul.cli.progress import progress
     from simul.cli.score_compare import system_names
-    from simul.cli.score_output import deliver, progress
+    from simul.cli.score_output import deliver
 
     logs = []
     with progress(context, "reading") as step:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from policies.base import Need
     from simul.backends.base import Backend
     from simul.cli.lists import ItemList
-    from simul.evaluate import Progress
     from simul.models import LoadedBackend
     from simul.sweep import Sweep
     from simul.sweep_run import SweepRunner
@@ -196,9 +193,11 @@ def _sweep(
     settings: dict[str, Any],
 ) -> Sweep:
     from simul.cli.interrupts import Interrupts
+    from simul.cli.progress import progress
     from simul.sweep import sweep
 
-    with Interrupts() as interrupts, _progress(context, len(found.items)) as show:
+    with Interrupts() as interrupts, progress(context, "recordings") as step:
+        step(0, len(found.items), "")
         return sweep(
             found.items,
             runner,
@@ -207,30 +206,9 @@ def _sweep(
             resume=given.resume,
             jobs=given.jobs,
             settings=settings,
-            progress=show,
+            progress=lambda at: step(at.done, at.total, at.name),
             stopped=interrupts.stopped,
         )
-
-
-@contextmanager
-def _progress(context: Context, total: int) -> Iterator[Callable[[Progress], None] | None]:
-    """A progress bar on standard error, where that is a terminal."""
-    if not context.is_terminal(context.stderr) or context.verbosity < 0:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(file=context.stderr, no_color=not context.colours(context.stderr))
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=total)
-
-        def show(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, description=progress.name)
-
-        yield show
 
 
 def _write(given: argparse.Namespace, context: Context, result: Sweep) -> None:

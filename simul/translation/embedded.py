@@ -13,10 +13,10 @@ from simul.errors import ModelMissingError
 from simul.translation.corpus import language_tag
 from simul.translation.forced_search import ForcedSearch, Found
 from simul.translation.interface import TextRequest, TextResult
+from simul.translation.source_attention import MARK, over_words, resting_words, word_numbers
 from simul.translation.spoken import spoken_form
 
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "embedded" / "translator"
-MARK = "\u2581"
 END_MARK = "</s>"
 POSITIONS = 256
 """Longest source and target, in pieces, that the network has positions for."""
@@ -91,29 +91,18 @@ class EmbeddedTranslator:
     def _result(self, request: TextRequest, source: list[str], found: Found, limit: int) -> TextResult:
         skip = len(request.prefix_ids)
         pieces = found.pieces[skip:]
+        new = slice(skip, skip + len(pieces))
+        words = word_numbers(source, {source[0], END_MARK})
+        attention = found.attention[:, : len(source)]
         return TextResult(
             tokens=tuple(_surface(piece) for piece in pieces),
             ids=tuple(self._target.piece_to_id(piece) for piece in pieces),
-            logprobs=np.asarray(found.logprobs[skip : skip + len(pieces)], dtype=np.float64),
-            source_words=last_source_words(found.attention, source)[skip : skip + len(pieces)],
+            logprobs=np.asarray(found.logprobs[new], dtype=np.float64),
+            source_words=resting_words(attention, words)[new],
+            source_attention=over_words(attention[new], words),
             ended=len(found.pieces) < limit,
         )
 
 
 def _surface(piece: str) -> str:
     return piece.replace(MARK, " ")
-
-
-def last_source_words(attention: np.ndarray, source: Sequence[str]) -> np.ndarray:
-    """For each target token, the last source word that it and the tokens before it attend to most.
-
-    attention: [target tokens, source pieces], summing to 1 over the source. source: SentencePiece pieces, the
-    first of which is the language tag; weight on the tag and on the end mark is left out. The running maximum
-    makes the answer safe: a token is never said to rest on less than the tokens before it.
-    """
-    word_of_piece = np.cumsum([piece.startswith(MARK) for piece in source]) - 1
-    real = np.array([i > 0 and piece != END_MARK for i, piece in enumerate(source)])
-    if not real.any() or not len(attention):
-        return np.zeros(len(attention), dtype=np.int64)
-    strongest = np.where(real, attention[:, : len(source)], -1.0).argmax(axis=1)
-    return np.maximum.accumulate(np.maximum(word_of_piece[strongest], 0)).astype(np.int64)

@@ -34,7 +34,8 @@ class TextResult:
 
     tokens: surface pieces, a leading space where a word begins. ids: token numbers. logprobs: float array [n],
     or None where the engine gives none. source_words: int array [n], for each token the index of the last
-    source word it rests on, or None. ended: the model ended the text itself.
+    source word it rests on, or None. source_attention: float array [n, words], how much each token attends to each
+    source word, or None. ended: the model ended the text itself.
     """
 
     tokens: tuple[str, ...]
@@ -42,6 +43,7 @@ class TextResult:
     logprobs: NDArray[np.float64] | None = None
     source_words: NDArray[np.int64] | None = None
     ended: bool = True
+    source_attention: NDArray[np.float32] | None = None
 
 
 class TextTranslator(Protocol):

@@ -1,14 +1,15 @@
 """The cascade: utterances become segments, unstable source words make drafts, batches equal single calls."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import LocalAgreement, Need, Offline
+from policies import AlignAtt, AlignBridge, EDAtt, LocalAgreement, Need, Offline
+from policies.base import Alignment, Policy
 from simul.backends.base import DecodeRequest, Samples, StreamSpec
 from simul.backends.cascade import CascadeBackend
 from simul.clock import VirtualClock
@@ -180,14 +181,107 @@ def test_a_batch_gives_what_single_calls_give() -> None:
         assert alone.source_text == candidate.source_text
 
 
-def test_a_policy_that_needs_attention_is_refused_with_a_substitute() -> None:
-    class Attentive(LocalAgreement):
-        @property
-        def needs(self) -> frozenset[Need]:
-            return frozenset({Need.ALIGNMENT})
+class Resettable(ScriptedRecognizer):
+    def reset(self) -> None:
+        vars(self).update(vars(ScriptedRecognizer(self.script)))
 
-    with pytest.raises(EvidenceError, match="align-bridge"):
-        Session(Attentive(), backend(), VirtualClock())
+
+def test_a_closed_stream_leaves_its_recogniser_to_the_next_one() -> None:
+    made: list[Resettable] = []
+
+    def make() -> Resettable:
+        made.append(Resettable(SCRIPT))
+        return made[-1]
+
+    cascade = CascadeBackend(make, UpperCase())
+    session = Session(LocalAgreement(2), cascade, VirtualClock(), SessionConfig(chunk=WORD))
+    session.reset()
+    first = run(session, 9 * WORD, WORD)
+    session.reset()
+    session.feed(np.zeros(2 * WORD, np.float32))
+    session.reset()
+    assert run(session, 9 * WORD, WORD) == first
+    assert len(made) == 1
+    handles = [cascade.open(StreamSpec()) for _ in range(2)]
+    assert handles[0].recognizer is not handles[1].recognizer
+    cascade.close(handles[0])
+    cascade.close(handles[0])
+    assert cascade.open(StreamSpec()).recognizer is not cascade.open(StreamSpec()).recognizer
+
+
+class Unaligned(UpperCase):
+    """A translator that does not say what its words rest on, as language models do."""
+
+    lacks = frozenset({Need.SPANS})
+
+
+def test_a_policy_that_needs_attention_is_refused_where_the_translator_gives_no_times() -> None:
+    recognizer = lambda: ScriptedRecognizer(SCRIPT)  # noqa: E731
+    for policy, substitute in ((AlignAtt(), "align-bridge"), (AlignBridge(), "hold-n")):
+        with pytest.raises(EvidenceError, match=substitute):
+            Session(policy, CascadeBackend(recognizer, Unaligned()), VirtualClock())
+
+
+class Attentive(UpperCase):
+    """Attends to the words as `weights` says, whatever the text."""
+
+    def __init__(self, weights: list[list[float]]) -> None:
+        super().__init__()
+        self.weights = np.array(weights, dtype=np.float32)
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        return [replace(result, source_attention=self.weights) for result in super().translate(requests)]
+
+
+def attended(translator: UpperCase, script: Sequence[str], heard: int) -> Alignment:
+    cascade = CascadeBackend(lambda: ScriptedRecognizer(script), translator)
+    handle = cascade.open(StreamSpec())
+    cascade.push(handle, np.zeros(heard, np.float32))
+    found = cascade.decode([DecodeRequest(handle, cascade.view(handle))])[0].alignment
+    assert found is not None
+    return found
+
+
+def test_attention_on_words_lies_on_the_frames_of_their_time() -> None:
+    weights = [[0.6, 0.2, 0.1], [0.0, 0.25, 0.75], [0.1, 0.1, 0.8]]
+    found = attended(Attentive(weights), ["one", "two", "three"], 4 * WORD)
+    assert (found.origin, found.frame) == (0, 640)
+    assert found.weights.shape == (3, 10)
+    assert found.weights.sum(axis=1) == pytest.approx(np.sum(weights, axis=1))
+    # A word of 1600 samples touches three frames of 640.
+    assert found.weights[0, :2] == pytest.approx(0.2)
+    assert found.weights[1, :2] == pytest.approx(0.0)
+    assert found.weights[1, -2:] == pytest.approx(0.0)
+    assert found.weights[1].argmax() * 640 in range(2 * WORD - 640, 3 * WORD)
+
+
+def test_attention_that_does_not_fit_the_words_gives_way_to_the_words_that_tokens_rest_on() -> None:
+    for translator in (UpperCase(), Attentive([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])):
+        found = attended(translator, ["one", "two", "three"], 3 * WORD)
+        assert (found.weights.argmax(axis=1) * 640).tolist() == [0, 1280, 3200]
+        assert found.weights.sum(axis=1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (AlignAtt(distance_ms=100, normalize="none"), 3),
+        (AlignAtt(distance_ms=300, normalize="none"), 2),
+        (EDAtt(alpha=0.1, last_ms=80), 3),
+        (EDAtt(alpha=0.1, last_ms=200), 2),
+    ],
+)
+def test_attention_policies_stop_at_the_end_of_a_cascades_audio(policy: Policy, words: int) -> None:
+    """Of five words heard the last is misheard and the one before not yet confirmed, which leaves three at most."""
+    script = ["a", "b", "c", "d", "e", "|"]
+    session = Session(policy, backend(script), VirtualClock(), SessionConfig(chunk=WORD))
+    settled: list[str] = []
+    for _ in script[:5]:
+        events = session.feed(np.zeros(WORD, np.float32))
+        settled += [event.text for event in events if isinstance(event, Settled)]
+    assert "".join(settled).split() == ["A", "B", "C"][:words]
+    settled += [event.text for event in session.finish() if isinstance(event, Settled)]
+    assert "".join(settled).split() == ["A", "B", "C", "D", "E"]
 
 
 def test_voice_activity_tells_the_silence_since_the_last_word() -> None:

@@ -15,14 +15,16 @@ pytest.importorskip("torch", reason="the tiny translation models are made with t
 pytest.importorskip("transformers", reason="the tiny translation models are made with transformers")
 
 from simul.backends.cascade import CascadeBackend
-from simul.backends.translator import CTranslate2Translator, piece_surface, resting_words
+from simul.backends.translator import CTranslate2Translator, piece_surface
 from simul.errors import ModelMissingError, UsageError
 from simul.models import ModelConfig, load_backend
 from simul.translation.interface import TextRequest, TextResult
+from simul.translation.source_attention import over_words, resting_words, word_numbers
 from simul.translation.word_end import follows_word
 from tests import tiny_models
 
 SOURCES = ("red house river", "seven green garden blue", "eleven", "river river")
+PIECES = ["eng_Latn", "\u2581red", "\u2581ho", "use", "</s>"]
 FAMILIES = ("marian", "nllb", "m2m")
 
 
@@ -226,12 +228,28 @@ def test_a_folder_becomes_a_cascade_with_the_embedded_recogniser(made: dict[str,
     assert "embedded recogniser" in loaded.description
 
 
+def test_words_of_pieces_leave_out_tags_and_marks() -> None:
+    assert word_numbers(PIECES, {"eng_Latn", "</s>"}).tolist() == [-1, 0, 1, 1, -1]
+    assert word_numbers(["no", "\u2581mark"], {}).tolist() == [0, 1]
+    assert word_numbers(["</s>"], {"</s>"}).tolist() == [-1]
+    assert word_numbers([], {}).tolist() == []
+
+
 def test_resting_words_ignore_tags_and_never_go_back() -> None:
-    source = ["eng_Latn", "\u2581red", "\u2581ho", "use", "</s>"]
     attention = np.array([[0.9, 0.05, 0.0, 0.05, 0.0], [0, 0.1, 0.2, 0.3, 0.4], [0.1, 0.9, 0, 0, 0]])
-    assert resting_words(attention, source, {"eng_Latn"}).tolist() == [0, 1, 1]
-    assert resting_words(attention[:, :1], ["</s>"], set()).tolist() == [0, 0, 0]
-    assert resting_words(np.zeros((0, 5)), source, set()).tolist() == []
+    words = word_numbers(PIECES, {"eng_Latn", "</s>"})
+    assert resting_words(attention, words).tolist() == [0, 1, 1]
+    assert resting_words(attention[:, :1], np.array([-1])).tolist() == [0, 0, 0]
+    assert resting_words(np.zeros((0, 5)), words).tolist() == []
+
+
+def test_attention_of_pieces_adds_up_to_that_of_their_word() -> None:
+    attention = np.array([[0.9, 0.05, 0.0, 0.05, 0.0], [0, 0.1, 0.2, 0.3, 0.4]])
+    words = word_numbers(PIECES, {"eng_Latn", "</s>"})
+    assert over_words(attention, words) == pytest.approx(np.array([[0.05, 0.05], [0.1, 0.5]]))
+    assert over_words(np.zeros((0, 5)), words).shape == (0, 2)
+    assert over_words(np.zeros((0, 0)), words).shape == (0, 2)
+    assert over_words(attention[:, :1], np.array([-1])).shape == (2, 0)
 
 
 def test_pieces_become_text_and_byte_tokens_halves_of_characters() -> None:

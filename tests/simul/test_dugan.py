@@ -230,6 +230,36 @@ def test_the_command(table: Path, tmp_path: Path) -> None:
     assert all(r["bleu"] == pytest.approx(100) for r in json.loads(out) if r["row"] == "Offline")
 
 
+def test_progress_counts_every_utterance_of_every_cell() -> None:
+    steps: list[tuple[int, int, str]] = []
+    found = utterances([["a", "b", "c", "d"], ["e", "f"]])
+    experiment({"en-de": found}, words, windows=(1.0,), progress=lambda *step: steps.append(step))
+    cells = 2 * len(ROWS)
+    assert [step[:2] for step in steps] == [(i + 1, 2 * cells) for i in range(2 * cells)]
+    assert steps[-1][2] == f"en-de, 1 s, fixed: Offline, {found[-1].name}"
+
+
+def test_a_bar_is_drawn_on_a_terminal(table: Path) -> None:
+    code, _, err = command("dugan", table, terminal=True, loader=load)
+    assert code == 0
+    assert "utterances" in err
+    assert "24/24" in err
+
+
+def test_a_stopped_run_keeps_its_windows(table: Path, tmp_path: Path, monkeypatch) -> None:
+    def stop(self) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Remembered, "whole", stop)
+    command("dugan", table, "--passes", tmp_path, loader=load)
+    monkeypatch.undo()
+    (kept,) = read_passes(tmp_path / "en-de.passes.jsonl").values()
+    assert kept.passes
+    assert kept.offline is None
+    code, _, err = command("dugan", table, "--passes", tmp_path, loader=load)
+    assert code == 0, err
+
+
 def test_wrong_use_is_named(table: Path) -> None:
     assert command("dugan", loader=load)[0] == ExitCode.USAGE
     assert command("dugan", table, "--limit", "0", loader=load)[0] == ExitCode.USAGE

@@ -1,0 +1,48 @@
+"""A progress bar on standard error, for work that takes longer than a glance."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from simul.cli.context import Context
+
+Step = Callable[[float, int, str], None]
+"""Told how much is done, of how much, and what is being worked on."""
+
+
+@contextlib.contextmanager
+def progress(context: Context, what: str) -> Iterator[Step]:
+    """A bar on a terminal, drawn from the first step that is not the last; details with -v elsewhere."""
+    with contextlib.ExitStack() as stack:
+        state: dict[str, Any] = {}
+
+        def step(done: float, total: int, name: str) -> None:
+            if context.verbosity < 0:
+                return
+            if not context.is_terminal(context.stderr):
+                context.detail(f"{what}: {done:.0f} of {total}, {name}")
+                return
+            if "bar" not in state and done < total:
+                state["bar"] = stack.enter_context(_bar(context))
+                state["task"] = state["bar"].add_task(what, total=total, item=name)
+            if "bar" in state:
+                state["bar"].update(state["task"], completed=done, item=name)
+
+        yield step
+
+
+def _bar(context: Context) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[item]}", markup=False),
+    )
+    console = Console(file=context.stderr, no_color=not context.colours(context.stderr))
+    return Progress(*columns, console=console, transient=True)
