@@ -65,9 +65,8 @@ class Model:
     def __call__(self) -> Backend:
         heard = load_backend(ModelConfig(model="embedded", threads=1), "en", "en").backend
         assert isinstance(heard, CascadeBackend)
-        return CascadeBackend(
-            heard.make_recognizer, EmbeddedTranslator(self.translator), heard.limits.sources
-        )
+        translator = EmbeddedTranslator(self.translator, alternatives=True)
+        return CascadeBackend(heard.make_recognizer, translator, heard.limits.sources)
 
 
 @dataclass(frozen=True)

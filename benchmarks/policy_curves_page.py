@@ -20,8 +20,8 @@ NOTE = (
 WITHOUT_CURVE = (
     "Attention, for align-att, edatt and stream-att, is the translator's on the recognised words. Without a curve are "
     "policies whose evidence this model does not give: confidence-aware, consensus and segment-confidence want timed "
-    "segments with a no-speech probability, sp-n several hypotheses of one pass, wait-k over CTC words a CTC head. The "
-    "[experiment of Dugan et al.](dugan.md) runs the first two on stretches between pauses."
+    "segments with a no-speech probability, wait-k over CTC words a CTC head. The [experiment of Dugan et "
+    "al.](dugan.md) runs the first two on stretches between pauses."
 )
 
 

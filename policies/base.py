@@ -38,7 +38,8 @@ class Need(Enum):
 
 
 SUBSTITUTES: Mapping[Need, str] = {
-    Need.ALIGNMENT: "the align-bridge policy, which needs only source times (SPANS)",
+    Need.ALIGNMENT: "the align-bridge policy, which needs only source times, or a Whisper folder of the transformers "
+    "format, which shows its attention",
     Need.SEGMENTS: "local-agreement, which needs only tokens",
     Need.LOGPROBS: "local-agreement, which needs only tokens",
     Need.BEAMS: "local-agreement, which compares passes instead of hypotheses of one pass",

@@ -134,7 +134,8 @@ def load_backend(
     """Load what `config` names for speech in `source` and text in `target` (ISO 639-1; equal: transcription).
 
     `found` are the models on this machine (None: look in the hub cache). `needs` is what the policy wants to
-    see: Whisper divides its text into timed segments only if a policy asks for them.
+    see: Whisper divides its text into timed segments, and translators give other hypotheses, only if a policy asks
+    for them.
 
     Raises:
         UsageError: no model named serves the languages, or a folder holds a model of another kind.
@@ -143,15 +144,15 @@ def load_backend(
     if config.asr is not None or config.mt is not None:
         if config.model != "auto":
             raise UsageError("Give either --model, or --asr and --mt, not both.")
-        return _cascade(config, config.asr or EMBEDDED, source, target)
+        return _cascade(config, config.asr or EMBEDDED, source, target, needs)
     if config.model == EMBEDDED:
-        return _embedded(config, source, target)
+        return _embedded(config, source, target, needs)
     if config.model == "auto":
         chosen = choose(find_models() if found is None else found, source, target, _device(config))
         if chosen is None:
-            return _embedded(config, source, target)
+            return _embedded(config, source, target, needs)
         if importlib.util.find_spec("faster_whisper") is None:
-            loaded = _embedded(config, source, target)
+            loaded = _embedded(config, source, target, needs)
             note = (
                 f" The Whisper model {chosen.name} in the hub cache was passed over: {WHISPER_PACKAGE} first."
             )
@@ -162,7 +163,7 @@ def load_backend(
         return _seamless(config, model, source, target)
     if target in ("en", source):
         return _whisper(config, model, source, target, needs)
-    return _cascade(config, str(model.path), source, target)
+    return _cascade(config, str(model.path), source, target, needs)
 
 
 def choose(found: Sequence[FoundModel], source: str, target: str, device: str = "cpu") -> FoundModel | None:
@@ -212,7 +213,7 @@ def _compute(config: ModelConfig) -> str:
     return "float16" if _device(config) == "cuda" else "int8"
 
 
-def _embedded(config: ModelConfig, source: str, target: str) -> LoadedBackend:
+def _embedded(config: ModelConfig, source: str, target: str, needs: frozenset[Need]) -> LoadedBackend:
     """The models inside the package: English speech to German, Spanish, French or English text."""
     if source != "en":
         raise UsageError(
@@ -222,7 +223,7 @@ def _embedded(config: ModelConfig, source: str, target: str) -> LoadedBackend:
     from simul.backends.cascade import CascadeBackend
 
     recognizer = _embedded_recognizer()
-    translator = None if target == source else _embedded_translator(config, target)
+    translator = None if target == source else _embedded_translator(config, source, target, needs)
     languages = ", ".join(f"EN→{code.upper()}" for code in EMBEDDED_TARGETS)
     description = (
         f"Embedded model: good for clear English speech and everyday sentences ({languages}, or English "
@@ -241,16 +242,21 @@ def _embedded_recognizer() -> Callable[[], Recognizer]:
     return SphinxRecognizer
 
 
-def _embedded_translator(config: ModelConfig, target: str, source: str = "en") -> TextTranslator:
+def _embedded_translator(
+    config: ModelConfig, source: str, target: str, needs: frozenset[Need]
+) -> TextTranslator:
     if source != "en" or target not in EMBEDDED_TARGETS:
         served = ", ".join(f"{name} ({code})" for code, name in EMBEDDED_TARGETS.items())
         raise UsageError(
             f"The embedded translator turns English into {served}, not {source!r} into {target!r}; for other "
             "languages give a CTranslate2 translation model (Opus-MT, NLLB, M2M-100): --mt FOLDER."
         )
+    from policies.base import Need
     from simul.translation.embedded import EmbeddedTranslator
 
-    return EmbeddedTranslator(beam=config.beam or 2, threads=config.threads or 1)
+    return EmbeddedTranslator(
+        beam=config.beam or 2, threads=config.threads or 1, alternatives=Need.BEAMS in needs
+    )
 
 
 def _whisper_model(config: ModelConfig, model: FoundModel) -> Whisper:
@@ -309,16 +315,18 @@ def _whisper(
     return LoadedBackend(backend, f"Whisper model {model.name}: {task} from speech.")
 
 
-def _cascade(config: ModelConfig, asr: str, source: str, target: str) -> LoadedBackend:
+def _cascade(
+    config: ModelConfig, asr: str, source: str, target: str, needs: frozenset[Need]
+) -> LoadedBackend:
     """A recogniser and a text translator, each embedded or from a folder."""
     from simul.backends.cascade import CascadeBackend
 
     if config.mt is None and asr == EMBEDDED:
-        return _embedded(config, source, target)
+        return _embedded(config, source, target, needs)
     translator: TextTranslator | None = None
     said = "no translation"
     if target != source or config.mt is not None:
-        translator, said = _translator(config, source, target)
+        translator, said = _translator(config, source, target, needs)
     if asr == EMBEDDED:
         if source != "en":
             raise UsageError(
@@ -342,12 +350,15 @@ def _cascade(config: ModelConfig, asr: str, source: str, target: str) -> LoadedB
     return LoadedBackend(backend, f"Cascade: Whisper model {found.name} as recogniser, {said}.")
 
 
-def _translator(config: ModelConfig, source: str, target: str) -> tuple[TextTranslator, str]:
+def _translator(
+    config: ModelConfig, source: str, target: str, needs: frozenset[Need]
+) -> tuple[TextTranslator, str]:
     if config.mt in (None, EMBEDDED):
-        return _embedded_translator(config, target, source), "embedded translator"
+        return _embedded_translator(config, source, target, needs), "embedded translator"
     assert config.mt is not None
     if _is_address(config):
         return _endpoint(config, config.mt, source, target)
+    from policies.base import Need
     from simul.backends.translator import CTranslate2Translator
 
     model = resolve(config.mt, "translation", config.download, also=["hf-causal"])
@@ -358,7 +369,14 @@ def _translator(config: ModelConfig, source: str, target: str) -> tuple[TextTran
         _set_torch_threads(config)
         return made, f"language model {model.name} as translator"
     translator = CTranslate2Translator(
-        model.path, source, target, _device(config), _compute(config), config.threads, config.beam or 2
+        model.path,
+        source,
+        target,
+        _device(config),
+        _compute(config),
+        config.threads,
+        config.beam or 2,
+        Need.BEAMS in needs,
     )
     return translator, f"translator {model.name}"
 

@@ -264,6 +264,7 @@ class CachedTranslator:
         self._clock, self._seconds = clock, seconds
         self.name, self.sources, self.targets = inner.name, inner.sources, inner.targets
         self.lacks: frozenset[Need] = getattr(inner, "lacks", frozenset())
+        self.offers: int = getattr(inner, "offers", 1)
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
         """One result per request, in order."""

@@ -129,8 +129,15 @@ def check_evidence(policy: Policy, backend: Backend) -> None:
     missing = policy.needs - backend.provides
     if missing:
         needs = " and ".join(sorted(need.value for need in missing))
-        instead = "; ".join(sorted({SUBSTITUTES[need] for need in missing if need in SUBSTITUTES}))
+        instead = "; ".join(
+            sorted({SUBSTITUTES[_served(need, backend)] for need in missing if need in SUBSTITUTES})
+        )
         hint = f" Use instead: {instead}." if instead else ""
         raise EvidenceError(
             f"The policy {policy.name} needs {needs}, which the backend {backend.name} does not provide.{hint}"
         )
+
+
+def _served(need: Need, backend: Backend) -> Need:
+    """`need`, or the one after it where the backend lacks what its substitute needs too."""
+    return Need.SPANS if need is Need.ALIGNMENT and Need.SPANS not in backend.provides else need

@@ -88,7 +88,8 @@ class CascadeBackend(Backend):
             lacks: frozenset[Need] = getattr(translator, "lacks", frozenset())
             if Need.SPANS in lacks:
                 lacks |= {Need.ALIGNMENT}
-            self.provides = (self.provides | {Need.LOGPROBS}) - lacks
+            more = {Need.LOGPROBS, Need.BEAMS} if getattr(translator, "offers", 1) > 1 else {Need.LOGPROBS}
+            self.provides = (self.provides | more) - lacks
 
     def open(self, spec: StreamSpec) -> _Stream:
         check_languages("this model", self.limits, spec)
@@ -229,6 +230,7 @@ def _candidate(result: TextResult, words: tuple[Word, ...], stable: int, heard: 
         logprobs=result.logprobs,
         spans=spans,
         alignment=alignment,
+        beams=result.others,
         committable=committable,
         source_text=" ".join(word.text for word in words) or None,
         ended=result.ended,

@@ -30,7 +30,8 @@ class CTranslate2Translator:
     The family is told by the vocabulary: language tokens such as deu_Latn (NLLB-200) or __de__ (M2M-100) are
     given as the family expects them, >>deu<< (Opus-MT with several targets) where the vocabulary has it; a
     plain Opus-MT model translates whatever pair it was trained for. The folder must hold the tokenizer: a
-    SentencePiece file, source.spm and target.spm, or tokenizer.json.
+    SentencePiece file, source.spm and target.spm, or tokenizer.json. alternatives: results hold the other hypotheses
+    of the beam, which costs a little.
 
     Raises:
         ModelMissingError: the folder, its tokenizer or the package that reads it is missing.
@@ -46,10 +47,11 @@ class CTranslate2Translator:
         compute: str = "default",
         threads: int = 0,
         beam: int = 2,
+        alternatives: bool = False,
     ) -> None:
         import ctranslate2
 
-        self.name = folder.name
+        self.name, self.offers = folder.name, beam if alternatives else 1
         self.sources, self.targets = frozenset({source}), frozenset({target})
         self._pieces = _tokenizer(folder)
         try:
@@ -67,7 +69,7 @@ class CTranslate2Translator:
         never = [[piece] for piece in UNWRITTEN if piece in self._numbers]
         surfaces = [piece_surface(piece) for piece in self._vocabulary]
         self._search = ForcedSearch(
-            model, self._vocabulary, surfaces, END, beam, suppress_sequences=never or None
+            model, self._vocabulary, surfaces, END, beam, alternatives, suppress_sequences=never or None
         )
         self._join = source in SPACELESS
 
@@ -109,6 +111,10 @@ class CTranslate2Translator:
                     source_words=resting_words(attention, words)[new],
                     source_attention=over_words(attention[new], words),
                     ended=len(text) < limit,
+                    others=tuple(
+                        tuple(piece_surface(piece) for piece in other[len(prefix) :] if piece != END)
+                        for other in found.others
+                    ),
                 )
             )
         return results

@@ -29,6 +29,7 @@ class EmbeddedTranslator:
 
     Sources are brought to spoken form first, so written and recognised text are both welcome. The end mark is
     given to the network only when the source is complete; without it the network translates a beginning.
+    alternatives: results hold the other hypotheses of the beam, which costs a little.
 
     Raises:
         ModelMissingError: the folder holds no such model.
@@ -36,7 +37,9 @@ class EmbeddedTranslator:
 
     name = "embedded"
 
-    def __init__(self, folder: Path = SHIPPED, beam: int = 2, threads: int = 1) -> None:
+    def __init__(
+        self, folder: Path = SHIPPED, beam: int = 2, threads: int = 1, alternatives: bool = False
+    ) -> None:
         import ctranslate2
         import sentencepiece as spm
 
@@ -45,6 +48,7 @@ class EmbeddedTranslator:
             raise ModelMissingError(
                 f"No embedded translator in {folder}; make one with `simul train translator` and name its folder."
             )
+        self.offers = beam if alternatives else 1
         about = json.loads(description.read_text(encoding="utf-8"))
         self.sources = frozenset({about["source"]})
         self.targets = frozenset(about["targets"])
@@ -55,7 +59,9 @@ class EmbeddedTranslator:
         )
         pieces = [self._target.id_to_piece(i) for i in range(self._target.get_piece_size())]
         surfaces = [_surface(piece) for piece in pieces]
-        self._search = ForcedSearch(model, pieces, surfaces, END_MARK, beam, no_repeat_ngram_size=LOOP_NGRAM)
+        self._search = ForcedSearch(
+            model, pieces, surfaces, END_MARK, beam, alternatives, no_repeat_ngram_size=LOOP_NGRAM
+        )
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
         """Beam search on the sources; an empty source gives an empty result."""
@@ -101,6 +107,7 @@ class EmbeddedTranslator:
             source_words=resting_words(attention, words)[new],
             source_attention=over_words(attention[new], words),
             ended=len(found.pieces) < limit,
+            others=tuple(tuple(map(_surface, other[skip:])) for other in found.others),
         )
 
 

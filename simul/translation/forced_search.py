@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,24 +19,34 @@ class Found:
     """A target text, forced pieces included.
 
     attention: [pieces, source pieces]. logprobs: float [pieces], and one more for the end where it was reached.
+    others: the other texts of the beam, best first.
     """
 
     pieces: list[str]
     attention: NDArray[np.float64]
     logprobs: list[float]
+    others: list[list[str]] = field(default_factory=list)
 
 
 class ForcedSearch:
     """Searches with `model`, a ctranslate2.Translator.
 
     vocabulary: the target pieces by number. surfaces: the text of each. end: the piece that ends a text.
-    options: further options of `translate_batch`.
+    alternatives: texts hold the others of their beam too. options: further options of `translate_batch`.
     """
 
     def __init__(
-        self, model: Any, vocabulary: Pieces, surfaces: Pieces, end: str, beam: int, **options: Any
+        self,
+        model: Any,
+        vocabulary: Pieces,
+        surfaces: Pieces,
+        end: str,
+        beam: int,
+        alternatives: bool = False,
+        **options: Any,
     ) -> None:
         self._model, self._vocabulary, self._beam, self._options = model, vocabulary, beam, options
+        self._kept = beam if alternatives else 1
         self._end = vocabulary.index(end)
         allowed = [follows_word(text) for text in surfaces]
         self._begins = {piece for piece, fits in zip(vocabulary, allowed, strict=True) if fits}
@@ -69,6 +79,7 @@ class ForcedSearch:
             sources,
             target_prefix=prefixes,
             beam_size=self._beam,
+            num_hypotheses=self._kept,
             max_decoding_length=limit,
             return_attention=True,
             **self._options,
@@ -76,7 +87,12 @@ class ForcedSearch:
         texts = [result.hypotheses[0] for result in results]
         scores = self._model.score_batch(sources, texts)
         return [
-            Found(text, np.asarray(result.attention[0], dtype=np.float64)[: len(text)], score.log_probs)
+            Found(
+                text,
+                np.asarray(result.attention[0], dtype=np.float64)[: len(text)],
+                score.log_probs,
+                result.hypotheses[1:],
+            )
             for text, result, score in zip(texts, results, scores, strict=True)
         ]
 

@@ -35,7 +35,8 @@ class TextResult:
     tokens: surface pieces, a leading space where a word begins. ids: token numbers. logprobs: float array [n],
     or None where the engine gives none. source_words: int array [n], for each token the index of the last
     source word it rests on, or None. source_attention: float array [n, words], how much each token attends to each
-    source word, or None. ended: the model ended the text itself.
+    source word, or None. others: the tokens of other hypotheses after the prefix, best first. ended: the model ended
+    the text itself.
     """
 
     tokens: tuple[str, ...]
@@ -44,13 +45,15 @@ class TextResult:
     source_words: NDArray[np.int64] | None = None
     ended: bool = True
     source_attention: NDArray[np.float32] | None = None
+    others: tuple[tuple[str, ...], ...] = ()
 
 
 class TextTranslator(Protocol):
     """Translates text; stateless, so one instance serves all streams.
 
     A translator whose results never hold log-probabilities or source words says so in an attribute `lacks`, a
-    frozenset of `Need.LOGPROBS` and `Need.SPANS`.
+    frozenset of `Need.LOGPROBS` and `Need.SPANS`. One whose results hold other hypotheses says how many hypotheses
+    there are in `offers`.
     """
 
     name: str

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import AlignAtt, AlignBridge, EDAtt, LocalAgreement, Need, Offline
+from policies import AlignAtt, AlignBridge, EDAtt, LocalAgreement, Need, Offline, SharedPrefix
 from policies.base import Alignment, Policy
 from simul.backends.base import DecodeRequest, Samples, StreamSpec
 from simul.backends.cascade import CascadeBackend
@@ -217,9 +217,31 @@ class Unaligned(UpperCase):
 
 def test_a_policy_that_needs_attention_is_refused_where_the_translator_gives_no_times() -> None:
     recognizer = lambda: ScriptedRecognizer(SCRIPT)  # noqa: E731
-    for policy, substitute in ((AlignAtt(), "align-bridge"), (AlignBridge(), "hold-n")):
-        with pytest.raises(EvidenceError, match=substitute):
+    for policy in (AlignAtt(), AlignBridge()):
+        with pytest.raises(EvidenceError, match="hold-n"):
             Session(policy, CascadeBackend(recognizer, Unaligned()), VirtualClock())
+
+
+class Undecided(UpperCase):
+    """Has another hypothesis, in which the last word of two or more differs."""
+
+    offers = 2
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        results = super().translate(requests)
+        return [replace(r, others=((*r.tokens[:-1], " ELSE"),)) if len(r.tokens) > 1 else r for r in results]
+
+
+def test_hypotheses_of_the_translator_serve_the_policy_that_compares_them() -> None:
+    with pytest.raises(EvidenceError, match="local-agreement"):
+        Session(SharedPrefix(), backend(), VirtualClock())
+    session = Session(SharedPrefix(words=False), backend(translator=Undecided()), VirtualClock())
+    handle = session.backend.open(StreamSpec())
+    session.backend.push(handle, np.zeros(3 * WORD, np.float32))
+    found = session.backend.decode([DecodeRequest(handle, session.backend.view(handle))])[0]
+    assert found.beams == ((" ONE", " TWO", " ELSE"),)
+    events = run(session, 9 * WORD, WORD)
+    assert "".join(e.text for e in events if isinstance(e, Settled)) == "ONE TWO THREE FOUR FIVE SIX"
 
 
 class Attentive(UpperCase):

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("torch", reason="the tiny translation models are made with torch")
 pytest.importorskip("transformers", reason="the tiny translation models are made with transformers")
 
+from policies.base import Need
 from simul.backends.cascade import CascadeBackend
 from simul.backends.translator import CTranslate2Translator, piece_surface
 from simul.errors import ModelMissingError, UsageError
@@ -104,6 +105,24 @@ def test_greedy_output_continues_every_prefix_of_itself(
             np.testing.assert_allclose(
                 rest.logprobs[: len(whole.ids) - count], whole.logprobs[count:], atol=1e-4
             )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("count", [0, 2])
+def test_alternatives_are_the_other_texts_of_the_beam(
+    made: dict[str, tuple[Any, Path]], family: str, count: int
+) -> None:
+    plain = load(made, family, beam=3)
+    full = CTranslate2Translator(made[family][1], "en", "de", "cpu", "float32", 1, 3, alternatives=True)
+    assert (plain.offers, full.offers) == (1, 3)
+    for source in SOURCES:
+        begun = ask(plain, source)
+        best, found = ask(plain, source, begun, count), ask(full, source, begun, count)
+        assert best.others == ()
+        assert (found.tokens, found.ids) == (best.tokens, best.ids)
+        assert len(found.others) == 2
+        assert len({found.tokens, *found.others}) == 3
+        assert not any("</s>" in token for other in found.others for token in other)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -217,6 +236,16 @@ def test_faults_of_a_folder_are_named(made: dict[str, tuple[Any, Path]], tmp_pat
     (folder / "model.bin").write_bytes(b"not a model")
     with pytest.raises(ModelMissingError, match="cannot be loaded"):
         CTranslate2Translator(folder, "en", "de", "cpu")
+
+
+def test_a_policy_that_compares_hypotheses_gets_them(made: dict[str, tuple[Any, Path]]) -> None:
+    folder = str(made["marian"][1])
+    for config in (ModelConfig(mt=folder), ModelConfig(mt="embedded")):
+        for needs in (frozenset(), frozenset({Need.BEAMS})):
+            backend = load_backend(config, "en", "de", needs=needs).backend
+            assert (Need.BEAMS in backend.provides) == bool(needs)
+    greedy = load_backend(ModelConfig(mt=folder, beam=1), "en", "de", needs=frozenset({Need.BEAMS})).backend
+    assert Need.BEAMS not in greedy.provides
 
 
 def test_a_folder_becomes_a_cascade_with_the_embedded_recogniser(made: dict[str, tuple[Any, Path]]) -> None:
