@@ -12,12 +12,13 @@ once more, so that what the same speech costs early and late can be compared.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import resource
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -85,15 +86,18 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
     return {"p50": round(float(p50), 4), "p95": round(float(p95), 4), "max": round(max(values), 4)}
 
 
-def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[str, Any]:
+def measure(
+    session: Session, clock: Clock, pieces: Iterator[Samples], output: TextIO | None = None
+) -> dict[str, Any]:
     """Run the stream; `lag` is from the arrival of a chunk's last sample until its events are out (s).
+
+    output: where settled text goes; text that is kept would count as memory.
 
     A minute's memory is the median over its chunks, since the recogniser's grows and shrinks with each utterance.
     """
     compute, behind, words_lag, resident = (array("d") for _ in range(4))
     minutes: list[dict[str, float]] = []
-    text: list[str] = []
-    spent, count, heard = 0.0, 0, 0
+    spent, count, heard, characters = 0.0, 0, 0, 0
     end: End | None = None
     for step in drive(pieces, session, clock):
         compute.append(step.compute)
@@ -102,7 +106,9 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
         spent, count, heard = spent + step.compute, count + 1, step.arrived
         for event in step.events:
             if isinstance(event, Settled):
-                text.append(event.text)
+                characters += len(event.text)
+                if output is not None:
+                    output.write(event.text)
                 if event.spans:
                     words_lag.extend(event.time - last / SAMPLE_RATE for _, last in event.spans)
             elif isinstance(event, End):
@@ -130,7 +136,7 @@ def measure(session: Session, clock: Clock, pieces: Iterator[Samples]) -> dict[s
         "lag_of_text_behind_its_source_s": quantiles(words_lag) if words_lag else None,
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "by_minute": minutes,
-        "text": "".join(text),
+        "characters": characters,
     }
 
 
@@ -165,20 +171,19 @@ def main() -> None:
     pieces = chunks(given.files, given.chunk_ms)
     if given.minutes:
         pieces = for_minutes(given.files, given.chunk_ms, given.minutes)
+    with contextlib.ExitStack() as stack:
+        output = None if given.text is None else stack.enter_context(given.text.open("w", encoding="utf-8"))
+        figures = measure(session, clock, pieces, output)
     report: dict[str, Any] = {
         "machine": describe(("pocketsphinx", "ctranslate2", "numpy")),
         "clock": "wall" if given.live else "CPU time",
         "model": given.model,
         "policy": given.policy,
         "chunk_ms": given.chunk_ms,
-        **measure(session, clock, pieces),
+        **figures,
     }
     if given.minutes:
         report["last_minute_against_second"] = compare(report["by_minute"])
-    text = report.pop("text")
-    report["characters"] = len(text)
-    if given.text:
-        given.text.write_text(text + "\n", encoding="utf-8")
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
         given.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -233,12 +233,9 @@ def _embedded(config: ModelConfig, source: str, target: str, needs: frozenset[Ne
 
 
 def _embedded_recognizer() -> Callable[[], Recognizer]:
-    from simul.memory import return_large_blocks
     from simul.recognition.sphinx import SphinxRecognizer, stock_model
 
     stock_model()
-    # For all of the process, like torch's threads.
-    return_large_blocks()
     return SphinxRecognizer
 
 

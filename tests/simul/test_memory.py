@@ -1,8 +1,6 @@
 """Freed memory goes back to the system."""
 
-import ctypes
 import gc
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from simul import memory
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the GNU C library is asked")
 def test_freed_blocks_leave_the_process() -> None:
-    if memory._function("malloc_trim", ctypes.c_size_t) is None:
+    if memory._trim() is None:
         pytest.skip("this C library has no malloc_trim")
     # Blocks below the mapping threshold lie in the heap; the last one holds the top, so that freeing returns nothing.
     blocks = [bytearray(100_000) for _ in range(400)]
@@ -26,33 +24,13 @@ def test_freed_blocks_leave_the_process() -> None:
 
 
 def test_a_system_without_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory._function.cache_clear()
+    memory._trim.cache_clear()
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     try:
-        assert memory._function("malloc_trim", ctypes.c_size_t) is None
+        assert memory._trim() is None
         memory.release()
-        memory.return_large_blocks()
     finally:
-        memory._function.cache_clear()
-
-
-LARGE_BLOCKS = """
-from tests.simul.test_memory import resident
-from simul import memory
-memory.return_large_blocks()
-held = []
-for size in (1_000_000, 4_000_000, 16_000_000) * 3:
-    block = bytearray(size)
-    held.append(bytearray(1000))
-    before = resident()
-    del block
-    assert before - resident() > 0.9 * size, size
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the GNU C library is asked")
-def test_large_blocks_leave_the_process_when_they_are_freed() -> None:
-    subprocess.run([sys.executable, "-c", LARGE_BLOCKS], check=True)
+        memory._trim.cache_clear()
 
 
 def test_garbage_is_collected_between_segments_only_after_freezing() -> None:
