@@ -12,10 +12,12 @@ from simul.render import cell_width
 def print_table(
     context: Context, stream: TextIO, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> None:
-    """Write a table; columns whose cells all are figures are set flush right."""
+    """Write a table; columns whose cells all are figures are set flush right, and no figure is cut short.
+
+    On a terminal that is too narrow for it, a table is plain text too, whose lines the terminal breaks.
+    """
     right = [all(_is_figure(row[i]) for row in rows) for i in range(len(header))]
-    if context.is_terminal(stream):
-        _rich(context, stream, title, header, rows, right)
+    if context.is_terminal(stream) and _rich(context, stream, title, header, rows, right):
         return
     widths = [max(cell_width(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [title] if title else []
@@ -40,18 +42,26 @@ def _rich(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     right: Sequence[bool],
-) -> None:
+) -> bool:
+    """Draw the table, if it fits."""
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    for name, flush in zip(header, right, strict=True):
-        table.add_column(name, justify="right" if flush else "left")
+    for i, (name, flush) in enumerate(zip(header, right, strict=True)):
+        cells = [row[i] for row in rows] if flush else [word for row in rows for word in row[i].split()]
+        least = max(map(cell_width, [*cells, *name.split()]), default=1)
+        table.add_column(name, justify="right" if flush else "left", min_width=least)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(file=stream, no_color=not context.colours(stream), highlight=False).print(table)
+    console = Console(file=stream, no_color=not context.colours(stream), highlight=False)
+    if Measurement.get(console, console.options.update(width=10_000), table).minimum > console.width:
+        return False
+    console.print(table)
+    return True
 
 
 def figure(value: float | None, digits: int = 2, unit: str = "") -> str:

@@ -1,14 +1,17 @@
 """The executable: finding commands, defaults from elsewhere, one line for what goes wrong, lazy imports."""
 
+import io
 import subprocess
 import sys
 
 import pytest
 
 from simul.cli import main as frame
+from simul.cli.context import Context
 from simul.cli.options import Parser
+from simul.cli.tables import print_table
 from simul.errors import ExitCode, ModelMissingError
-from tests.simul.scripted_cli import command, load, talk
+from tests.simul.scripted_cli import Terminal, command, load, talk
 
 
 @pytest.mark.parametrize(
@@ -162,3 +165,17 @@ def test_parsers_turn_dataclasses_into_options():
     assert from_namespace(Options, given, {"name": "call"}) == Options(5, "x", True, ("a", "b"))
     assert from_namespace(Options, parser.parse_args([]), {"name": "call"}) == Options()
     assert "(default: 3)" in parser.format_help()
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 100, 200])
+def test_no_figure_of_a_table_is_cut_short(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen = Terminal()
+    context = Context(io.BytesIO(), screen, io.StringIO(), {"NO_COLOR": "1"})
+    header = ("policy", "window in s", *(f"score {i}" for i in range(6)))
+    rows = [["a policy with a long name", "2", *["-43.33"] * 6], ["b", "1", *["n/a"] * 6]]
+    print_table(context, screen, "", header, rows)
+    text = screen.getvalue()
+    assert text.count("-43.33") == 6
+    assert text.count("n/a") == 6
+    assert "…" not in text
