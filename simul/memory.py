@@ -8,18 +8,30 @@ import sys
 from functools import cache
 from typing import Any
 
+ALLOCATOR = {-8: 1, -3: 1 << 19, -1: 1 << 26}
+"""glibc's settings for small models: one arena; blocks from 512 KiB on are mappings of their own, which leave no holes;
+up to 64 MiB that are free at the heap's end stay until `release`, since giving them back at once costs time."""
+
 
 @cache
-def _trim() -> Any:
-    """The C library's `malloc_trim`; None where there is none."""
+def _function(name: str, *arguments: Any) -> Any:
+    """A function of the C library that takes `arguments` and returns an int; None where there is none."""
     if not sys.platform.startswith("linux"):
         return None
     try:
-        function = ctypes.CDLL(None).malloc_trim
+        function = getattr(ctypes.CDLL(None), name)
     except (OSError, AttributeError):
         return None
-    function.argtypes, function.restype = [ctypes.c_size_t], ctypes.c_int
+    function.argtypes, function.restype = arguments, ctypes.c_int
     return function
+
+
+def settle_allocator() -> None:
+    """Make the C library allocate for small models from now on, in the whole process."""
+    mallopt = _function("mallopt", ctypes.c_int, ctypes.c_int)
+    if mallopt is not None:
+        for setting, value in ALLOCATOR.items():
+            mallopt(setting, value)
 
 
 def freeze() -> None:
@@ -40,6 +52,6 @@ def release() -> None:
     """
     if gc.get_freeze_count():
         gc.collect()
-    trim = _trim()
+    trim = _function("malloc_trim", ctypes.c_size_t)
     if trim is not None:
         trim(0)

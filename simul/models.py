@@ -233,9 +233,12 @@ def _embedded(config: ModelConfig, source: str, target: str, needs: frozenset[Ne
 
 
 def _embedded_recognizer() -> Callable[[], Recognizer]:
+    from simul.memory import settle_allocator
     from simul.recognition.sphinx import SphinxRecognizer, stock_model
 
     stock_model()
+    # For all of the process, like torch's threads.
+    settle_allocator()
     return SphinxRecognizer
 
 

@@ -1,6 +1,8 @@
 """Freed memory goes back to the system."""
 
+import ctypes
 import gc
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from simul import memory
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the GNU C library is asked")
 def test_freed_blocks_leave_the_process() -> None:
-    if memory._trim() is None:
+    if memory._function("malloc_trim", ctypes.c_size_t) is None:
         pytest.skip("this C library has no malloc_trim")
     # Blocks below the mapping threshold lie in the heap; the last one holds the top, so that freeing returns nothing.
     blocks = [bytearray(100_000) for _ in range(400)]
@@ -24,13 +26,35 @@ def test_freed_blocks_leave_the_process() -> None:
 
 
 def test_a_system_without_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory._trim.cache_clear()
+    memory._function.cache_clear()
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     try:
-        assert memory._trim() is None
+        assert memory._function("malloc_trim", ctypes.c_size_t) is None
         memory.release()
+        memory.settle_allocator()
     finally:
-        memory._trim.cache_clear()
+        memory._function.cache_clear()
+
+
+LARGE_BLOCKS = """
+from simul import memory
+from tests.simul.test_memory import resident
+memory.settle_allocator()
+held = []
+for size in (1_000_000, 4_000_000, 16_000_000) * 3:
+    block = bytearray(size)
+    held.append(bytearray(1000))
+    before = resident()
+    del block
+    assert before - resident() > 0.9 * size, size
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the GNU C library is asked")
+def test_large_blocks_leave_the_process_when_they_are_freed() -> None:
+    if memory._function("mallopt", ctypes.c_int, ctypes.c_int) is None:
+        pytest.skip("this C library has no mallopt")
+    subprocess.run([sys.executable, "-c", LARGE_BLOCKS], check=True)
 
 
 def test_garbage_is_collected_between_segments_only_after_freezing() -> None:
