@@ -6,7 +6,8 @@ depend on what else the machine does; `--live` waits in real time instead and me
     python -m benchmarks.embedded FILE... [--target de] [--policy NAME] [--chunk-ms 500] [--minutes 60] [--live]
 
 With `--minutes` the recordings are repeated to that length, and the last minute is the audio of the second minute
-once more, so that what the same speech costs early and late can be compared.
+once more, so that what the same speech costs early and late can be compared. Since a machine's pace changes within
+an hour, a new process hears the second minute as the second of its own stream beside it, in turns chunk by chunk.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import resource
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,7 +32,7 @@ from simul.backends.base import Samples
 from simul.cli.context import load_installed
 from simul.cli.options import DEFAULT_POLICY
 from simul.clock import Clock, MeteredClock, WallClock
-from simul.drive import drive
+from simul.drive import Step, drive
 from simul.events import End, Settled
 from simul.models import ModelConfig
 from simul.session import Session, SessionConfig
@@ -80,6 +83,52 @@ def for_minutes(files: list[Path], chunk_ms: int, minutes: int) -> Iterator[Samp
     yield from between(endless(files, chunk_ms), MINUTE, 2 * MINUTE)
 
 
+def open_session(given: argparse.Namespace, clock: Clock) -> Session:
+    """A session as the command line asks for it, with everything loaded."""
+    loaded = load_installed(ModelConfig(model=given.model, threads=1), "en", given.target, needs=frozenset())
+    for path in given.files:
+        # So that the code which reads a format is there before memory is watched.
+        with FileSource(path) as source:
+            next(iter(source), None)
+    config = SessionConfig("en", given.target, to_samples(given.chunk_ms))
+    return Session(make_policy(given.policy, {}), loaded.backend, clock, config)
+
+
+def begin_anew(turns: Connection, given: argparse.Namespace) -> None:
+    """In a process of its own: the first minute at once, then a chunk of the second for every word from `turns`."""
+    clock = MeteredClock()
+    session = open_session(given, clock)
+    steps = drive(between(endless(given.files, given.chunk_ms), 0, 2 * MINUTE), session, clock)
+    while next(steps).arrived < MINUTE:
+        pass
+    while True:
+        turns.recv()
+        turns.send(next(steps).compute)
+
+
+class Newcomer:
+    """Another stream of the same speech in a new process; `turn` takes its second minute on by a chunk."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._turns, others = context.Pipe()
+        self._process = context.Process(target=begin_anew, args=(others, given), daemon=True)
+        self.compute = 0.0
+        self._process.start()
+        others.close()
+
+    def turn(self) -> None:
+        """Let it have a chunk, and wait until it is done."""
+        self._turns.send(None)
+        self.compute += self._turns.recv()
+
+    def close(self) -> None:
+        """End the process."""
+        self._turns.close()
+        self._process.terminate()
+        self._process.join()
+
+
 def quantiles(values: Sequence[float]) -> dict[str, float]:
     """p50, p95 and the largest."""
     p50, p95 = np.percentile(values, [50, 95])
@@ -87,7 +136,11 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
 
 
 def measure(
-    session: Session, clock: Clock, pieces: Iterator[Samples], output: TextIO | None = None
+    session: Session,
+    clock: Clock,
+    pieces: Iterator[Samples],
+    output: TextIO | None = None,
+    between_chunks: Callable[[Step], None] = lambda step: None,
 ) -> dict[str, Any]:
     """Run the stream; `lag` is from the arrival of a chunk's last sample until its events are out (s).
 
@@ -122,6 +175,7 @@ def measure(
                 }
             )
             spent, count, resident = 0.0, 0, array("d")
+        between_chunks(step)
     seconds = heard / SAMPLE_RATE
     assert end is not None
     return {
@@ -160,20 +214,22 @@ def main() -> None:
     parser.add_argument("--text", type=Path, help="write the settled text there")
     parser.add_argument("--output", type=Path, help="write the figures there too")
     given = parser.parse_args()
-    loaded = load_installed(ModelConfig(model=given.model, threads=1), "en", given.target, needs=frozenset())
-    for path in given.files:
-        # So that the code which reads a format is there before memory is watched.
-        with FileSource(path) as source:
-            next(iter(source), None)
     clock: Clock = WallClock() if given.live else MeteredClock()
-    config = SessionConfig("en", given.target, to_samples(given.chunk_ms))
-    session = Session(make_policy(given.policy, {}), loaded.backend, clock, config)
+    session = open_session(given, clock)
     pieces = chunks(given.files, given.chunk_ms)
+    newcomer = Newcomer(given) if given.minutes else None
     if given.minutes:
         pieces = for_minutes(given.files, given.chunk_ms, given.minutes)
+
+    def in_turns(step: Step) -> None:
+        if newcomer is not None and step.samples is not None and step.arrived > (given.minutes - 1) * MINUTE:
+            newcomer.turn()
+
     with contextlib.ExitStack() as stack:
         output = None if given.text is None else stack.enter_context(given.text.open("w", encoding="utf-8"))
-        figures = measure(session, clock, pieces, output)
+        if newcomer is not None:
+            stack.callback(newcomer.close)
+        figures = measure(session, clock, pieces, output, in_turns)
     report: dict[str, Any] = {
         "machine": describe(("pocketsphinx", "ctranslate2", "numpy")),
         "clock": "wall" if given.live else "CPU time",
@@ -182,8 +238,14 @@ def main() -> None:
         "chunk_ms": given.chunk_ms,
         **figures,
     }
-    if given.minutes:
+    if newcomer is not None:
         report["last_minute_against_second"] = compare(report["by_minute"])
+        chunks_of_minute = MINUTE / to_samples(given.chunk_ms)
+        fresh = 1000 * newcomer.compute / chunks_of_minute
+        report["last_minute_against_newcomer"] = {
+            "newcomer_compute_ms_per_chunk": round(fresh, 2),
+            "compute_ms_per_chunk": round(report["by_minute"][-1]["compute_ms_per_chunk"] / fresh, 4),
+        }
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
         given.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 ALLOCATOR = {-8: 1, -3: 1 << 19, -1: 1 << 26}
 """glibc's settings for small models: one arena; blocks from 512 KiB on are mappings of their own, which leave no holes;
 up to 64 MiB that are free at the heap's end stay until `release`, since giving them back at once costs time."""
+
+FILL_NEW_BLOCKS = -6
+"""glibc's setting (M_PERTURB) by which every block that is allocated is written to at once."""
 
 
 @cache
@@ -32,6 +37,23 @@ def settle_allocator() -> None:
     if mallopt is not None:
         for setting, value in ALLOCATOR.items():
             mallopt(setting, value)
+
+
+@contextmanager
+def tables_in_memory() -> Iterator[None]:
+    """Within, a table that is allocated takes its memory at once, and not page by page while a stream fills it.
+
+    For tables as large as will ever be needed: with them, memory says at the start what a stream is going to take.
+    """
+    mallopt = _function("mallopt", ctypes.c_int, ctypes.c_int)
+    if mallopt is None:
+        yield
+        return
+    mallopt(FILL_NEW_BLOCKS, 1)
+    try:
+        yield
+    finally:
+        mallopt(FILL_NEW_BLOCKS, 0)
 
 
 def freeze() -> None:

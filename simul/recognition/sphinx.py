@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.errors import AudioError, ModelMissingError
+from simul.memory import tables_in_memory
 from simul.recognition.endpoint import EndpointConfig, Endpointer
 from simul.recognition.words import Utterance, Word
 
@@ -32,6 +33,10 @@ CHECKPOINTS = (100, 250)
 SEARCH = {"fwdflat": False, "bestpathlw": 7.5}
 """Decoder settings, chosen on librispeech-mini train without its first 25 rows. The flat-lexicon pass is off: it
 searches the whole utterance once more and would hold up its end."""
+
+WORD_EXITS = 60_000
+"""Word exits that the tables of the search have room for from the start, with 20 scores each: about 20 s of speech
+without a pause. A longer utterance makes them grow."""
 
 SPOKEN = {"mr": "mister", "mrs": "missus", "dr": "drive", "dr(2)": "doctor"}
 """Abbreviations of the dictionary, by pronunciation, and what was said."""
@@ -292,9 +297,13 @@ def _open_decoder(sphinx: ModuleType, config: RecognizerConfig) -> Any:
             raise ModelMissingError(f"The recogniser's file {path} does not exist; check the path.")
     sphinx.set_loglevel("FATAL")
     try:
-        return sphinx.Decoder(
-            hmm=str(model / "en-us"), **{name: str(path) for name, path in files.items()}, **SEARCH
-        )
+        with tables_in_memory():
+            return sphinx.Decoder(
+                hmm=str(model / "en-us"),
+                **{name: str(path) for name, path in files.items()},
+                **SEARCH,
+                latsize=WORD_EXITS,
+            )
     except (RuntimeError, ValueError) as error:
         raise ModelMissingError(
             f"pocketsphinx cannot load the language model {files['lm']} with the dictionary {files['dict']} "

@@ -57,6 +57,28 @@ def test_large_blocks_leave_the_process_when_they_are_freed() -> None:
     subprocess.run([sys.executable, "-c", LARGE_BLOCKS], check=True)
 
 
+def test_a_table_takes_its_memory_at_once_where_that_is_wanted() -> None:
+    mallopt = memory._function("mallopt", ctypes.c_int, ctypes.c_int)
+    if mallopt is None:
+        pytest.skip("this C library has no mallopt")
+    library = ctypes.CDLL(None)
+    library.calloc.restype, library.calloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t, ctypes.c_size_t]
+    library.free.argtypes = [ctypes.c_void_p]
+
+    def taken() -> int:
+        before = resident()
+        block = library.calloc(40_000_000, 1)
+        try:
+            return resident() - before
+        finally:
+            library.free(block)
+
+    assert taken() < 4_000_000
+    with memory.tables_in_memory():
+        assert taken() > 36_000_000
+    assert taken() < 4_000_000
+
+
 def test_garbage_is_collected_between_segments_only_after_freezing() -> None:
     collected: list[int] = []
 
