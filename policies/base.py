@@ -35,6 +35,7 @@ class Need(Enum):
     CTC = "a CTC word count"
     UNIT_COUNTS = "a running count of source words"
     ACTIVITY = "voice activity"
+    CUT = "audio that is cut where the policy says"
 
 
 SUBSTITUTES: Mapping[Need, str] = {
@@ -47,6 +48,7 @@ SUBSTITUTES: Mapping[Need, str] = {
     Need.UNIT_COUNTS: "wait-k with the unit 'chunk'",
     Need.SPANS: "hold-n, which needs only tokens",
     Need.ACTIVITY: "the policy without its gate",
+    Need.CUT: "the profile 'fixed', which needs no cut",
 }
 
 

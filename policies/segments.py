@@ -70,7 +70,8 @@ class SegmentPolicy(Policy):
 
     @property
     def needs(self) -> frozenset[Need]:
-        return frozenset({Need.TOKENS, Need.SEGMENTS})
+        needs = frozenset({Need.TOKENS, Need.SEGMENTS})
+        return needs | {Need.CUT} if self.profile == "faithful" else needs
 
     @abstractmethod
     def speaks(self, index: int, segment: Judged, previous: Sequence[str] | None) -> bool:

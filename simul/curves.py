@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from textwrap import fill
+from typing import Any
 
 from latency_metrics.reports.document import Document, Figure, Table
 from latency_metrics.reports.html import page
@@ -26,6 +28,10 @@ NAMES = {
 }
 """Latencies that curves are drawn against, in order."""
 CEILING = "offline"
+FEW = 8
+"""Curves that can be told apart in one plot."""
+PANELS = 5
+"""Panels in a row of a picture of many curves."""
 PSEUDO_NOTE = "References are the Offline pass of the same model on the same audio (pseudo-references)."
 
 
@@ -167,7 +173,7 @@ def write_png(
     latencies: Sequence[str] | None = None,
     qualities: Sequence[str] = ("chrF", "BLEU"),
 ) -> None:
-    """Draw quality against latency as PNG, a row of plots for each of `qualities`.
+    """Draw quality against latency as PNG, a row of plots for each of `qualities`, and many curves one by one below.
 
     latencies: names of scores; by default those that the sweep has of LAAL and LongYAAL, CU and CA.
 
@@ -182,24 +188,78 @@ def write_png(
         ) from error
     shown = list(latencies or [n for n in available(sweep) if n.startswith(("LAAL", "LongYAAL"))][:4])
     rows = [q for q in qualities if any(q in p.scores for p in sweep.points)]
-    canvas = Canvas(figsize=(4.6 * len(shown), 4.0 * len(rows) + 1.6), layout="constrained")
-    axes = canvas.subplots(len(rows), len(shown), squeeze=False)
-    marks = "osd^vP*X"
-    ceiling = sweep.ceiling()
+    curves = curves_of(sweep.points)
+    panels = -(-len(curves) // PANELS) if len(curves) > FEW else 0
+    width, heights = max(4.6 * len(shown), 11.0 if panels else 8.0), [4.0 * len(rows) + 0.8, 1.9 * panels]
+    canvas = Canvas(figsize=(width, sum(heights) + (0 if panels else 0.9)), layout="constrained")
+    above = canvas
+    if panels:
+        above, below = canvas.subfigures(2, 1, height_ratios=heights)
+        _draw_panels(below, sweep, curves, shown[-1], rows[0], panels)
+    axes = above.subplots(len(rows), len(shown), squeeze=False)
     for row, quality in enumerate(rows):
         for column, latency in enumerate(shown):
-            axis = axes[row][column]
-            for index, (name, points) in enumerate(curves_of(sweep.points).items()):
-                placed = _placed(points, latency, quality)
-                xs, ys = [x for x, _, _ in placed], [y for _, y, _ in placed]
-                mark = marks[index // 10 % len(marks)]
-                axis.plot(xs, ys, color=f"C{index % 10}", marker=mark, ms=4, lw=1, label=name)
-            if ceiling is not None and quality in ceiling.scores:
-                axis.axhline(ceiling.scores[quality], color="0.5", ls="--", lw=1, label="offline (ceiling)")
-            axis.set_xlabel(f"{NAMES[latency]} (s)")
-            axis.set_ylabel(quality)
-            axis.grid(alpha=0.25)
-    lines, names = axes[0][0].get_legend_handles_labels()
-    canvas.legend(lines, names, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    canvas.suptitle(title + (f"\n{PSEUDO_NOTE}" if sweep.pseudo else ""), fontsize=11)
+            _draw_overview(axes[row][column], sweep, curves, latency, quality)
+    if not panels:
+        lines, names = axes[0][0].get_legend_handles_labels()
+        above.legend(
+            lines, names, loc="outside lower center", ncols=int(width // 3), fontsize=8, frameon=False
+        )
+    heading = [*title.split("\n"), *([PSEUDO_NOTE] if sweep.pseudo else [])]
+    canvas.suptitle("\n".join(fill(line, int(11 * width)) for line in heading), fontsize=11)
     canvas.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _look(index: int) -> dict[str, str]:
+    """Colour and mark of a curve in PNG."""
+    return {"color": f"C{index % 10}", "marker": "osd^vP*X"[index // 10 % 8]}
+
+
+def _draw_overview(
+    axis: Any, sweep: Sweep, curves: Mapping[str, Sequence[Point]], latency: str, quality: str
+) -> None:
+    """All settings: lines where curves are few, else dots and the best that can be had of append-only policies."""
+    few = len(curves) <= FEW
+    for index, (name, points) in enumerate(curves.items()):
+        placed = _placed(points, latency, quality)
+        xs, ys = [x for x, _, _ in placed], [y for _, y, _ in placed]
+        axis.plot(
+            xs, ys, ms=4, lw=1, ls="-" if few else "", alpha=1 if few else 0.7, label=name, **_look(index)
+        )
+    if not few:
+        front = _front(_placed([p for points in curves.values() for p in points], latency, quality))
+        axis.step([x for x, _ in front], [y for _, y in front], where="post", color="k", lw=1)
+    ceiling = sweep.ceiling()
+    if ceiling is not None and quality in ceiling.scores:
+        axis.axhline(ceiling.scores[quality], color="0.5", ls="--", lw=1, label="offline (ceiling)")
+    axis.set_xlabel(f"{NAMES[latency]} (s)")
+    axis.set_ylabel(quality)
+    axis.grid(alpha=0.25)
+
+
+def _front(placed: Sequence[tuple[float, float, Point]]) -> list[tuple[float, float]]:
+    """Latency and quality of the settings that no faster one surpasses, without policies that take text back."""
+    best: list[tuple[float, float]] = []
+    for x, y, point in placed:
+        if not point.setting.make().revises and (not best or y > best[-1][1]):
+            best.append((x, y))
+    return best
+
+
+def _draw_panels(
+    figure: Any, sweep: Sweep, curves: Mapping[str, Sequence[Point]], latency: str, quality: str, rows: int
+) -> None:
+    """A panel for each curve, before all settings in grey."""
+    axes = figure.subplots(rows, PANELS, squeeze=False, sharex=True, sharey=True)
+    everything = _placed(sweep.points, latency, quality)
+    for axis in axes.flat[len(curves) :]:
+        axis.set_axis_off()
+    for index, (axis, (name, points)) in enumerate(zip(axes.flat, curves.items(), strict=False)):
+        axis.plot([x for x, _, _ in everything], [y for _, y, _ in everything], ".", color="0.85", ms=3)
+        placed = _placed(points, latency, quality)
+        axis.plot([x for x, _, _ in placed], [y for _, y, _ in placed], ms=4, lw=1, **_look(index))
+        axis.set_title(fill(name.replace(",", ", "), 34), fontsize=7)
+        axis.tick_params(labelsize=7)
+        axis.grid(alpha=0.25)
+    figure.supxlabel(f"{NAMES[latency]} (s)", fontsize=8)
+    figure.supylabel(quality, fontsize=8)

@@ -19,6 +19,7 @@ import numpy as np
 
 from latency_metrics import AL, LAAL, YAAL, Instance
 from latency_metrics.quality import quality_scores
+from policies.base import Need
 from policies.dugan import (
     ClipSegment,
     EvaluationLoop,
@@ -35,15 +36,13 @@ from simul.backends.base import Backend, DecodeRequest, Samples, StreamSpec
 from simul.backends.cascade import CascadeBackend, Recognizer
 from simul.errors import UsageError
 from simul.logs import create
-from simul.recognition.words import Word
+from simul.recognition.words import Word, stretches
 from simul.trace_meter import Meter
 from simul.translation.interface import TextRequest
 
 RATE = 16000
 PIECE = RATE // 10
 """Samples in which a recogniser is given a window."""
-STRETCH_GAP = RATE // 5
-"""Silence between two recognised words, in samples, that ends a stretch."""
 WINDOWS = (1.0, 2.0)
 """Increments of the window, in seconds."""
 PROFILES = ("faithful", "fixed")
@@ -180,16 +179,6 @@ class CascadeReader:
             return 1.0
         spoken = sum(len(span) for span in PauseSegmenter(RATE).speech(samples))
         return 1 - min(1.0, spoken / len(samples))
-
-
-def stretches(words: Sequence[Word], gap: int = STRETCH_GAP) -> list[list[Word]]:
-    """Words between pauses of at least `gap` samples."""
-    found: list[list[Word]] = []
-    for word in words:
-        if not found or word.start_sample - found[-1][-1].end_sample >= gap:
-            found.append([])
-        found[-1].append(word)
-    return found
 
 
 @dataclass
@@ -480,13 +469,11 @@ def reader_of(backend: Backend, samples: Samples, source: str, target: str) -> W
     Raises:
         UsageError: the backend has no segments and is no cascade.
     """
-    from policies.base import Need
-
     samples = np.asarray(samples, np.float32)
-    if Need.SEGMENTS in backend.provides:
-        return BackendReader(backend, samples, source, target)
     if isinstance(backend, CascadeBackend):
         return CascadeReader(backend, samples, source, target)
+    if Need.SEGMENTS in backend.provides:
+        return BackendReader(backend, samples, source, target)
     raise UsageError(
         f"The experiment needs timed segments, which the backend {backend.name} does not give; use a Whisper model "
         "or a cascade."

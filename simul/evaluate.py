@@ -19,12 +19,14 @@ from simul.audio.files import FileSource
 from simul.audio.resample import SAMPLE_RATE
 from simul.clock import Clock, MeteredClock
 from simul.drive import drive
-from simul.errors import SimulError, UsageError
+from simul.errors import UsageError
 from simul.logs import (
     LogFolder,
     StreamRecord,
     create,
+    earlier_lines,
     json_line,
+    keep_settings,
     latency_unit,
     make_folder,
     percentile,
@@ -337,7 +339,7 @@ class _Runs:
             self.events = str(make_folder(self._folder / "events"))
             if resume:
                 self._load(self._folder)
-            self._keep_settings(self._folder)
+            keep_settings(self._folder, self.settings)
             self._file = create(self._folder / "results.jsonl")
             for result in self.results:
                 if result is not None:
@@ -352,17 +354,7 @@ class _Runs:
 
     def _load(self, folder: Path) -> None:
         """What the folder holds of an earlier run with the same settings."""
-        try:
-            before = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-            lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as error:
-            raise SimulError(f"The earlier run in {folder} cannot be read: {error}.") from error
-        if before != json.loads(json.dumps(self.settings)):
-            raise UsageError(
-                f"{folder} holds a run with other settings; give another folder, or leave --resume away."
-            )
+        lines = earlier_lines(folder, "results.jsonl", self.settings, "run")
         places = {(item.name, item.audio): i for i, item in enumerate(self.items)}
         for line in lines:
             # The last line may have been cut off in the middle.
@@ -371,10 +363,6 @@ class _Runs:
                 place = places.get((result.name, result.audio))
                 if place is not None:
                     self.results[place] = result
-
-    def _keep_settings(self, folder: Path) -> None:
-        with create(folder / "settings.json") as file:
-            file.write(json.dumps(self.settings, ensure_ascii=False, indent=1) + "\n")
 
     def take(self, outcome: Outcome[ItemResult]) -> None:
         """Keep an outcome."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from simul.audio.resample import SAMPLE_RATE
 from simul.drive import Step
-from simul.errors import SimulError
+from simul.errors import SimulError, UsageError
 from simul.events import End, Event, Retract, SegmentEnd, Settled
 
 if TYPE_CHECKING:
@@ -238,6 +238,35 @@ class LogFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def earlier_lines(folder: Path, name: str, settings: Mapping[str, Any], what: str) -> list[str]:
+    """The lines of file `name` that an earlier run with the same settings left in `folder`; none if there was none.
+
+    what: what such a run is called.
+
+    Raises:
+        SimulError: the files cannot be read.
+        UsageError: the settings in `settings.json` are other ones.
+    """
+    try:
+        before = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise SimulError(f"The earlier {what} in {folder} cannot be read: {error}.") from error
+    if before != json.loads(json.dumps(settings)):
+        raise UsageError(
+            f"{folder} holds a {what} with other settings; give another folder, or leave --resume away."
+        )
+    return lines
+
+
+def keep_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write the `settings.json` that `earlier_lines` compares with."""
+    with create(folder / "settings.json") as file:
+        file.write(json.dumps(settings, ensure_ascii=False, indent=1) + "\n")
 
 
 def json_line(record: dict[str, Any]) -> str:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from latency_metrics.recording import Segment
-from simul.errors import SimulError, UsageError
+from simul.errors import UsageError
 from simul.evaluate import Item, ItemResult, Progress, score_results
-from simul.logs import create, json_line, make_folder, safe_name
+from simul.logs import create, earlier_lines, json_line, keep_settings, make_folder, safe_name
 from simul.sweep_grid import Setting
 from simul.sweep_run import Run, SweepRunner
 from simul.workers import Outcome, attempt, run_in_processes
@@ -204,8 +204,7 @@ class _Kept:
         place = make_folder(folder)
         if resume:
             self._load(place, settings, count)
-        with create(place / "settings.json") as file:
-            file.write(json.dumps(settings, ensure_ascii=False, indent=1) + "\n")
+        keep_settings(place, settings)
         self._file = create(place / "items.jsonl")
         for index, runs in self.runs.items():
             self._write(index, runs)
@@ -218,15 +217,7 @@ class _Kept:
             self._file.close()
 
     def _load(self, folder: Path, settings: Mapping[str, Any], count: int) -> None:
-        try:
-            before = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-            lines = (folder / "items.jsonl").read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as error:
-            raise SimulError(f"The earlier sweep in {folder} cannot be read: {error}.") from error
-        if before != json.loads(json.dumps(settings)):
-            raise UsageError(f"{folder} holds a sweep with other settings; give another folder.")
+        lines = earlier_lines(folder, "items.jsonl", settings, "sweep")
         places = {(item.name, item.audio): i for i, item in enumerate(self._items)}
         for line in lines:
             # The last line may have been cut off in the middle.

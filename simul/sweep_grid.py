@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policies.base import Need, Policy
 from policies.registry import make_policy
@@ -17,11 +17,15 @@ CHUNK = "chunk"
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of a grid: a policy (name or expression), its parameters, and the chunk in ms (None: the run's)."""
+    """One point of a grid: a policy (name or expression), its parameters, and the chunk in ms (None: the run's).
+
+    fixed: the parameters, `chunk` among them, that the entry of the grid gives but one value.
+    """
 
     policy: str
     args: tuple[tuple[str, str], ...] = ()
     chunk_ms: int | None = None
+    fixed: frozenset[str] = field(default=frozenset(), compare=False)
 
     def make(self) -> Policy:
         """A new policy.
@@ -41,10 +45,15 @@ class Setting:
 
     @property
     def curve(self) -> str:
-        """What a curve is drawn of: the policy without numbers, and its settings that are words."""
+        """What a curve is drawn of: the policy without numbers, its settings that are words, and the fixed ones."""
         plain = re.sub(r",?\s*[\w-]+=[^,()]*", "", self.policy).replace("()", "")
-        words = [f"{name}={value}" for name, value in self.args if not re.fullmatch(r"[-+.\d]+", value)]
-        return " ".join([re.sub(r"\s+", "", plain), *words])
+        given = [
+            f"{name}={value}"
+            for name, value in self.args
+            if name in self.fixed or not re.fullmatch(r"[-+.\d]+", value)
+        ]
+        chunk = [f"{CHUNK}={self.chunk_ms}"] if CHUNK in self.fixed else []
+        return " ".join([re.sub(r"\s+", "", plain), *given, *chunk])
 
     def __str__(self) -> str:
         return f"{self.policy} {self.label}".strip()
@@ -65,12 +74,16 @@ def parse_grid(text: str) -> list[Setting]:
     for entry in filter(None, (part.strip() for part in text.split(";"))):
         policy, colon, rest = entry.partition(":")
         axes = _axes(rest, entry) if colon else {}
+        several = any(len(values) > 1 for values in axes.values())
+        fixed = frozenset(name for name, values in axes.items() if several and len(values) == 1)
         for values in itertools.product(*axes.values()):
             args = dict(zip(axes, values, strict=True))
             chunk = args.pop(CHUNK, None)
             if chunk is not None and not re.fullmatch(r"[1-9]\d*", chunk):
                 raise UsageError(f"The chunk {chunk!r} in {entry!r} is no number of milliseconds.")
-            setting = Setting(policy.strip(), tuple(args.items()), None if chunk is None else int(chunk))
+            setting = Setting(
+                policy.strip(), tuple(args.items()), None if chunk is None else int(chunk), fixed
+            )
             setting.make()
             settings[setting] = None
     if not settings:

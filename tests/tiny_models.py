@@ -384,6 +384,18 @@ def save_m2m(folder: Path, codes: Sequence[str]) -> tuple[Any, Path]:
     return network, path
 
 
+def untrained_whisper() -> Any:
+    """A network of random weights, large enough that its choices vary."""
+    import torch
+
+    network = whisper_network(seed=4)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if value.dim() > 1 and "embed_positions" not in name:
+                value.mul_(4.0)
+    return network
+
+
 def trained_whisper(cache: Path) -> Path:
     """The CTranslate2 folder of the trained network; kept in `cache` until this file or a package changes."""
     import hashlib

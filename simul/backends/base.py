@@ -126,7 +126,8 @@ def check_languages(backend_name: str, limits: Limits, spec: StreamSpec) -> None
 
 def check_evidence(policy: Policy, backend: Backend) -> None:
     """Raise `EvidenceError` when `policy` needs what `backend` does not provide, naming substitutes."""
-    missing = policy.needs - backend.provides
+    cuts = frozenset() if type(backend).trim is Backend.trim else frozenset({Need.CUT})
+    missing = policy.needs - backend.provides - cuts
     if missing:
         needs = " and ".join(sorted(need.value for need in missing))
         instead = "; ".join(

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.base import Activity, Alignment, Candidate, Need, SourceView
+from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
-from simul.memory import release
-from simul.recognition.words import Utterance, Word
+from simul.memory import release, trim
+from simul.recognition.words import Utterance, Word, stretches
 from simul.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.translation.word_end import WordEnd
 
@@ -65,12 +65,14 @@ class CascadeBackend(Backend):
     Without a translator, or when source and target agree, the recognised words are the output.
     A target token that rests on a source word which the last two passes do not agree on is a draft: it may be
     shown but not committed. A committed word that was seen to be over is never made longer. Attention on the source is
-    the translator's on the recognised words, each spread over the time in which it was spoken.
+    the translator's on the recognised words, each spread over the time in which it was spoken. Segments are what
+    belongs to the words between two pauses; as Whisper's, those of a pass share a no-speech probability, here the
+    part of the utterance so far in which no word was recognised.
     """
 
     name: ClassVar[str] = "cascade"
     provides = frozenset(
-        {Need.TOKENS, Need.SPANS, Need.ALIGNMENT, Need.UNIT_COUNTS, Need.ACTIVITY},
+        {Need.TOKENS, Need.SPANS, Need.SEGMENTS, Need.ALIGNMENT, Need.UNIT_COUNTS, Need.ACTIVITY},
     )
 
     def __init__(
@@ -87,7 +89,7 @@ class CascadeBackend(Backend):
         if translator is not None:
             lacks: frozenset[Need] = getattr(translator, "lacks", frozenset())
             if Need.SPANS in lacks:
-                lacks |= {Need.ALIGNMENT}
+                lacks |= {Need.ALIGNMENT, Need.SEGMENTS}
             more = {Need.LOGPROBS, Need.BEAMS} if getattr(translator, "offers", 1) > 1 else {Need.LOGPROBS}
             self.provides = (self.provides | more) - lacks
 
@@ -141,7 +143,8 @@ class CascadeBackend(Backend):
             stable = len(texts) if request.view.segment_final else _agreeing(handle.before, texts)
             handle.before = texts
             handle.word_end.note(request.prefix, result.tokens, result.ended)
-            candidates.append(_candidate(result, words, stable, request.view.heard))
+            candidates.append(_candidate(result, words, stable, request.view))
+        trim()
         return candidates
 
     def _translate(
@@ -211,10 +214,11 @@ def _as_words(words: tuple[Word, ...], skip: int, limit: int | None) -> TextResu
     return TextResult(tokens, (), None, np.arange(skip, skip + len(tokens), dtype=np.int64))
 
 
-def _candidate(result: TextResult, words: tuple[Word, ...], stable: int, heard: int) -> Candidate:
+def _candidate(result: TextResult, words: tuple[Word, ...], stable: int, view: SourceView) -> Candidate:
     spans: Any = None
     committable: int | None = None
     alignment: Alignment | None = None
+    segments: tuple[Segment, ...] | None = None
     if result.source_words is not None and words:
         index = np.clip(result.source_words, 0, len(words) - 1)
         times = np.array([(word.start_sample, word.end_sample) for word in words], dtype=np.int64)
@@ -223,18 +227,42 @@ def _candidate(result: TextResult, words: tuple[Word, ...], stable: int, heard: 
         attention = result.source_attention
         if attention is None or attention.shape[1] != len(words):
             attention = np.eye(len(words), dtype=np.float32)[index]
-        alignment = _alignment(attention, times, heard)
+        alignment = _alignment(attention, times, view.heard)
+        segments = _segments(result.tokens, index, words, view)
     return Candidate(
         tokens=result.tokens,
         ids=result.ids,
         logprobs=result.logprobs,
         spans=spans,
+        segments=segments,
         alignment=alignment,
         beams=result.others,
         committable=committable,
         source_text=" ".join(word.text for word in words) or None,
         ended=result.ended,
     )
+
+
+def _segments(
+    tokens: tuple[str, ...], index: NDArray[np.int64], words: tuple[Word, ...], view: SourceView
+) -> tuple[Segment, ...]:
+    """The tokens by stretches of words between pauses; `index` has the word on which each token rests.
+
+    A token that rests on an earlier stretch than the one before it stays with that one.
+    """
+    spoken = sum(word.end_sample - word.start_sample for word in words)
+    silent = 1 - min(1.0, spoken / max(1, view.heard - view.segment_start))
+    found = []
+    reached = np.maximum.accumulate(index)
+    begin = first = 0
+    for stretch in stretches(words):
+        end = int(np.searchsorted(reached, first + len(stretch)))
+        if end > begin:
+            text = "".join(tokens[begin:end])
+            times = stretch[0].start_sample, stretch[-1].end_sample
+            found.append(Segment(*times, text, silent, end - begin))
+        begin, first = end, first + len(stretch)
+    return tuple(found)
 
 
 def _alignment(attention: NDArray[np.float32], times: NDArray[np.int64], heard: int) -> Alignment:

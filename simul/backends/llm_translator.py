@@ -12,7 +12,7 @@ import numpy as np
 
 from policies.base import Need
 from simul.backends.llm_prompt import instructions, messages, room
-from simul.backends.transformers_folder import load
+from simul.backends.transformers_folder import load_network, load_processors
 from simul.backends.translator import piece_surface
 from simul.errors import ModelMissingError
 from simul.languages import SPACELESS
@@ -22,6 +22,8 @@ from simul.translation.word_end import follows_word
 
 if TYPE_CHECKING:
     import torch
+
+FAMILY = "language model"
 
 
 @dataclass
@@ -57,8 +59,8 @@ class CausalTranslator:
         self.name = folder.name
         self.sources, self.targets = frozenset({source}), frozenset({target})
         self._system, self._spaces = instructions(source, target), target not in SPACELESS
-        loaded = load(folder, "AutoModelForCausalLM", "language model", device, compute)
-        self._network, self._tokenizer, self._device = loaded.network, loaded.tokenizer, loaded.device
+        self._network, self._device = load_network(folder, "AutoModelForCausalLM", FAMILY, device, compute)
+        self._tokenizer, _ = load_processors(folder, FAMILY)
         if not self._tokenizer.chat_template:
             raise ModelMissingError(
                 f"The language model in {folder} has no chat template, without which it cannot be told what to do; "

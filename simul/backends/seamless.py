@@ -16,7 +16,7 @@ from simul.backends.seamless_model import SeamlessModel
 from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
-from simul.backends.windowed import WindowedBackend, WindowedStream, encoded
+from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.languages import SEAMLESS
 
 if TYPE_CHECKING:
@@ -89,19 +89,6 @@ class SeamlessBackend(WindowedBackend):
         check_languages(f"the Seamless model {self.model.folder.name}", self.limits, spec)
         return _Stream(spec, SpeechStream(self.activity))
 
-    def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
-        candidates = [Candidate(())] * len(requests)
-        jobs = [
-            job for index, request in enumerate(requests) if (job := self._job(index, request)) is not None
-        ]
-        if not jobs:
-            return candidates
-        windows = encoded(jobs, self.model.encode)
-        found = self.model.generate(windows, [job.prompt for job in jobs])
-        for job, hypothesis in zip(jobs, found, strict=True):
-            candidates[job.index] = self._candidate(job, self._without_loop(job, hypothesis))
-        return candidates
-
     def _job(self, index: int, request: DecodeRequest) -> _Job | None:
         """The work that a request brings; None when there is nothing to decode."""
         from simul.backends.seamless_decode import Prompt
@@ -128,6 +115,11 @@ class SeamlessBackend(WindowedBackend):
 
     def _without_loop(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         return hypothesis.first(self.guard.without_loop(job.prompt.prefix, hypothesis.ids))
+
+    def _candidates(
+        self, jobs: Sequence[_Job], windows: Sequence[Any], found: Sequence[Hypothesis]
+    ) -> list[Candidate]:
+        return [self._candidate(job, self._without_loop(job, h)) for job, h in zip(jobs, found, strict=True)]
 
     def _candidate(self, job: _Job, hypothesis: Hypothesis) -> Candidate:
         request, handle, ids = job.request, job.handle, hypothesis.ids

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.backends.transformers_folder import load
+from simul.backends.transformers_folder import load_network, load_processors
 from simul.backends.translator import piece_surface
 from simul.errors import UsageError
 from simul.languages import SEAMLESS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HOP = 160
 """Samples per filter-bank frame."""
+FAMILY = "Seamless"
 FILES = ("preprocessor_config.json",)
 LAYER = 4
 """The decoder layer that shows its attention, counted from 0 (Papi et al. 2023 take the fourth or fifth)."""
@@ -47,9 +48,11 @@ class SeamlessModel:
     def __init__(
         self, folder: Path, device: str = "auto", compute: str = "auto", layer: int | None = None
     ) -> None:
-        loaded = load(folder, "SeamlessM4Tv2ForSpeechToText", "Seamless", device, compute, FILES, _register)
-        self.folder, self._device = folder, loaded.device
-        self._network, self._extract = loaded.network, loaded.extractor
+        self.folder = folder
+        self._network, self._device = load_network(
+            folder, "SeamlessM4Tv2ForSpeechToText", FAMILY, device, compute, FILES, _register
+        )
+        tokenizer, self._extract = load_processors(folder, FAMILY)
         config = self._network.config
         self.layer = min(LAYER, config.decoder_layers - 1) if layer is None else layer
         if not 0 <= self.layer < config.decoder_layers:
@@ -61,7 +64,7 @@ class SeamlessModel:
         """Samples of an encoder frame: 2560, that is 160 ms, in the published models."""
         self.lead = self.frame // 2 if config.add_adapter else 0
         """How many samples before the window its first frame begins: the adaptor centres its kernel on it."""
-        self._read_vocabulary(loaded.tokenizer)
+        self._read_vocabulary(tokenizer)
 
     def _read_vocabulary(self, tokenizer: Any) -> None:
         """Text of the tokens, language tokens, and the tokens that are never written."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +11,6 @@ from simul.errors import ModelMissingError, UsageError
 from simul.hub import TRANSFORMERS_PACKAGE, weights
 
 NUMBERS = ("float32", "float16", "bfloat16")
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A network in evaluation mode on its torch device, its tokenizer, and its feature extractor if it has one."""
-
-    network: Any
-    tokenizer: Any
-    extractor: Any
-    device: Any
-
-
-def load(
-    folder: Path,
-    network: str,
-    family: str,
-    device: str = "auto",
-    compute: str = "auto",
-    needs: Sequence[str] = (),
-    attention: Callable[[], str] | None = None,
-) -> Loaded:
-    """What `folder` holds; parameters and errors are those of `load_network`."""
-    made, place = load_network(folder, network, family, device, compute, needs, attention)
-    import transformers
-
-    extractor = None
-    with reading(folder, family):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        if (folder / "preprocessor_config.json").is_file():
-            extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-    return Loaded(made, tokenizer, extractor, place)
 
 
 def load_network(
@@ -85,6 +53,22 @@ def load_network(
         )
         made = made.to(device).eval().requires_grad_(False)
     return made, torch.device(device)
+
+
+def load_processors(folder: Path, family: str) -> tuple[Any, Any]:
+    """The tokenizer of `folder`, and its feature extractor if it has one.
+
+    Raises:
+        ModelMissingError: a package is missing, or a file is damaged.
+    """
+    with needing_packages(family):
+        import transformers
+    extractor = None
+    with reading(folder, family):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if (folder / "preprocessor_config.json").is_file():
+            extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    return tokenizer, extractor
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from simul.backends.whisper_guard import GuardConfig
 from simul.backends.whisper_interface import Encoded, Hypothesis, Prompt, Whisper
 from simul.backends.whisper_stream import RATE, SpeechStream
 from simul.backends.whisper_vad import SileroActivity, VoiceActivity
-from simul.backends.windowed import WindowedBackend, WindowedStream, encoded
+from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.errors import UsageError
 
 SHORTEST = RATE // 20
@@ -107,20 +107,12 @@ class WhisperBackend(WindowedBackend):
             )
         return _Stream(spec, SpeechStream(self.activity))
 
-    def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
-        candidates = [Candidate(())] * len(requests)
-        jobs = [
-            job for index, request in enumerate(requests) if (job := self._job(index, request)) is not None
-        ]
-        if not jobs:
-            return candidates
-        windows = encoded(jobs, self.model.encode)
-        found = self.model.generate(windows, [job.prompt for job in jobs])
+    def _candidates(
+        self, jobs: Sequence[_Job], windows: Sequence[Any], found: Sequence[Hypothesis]
+    ) -> list[Candidate]:
         kept = [self._keep(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
         spans = self._align(jobs, windows, kept)
-        for job, hypothesis, times in zip(jobs, kept, spans, strict=True):
-            candidates[job.index] = self._candidate(job, hypothesis, times)
-        return candidates
+        return [self._candidate(*each) for each in zip(jobs, kept, spans, strict=True)]
 
     def next_segment(self, handle: Any) -> None:
         super().next_segment(handle)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from policies.base import Activity, SourceView
-from simul.backends.base import Backend, Samples, StreamSpec
+from policies.base import Activity, Candidate, SourceView
+from simul.backends.base import Backend, DecodeRequest, Samples, StreamSpec
 from simul.backends.whisper_stream import SpeechStream
 from simul.backends.whisper_vad import VoiceActivity
 from simul.memory import release
@@ -36,10 +37,16 @@ class WindowedStream:
 
 
 class Job(Protocol):
-    """One stream's work in a pass: samples [start, until) of the stream."""
+    """One stream's work in a pass: samples [start, until) of the stream, for request number `index`."""
+
+    @property
+    def index(self) -> int: ...
 
     @property
     def handle(self) -> Any: ...
+
+    @property
+    def prompt(self) -> Any: ...
 
     @property
     def start(self) -> int: ...
@@ -67,6 +74,31 @@ class WindowedBackend(Backend):
     """
 
     activity: Callable[[], VoiceActivity] | None
+    model: Any
+    """Encodes windows, and generates from them by prompts."""
+
+    def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
+        candidates = [Candidate(())] * len(requests)
+        jobs = [
+            job for index, request in enumerate(requests) if (job := self._job(index, request)) is not None
+        ]
+        if not jobs:
+            return candidates
+        windows = encoded(jobs, self.model.encode)
+        found = self.model.generate(windows, [job.prompt for job in jobs])
+        for job, candidate in zip(jobs, self._candidates(jobs, windows, found), strict=True):
+            candidates[job.index] = candidate
+        return candidates
+
+    @abstractmethod
+    def _job(self, index: int, request: DecodeRequest) -> Any:
+        """The `Job` of a request, None where there is nothing to decode."""
+
+    @abstractmethod
+    def _candidates(
+        self, jobs: Sequence[Any], windows: Sequence[Any], found: Sequence[Any]
+    ) -> Iterable[Candidate]:
+        """What becomes of the model's hypotheses, one for each job."""
 
     def push(self, handle: WindowedStream, samples: Samples) -> None:
         handle.audio.push(samples)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simul.cli.build import SessionFactory, add_session_options, announce
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from latency_metrics.base import Score
     from latency_metrics.recording import Segment
     from simul.cli.lists import ItemList
-    from simul.evaluate import EvaluationResult, Progress
+    from simul.evaluate import EvaluationResult
 
 
 def parser() -> Parser:
@@ -117,6 +116,7 @@ def _evaluate(
     from dataclasses import asdict
 
     from simul.cli.interrupts import Interrupts
+    from simul.cli.progress import progress
     from simul.evaluate import evaluate
 
     settings = {
@@ -124,47 +124,21 @@ def _evaluate(
         "model": asdict(factory.model),
         "backend": factory.loaded.description,
     }
-    with Interrupts() as interrupts:
-        show, clear = _progress(context)
-        try:
-            return evaluate(
-                found.items,
-                factory,
-                source=factory.stream.source,
-                target=factory.stream.target,
-                segmentation=segments,
-                log=given.log,
-                resume=given.resume,
-                jobs=given.jobs,
-                chunk_ms=factory.stream.chunk_ms,
-                settings=settings,
-                progress=show,
-                stopped=interrupts.stopped,
-            )
-        finally:
-            clear()
-
-
-def _progress(context: Context) -> tuple[Callable[[Progress], None] | None, Callable[[], None]]:
-    """A progress line on standard error, where that is a terminal, and how to take it away."""
-    from simul.clock import WallClock
-    from simul.render import DIM, PLAIN, Screen, bar, clock_text
-
-    if not context.is_terminal(context.stderr) or context.verbosity < 0:
-        return None, lambda: None
-    screen, clock = Screen(context.stderr, context.colours(context.stderr)), WallClock()
-    begun: list[float] = []
-
-    def show(progress: Progress) -> None:
-        begun.append(progress.done) if not begun else None
-        passed, share = clock.now(), progress.done / progress.total
-        parts = [*bar(share, 24), (f" {share:4.0%}  {int(progress.done)} / {progress.total}", PLAIN)]
-        if progress.done > begun[0]:
-            left = passed * (progress.total - progress.done) / (progress.done - begun[0])
-            parts.append((f"  {clock_text(left)} left", PLAIN))
-        screen.draw([], [*parts, (f"  {progress.name}", DIM)])
-
-    return show, screen.clear
+    with Interrupts() as interrupts, progress(context, "recordings") as step:
+        return evaluate(
+            found.items,
+            factory,
+            source=factory.stream.source,
+            target=factory.stream.target,
+            segmentation=segments,
+            log=given.log,
+            resume=given.resume,
+            jobs=given.jobs,
+            chunk_ms=factory.stream.chunk_ms,
+            settings=settings,
+            progress=lambda at: step(at.done, at.total, at.name),
+            stopped=interrupts.stopped,
+        )
 
 
 def _print(given: argparse.Namespace, context: Context, result: EvaluationResult, references: bool) -> None:

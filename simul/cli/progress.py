@@ -14,7 +14,7 @@ Step = Callable[[float, int, str], None]
 
 @contextlib.contextmanager
 def progress(context: Context, what: str) -> Iterator[Step]:
-    """A bar on a terminal, drawn from the first step that is not the last; details with -v elsewhere."""
+    """A bar on a terminal, drawn from the first step that is not the last; elsewhere a line per whole unit with -v."""
     with contextlib.ExitStack() as stack:
         state: dict[str, Any] = {}
 
@@ -22,7 +22,9 @@ def progress(context: Context, what: str) -> Iterator[Step]:
             if context.verbosity < 0:
                 return
             if not context.is_terminal(context.stderr):
-                context.detail(f"{what}: {done:.0f} of {total}, {name}")
+                if state.get("told") != int(done):
+                    context.detail(f"{what}: {done:.0f} of {total}, {name}")
+                state["told"] = int(done)
                 return
             if "bar" not in state and done < total:
                 state["bar"] = stack.enter_context(_bar(context))

@@ -93,20 +93,11 @@ def _train(trainer: Trainer, steps: int, context: Context) -> dict[str, float]:
                 context.note(f"step {step} of {total}, loss {figures['loss']:.3f}, {rate:.0f} tokens/s")
 
         return trainer.run(report)
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from simul.cli.progress import progress
 
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}  {task.fields[rate]:.0f} tokens/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(file=context.stderr)) as bar:
-        task = bar.add_task("training", total=steps, completed=trainer.step, loss=float("nan"), rate=0.0)
+    with progress(context, "training") as step:
 
-        def draw(step: int, total: int, figures: dict[str, float]) -> None:
-            bar.update(task, completed=step, loss=figures["loss"], rate=figures["tokens_per_second"])
+        def draw(done: int, total: int, figures: dict[str, float]) -> None:
+            step(done, total, f"loss {figures['loss']:.3f}  {figures['tokens_per_second']:.0f} tokens/s")
 
         return trainer.run(draw)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+STRETCH_GAP = 16000 // 5
+"""Silence between two recognised words, in samples, that ends a stretch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +41,13 @@ class Utterance:
     def text(self) -> str:
         """The words joined by blanks."""
         return " ".join(word.text for word in self.words)
+
+
+def stretches(words: Sequence[Word], gap: int = STRETCH_GAP) -> list[list[Word]]:
+    """Words between pauses of at least `gap` samples."""
+    found: list[list[Word]] = []
+    for word in words:
+        if not found or word.start_sample - found[-1][-1].end_sample >= gap:
+            found.append([])
+        found[-1].append(word)
+    return found

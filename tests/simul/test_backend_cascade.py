@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import AlignAtt, AlignBridge, EDAtt, LocalAgreement, Need, Offline, SharedPrefix
+from policies import (
+    AlignAtt,
+    AlignBridge,
+    ConfidenceAware,
+    Consensus,
+    EDAtt,
+    Greedy,
+    LocalAgreement,
+    Need,
+    Offline,
+    SegmentConfidence,
+    SharedPrefix,
+)
 from policies.base import Alignment, Policy
 from simul.backends.base import DecodeRequest, Samples, StreamSpec
 from simul.backends.cascade import CascadeBackend
@@ -25,9 +37,10 @@ WORD = 1600
 
 @dataclass
 class ScriptedRecognizer:
-    """Hears one word of `script` every `WORD` samples; "|" is a pause of one word that ends an utterance.
+    """Hears one word of `script` every `WORD` samples; "|" is a pause of one word that ends an utterance, "_" one that
+    does not.
 
-    The newest word is misheard as "?" until the next one comes.
+    The newest word is misheard as "?" until the next word or pause comes.
     """
 
     script: Sequence[str]
@@ -44,7 +57,7 @@ class ScriptedRecognizer:
             self._done += 1
             if text == "|":
                 self._close("pause", start + WORD)
-            else:
+            elif text != "_":
                 self.words.append(Word(text, start, start + WORD))
 
     def _close(self, cause: str, end: int) -> None:
@@ -53,8 +66,8 @@ class ScriptedRecognizer:
         self.words, self.utterance_start = [], end
 
     def hypothesis(self) -> tuple[Word, ...]:
-        if not self.words:
-            return ()
+        if not self.words or self.script[self._done - 1] == "_":
+            return tuple(self.words)
         last = self.words[-1]
         return (*self.words[:-1], Word("?", last.start_sample, last.end_sample))
 
@@ -242,6 +255,68 @@ def test_hypotheses_of_the_translator_serve_the_policy_that_compares_them() -> N
     assert found.beams == ((" ONE", " TWO", " ELSE"),)
     events = run(session, 9 * WORD, WORD)
     assert "".join(e.text for e in events if isinstance(e, Settled)) == "ONE TWO THREE FOUR FIVE SIX"
+
+
+PAUSED = ["a", "b", "_", "_", "c", "d", "e", "_", "f"]
+"""A pause of 0.2 s, then one of 0.1 s."""
+
+
+class Reordering(UpperCase):
+    """Its words rest on `index`."""
+
+    def __init__(self, index: list[int]) -> None:
+        super().__init__()
+        self.index = np.array(index)
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        return [replace(result, source_words=self.index) for result in super().translate(requests)]
+
+
+def segments(translator: UpperCase, heard: int) -> list[tuple[int, int, str, int]]:
+    cascade = backend(PAUSED, translator)
+    handle = cascade.open(StreamSpec())
+    cascade.push(handle, np.zeros(heard * WORD, np.float32))
+    found = cascade.decode([DecodeRequest(handle, cascade.view(handle))])[0].segments
+    assert found is not None
+    silent = PAUSED[:heard].count("_") + max(0, heard - len(PAUSED))
+    assert [s.no_speech_prob for s in found] == pytest.approx([silent / heard] * len(found))
+    return [(s.start // WORD, s.end // WORD, s.text, s.tokens) for s in found]
+
+
+def test_segments_are_stretches_between_pauses_and_share_the_silence() -> None:
+    assert segments(UpperCase(), 2) == [(0, 2, " A ?", 2)]
+    assert segments(UpperCase(), 9) == [(0, 2, " A B", 2), (4, 9, " C D E ?", 4)]
+    assert segments(UpperCase(), 18) == [(0, 2, " A B", 2), (4, 9, " C D E ?", 4)]
+
+
+def test_a_word_that_rests_on_an_earlier_stretch_stays_with_the_one_before_it() -> None:
+    assert segments(Reordering([0, 3, 1, 2, 4, 5]), 9) == [(0, 2, " A", 1), (4, 9, " B C D E ?", 5)]
+    assert segments(Reordering([5, 4, 3, 2, 1, 0]), 9) == [(4, 9, " A B C D E ?", 6)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "early"),
+    [
+        (ConfidenceAware(confidence_threshold=0.7, frame_ms=100), ["A", "B", "C"]),
+        (ConfidenceAware(confidence_threshold=0.55, frame_ms=100), ["A", "B", "C", "D", "E"]),
+        (Consensus(consensus_threshold=1, frame_ms=100), ["A", "B"]),
+        (Consensus(consensus_threshold=0.5, frame_ms=100), ["A", "B", "C", "D", "E"]),
+        (SegmentConfidence(threshold=-0.1), ["A", "B", "C", "D", "E"]),
+    ],
+)
+def test_segment_policies_run_on_a_cascade(policy: Policy, early: list[str]) -> None:
+    session = Session(policy, backend(PAUSED), VirtualClock(), SessionConfig(chunk=WORD))
+    events = [event for _ in PAUSED for event in session.feed(np.zeros(WORD, np.float32))]
+    settled = "".join(e.text for e in events if isinstance(e, Settled)).split()
+    assert settled == early
+    events += session.finish()
+    assert "".join(e.text for e in events if isinstance(e, Settled)) == "A B C D E F"
+
+
+def test_the_released_loop_is_refused_where_no_audio_can_be_cut() -> None:
+    for policy in (Consensus(profile="faithful"), Greedy(profile="faithful")):
+        with pytest.raises(EvidenceError, match=r"audio that is cut .* Use instead: the profile 'fixed'"):
+            Session(policy, backend(), VirtualClock())
 
 
 class Attentive(UpperCase):

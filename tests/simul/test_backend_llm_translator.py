@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from simul.translation.interface import TextRequest, TextResult
 from simul.translation.word_end import follows_word
 from tests.simul.test_backend_cascade import WORD, ScriptedRecognizer
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 FAMILIES = ("llama", "qwen2")
 SOURCES = ("good morning everybody", "red house", "the river flows behind the green garden", "blue")
 TEMPLATE = (
@@ -40,14 +40,6 @@ TEMPLATE = (
 NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
 SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<pad>")
 TEXT = "Guten Morgen alle zusammen, das rote Haus am Fluss. good morning everybody, the red house\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def tokenizer(family: str) -> Any:

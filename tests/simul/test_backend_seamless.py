@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +32,12 @@ from simul.session import Session, SessionConfig
 from simul.translation.word_end import follows_word
 from tests import tiny_seamless
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 RATE = 16000
 FRAME = 2560
 LENGTHS = (2 * RATE + 240, 3 * RATE + 240, RATE + 240, 24240)
 """Windows of an even number of filter-bank frames: of an odd one transformers keeps half a frame of padding."""
 UNGUARDED = GuardConfig(rate=8, repeats=1000)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

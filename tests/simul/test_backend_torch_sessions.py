@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ pytest.importorskip("transformers", reason="the torch backend needs transformers
 pytest.importorskip("faster_whisper", reason="the torch backend uses faster-whisper's front end")
 
 import soundfile
-import torch
 
 from policies import make_policy
 from policies.base import Candidate, Decision, Evidence, Need, Policy, StopRule
@@ -30,11 +29,11 @@ from simul.events import End, Retract, SegmentEnd, Settled
 from simul.models import ModelConfig, load_backend
 from simul.recognition.whisper import WhisperRecognizer
 from simul.session import Session, SessionConfig
-from tests import tiny_models
 from tests.simul.scripted_cli import command
 from tests.simul.test_backend_whisper import Loud, ask, settled, stream, talk, text, utterances
 from tests.tiny_models import ENGLISH, RATE
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CLIP = Path(__file__).parent / "clips" / "lj001-0008.flac"
 ATTENTIVE = (
     "align-att(distance_ms=300)",
@@ -45,25 +44,9 @@ ATTENTIVE = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trained model in the transformers format."""
-    cache = getattr(request.config, "cache", None)
-    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
-    return tiny_models.trained_whisper(Path(place)).parent / "transformers"
-
-
-@pytest.fixture(scope="session")
-def model(folder: Path) -> TorchWhisper:
-    return TorchWhisper(folder, "cpu", crop=True)
+def model(torch_whisper: Path) -> TorchWhisper:
+    return TorchWhisper(torch_whisper, "cpu", crop=True)
 
 
 @pytest.fixture
@@ -81,20 +64,22 @@ def run(
     return events + session.finish()
 
 
-def test_the_backend_provides_what_the_model_shows(folder: Path, backend: WhisperBackend) -> None:
+def test_the_backend_provides_what_the_model_shows(torch_whisper: Path, backend: WhisperBackend) -> None:
     assert {Need.ALIGNMENT, Need.SPANS, Need.LOGPROBS} <= backend.provides
     assert not {Need.BEAMS, Need.SEGMENTS} & backend.provides
-    wide = WhisperBackend(TorchWhisper(folder, "cpu", beam=3, crop=True), timestamps=True, activity=Loud)
+    wide = WhisperBackend(
+        TorchWhisper(torch_whisper, "cpu", beam=3, crop=True), timestamps=True, activity=Loud
+    )
     assert {Need.BEAMS, Need.ACTIVITY, Need.SEGMENTS, Need.ALIGNMENT} <= wide.provides
     _, audio, _ = utterances(1, seed=20)[0]
     found = ask(wide, stream(wide, audio))
     assert found.segments
     assert found.alignment is not None
     assert len(found.alignment.weights) == len(found.tokens)
-    other = WhisperBackend(WhisperModel(folder.parent / "ctranslate2", "cpu", "float32", threads=1))
+    other = WhisperBackend(WhisperModel(torch_whisper.parent / "ctranslate2", "cpu", "float32", threads=1))
     with pytest.raises(EvidenceError, match="align-bridge"):
         Session(make_policy("align-att"), other, VirtualClock())
-    beams = WhisperBackend(TorchWhisper(folder, "cpu", beam=3, crop=True), activity=None)
+    beams = WhisperBackend(TorchWhisper(torch_whisper, "cpu", beam=3, crop=True), activity=None)
     found = ask(beams, stream(beams, audio))
     assert len(found.beams) == 2
     assert found.tokens not in found.beams
@@ -223,9 +208,9 @@ def test_a_stopped_candidate_shows_its_last_token_but_does_not_offer_it(backend:
     assert whole.committable is None
 
 
-def test_streams_decoded_together_get_what_they_get_alone(folder: Path) -> None:
+def test_streams_decoded_together_get_what_they_get_alone(torch_whisper: Path) -> None:
     for crop, timestamps in ((True, False), (False, True)):
-        backend = WhisperBackend(TorchWhisper(folder, "cpu", crop=crop), timestamps, activity=None)
+        backend = WhisperBackend(TorchWhisper(torch_whisper, "cpu", crop=crop), timestamps, activity=None)
         tokens = backend.model.tokens
 
         def requests(
@@ -264,10 +249,10 @@ def test_streams_decoded_together_get_what_they_get_alone(folder: Path) -> None:
 
 
 def test_the_recogniser_of_a_cascade_hears_the_same_on_torch_and_ctranslate2(
-    model: TorchWhisper, folder: Path
+    model: TorchWhisper, torch_whisper: Path
 ) -> None:
     audio, _ = talk(27, 2)
-    other = WhisperModel(folder.parent / "ctranslate2", "cpu", "float32", threads=1, crop=True)
+    other = WhisperModel(torch_whisper.parent / "ctranslate2", "cpu", "float32", threads=1, crop=True)
     heard = []
     for network in (model, other):
         recognizer = WhisperRecognizer(network, "de", activity=Loud)
@@ -279,7 +264,7 @@ def test_the_recogniser_of_a_cascade_hears_the_same_on_torch_and_ctranslate2(
 
 
 def test_a_transformers_folder_serves_the_command_line_with_attention_policies(
-    folder: Path, tmp_path: Path
+    torch_whisper: Path, tmp_path: Path
 ) -> None:
     audio, said = talk(28, 2)
     soundfile.write(tmp_path / "talk.wav", audio, RATE, subtype="FLOAT")
@@ -291,7 +276,18 @@ def test_a_transformers_folder_serves_the_command_line_with_attention_policies(
         backends.append(loaded.backend)
         return loaded
 
-    options = ("--model", folder, "--source", "de", "--target", "en", "--threads", 1, "--chunk-ms", 500)
+    options = (
+        "--model",
+        torch_whisper,
+        "--source",
+        "de",
+        "--target",
+        "en",
+        "--threads",
+        1,
+        "--chunk-ms",
+        500,
+    )
     for policy in ("align-att", "edatt(alpha=0.6)", "stream-att(align-att(distance_ms=300), keep=2)"):
         given = ("translate", tmp_path / "talk.wav", *options, "--policy", policy)
         code, out, err = command(*given, loader=hears_tones)
@@ -301,16 +297,27 @@ def test_a_transformers_folder_serves_the_command_line_with_attention_policies(
         assert "translation into English" in err
 
 
-def test_the_command_line_runs_on_speech_as_a_folder_comes(folder: Path) -> None:
-    given = ("translate", CLIP, "--model", folder, "--target", "en", "--threads", 1, "--policy", "align-att")
+def test_the_command_line_runs_on_speech_as_a_folder_comes(torch_whisper: Path) -> None:
+    given = (
+        "translate",
+        CLIP,
+        "--model",
+        torch_whisper,
+        "--target",
+        "en",
+        "--threads",
+        1,
+        "--policy",
+        "align-att",
+    )
     code, out, _ = command(*given, "--format", "json", loader=load_backend)
     kinds = [json.loads(line)["type"] for line in out.splitlines()]
     assert (code, kinds[0], kinds[-1]) == (0, "start", "end")
     assert "settled" in kinds
 
 
-def test_a_cascade_takes_a_transformers_folder_as_recogniser(folder: Path) -> None:
-    loaded = load_backend(ModelConfig(asr=str(folder), device="cpu", threads=1), "de", "de", [])
+def test_a_cascade_takes_a_transformers_folder_as_recogniser(torch_whisper: Path) -> None:
+    loaded = load_backend(ModelConfig(asr=str(torch_whisper), device="cpu", threads=1), "de", "de", [])
     assert loaded.backend.limits.sources == {"de"}
     recognizer = loaded.backend.make_recognizer()  # type: ignore[attr-defined]
     assert isinstance(recognizer._model, TorchWhisper)

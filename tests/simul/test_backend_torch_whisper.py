@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,52 +34,24 @@ from tests import tiny_models
 from tests.simul.test_backend_whisper import utterances
 from tests.tiny_models import RATE
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 LENGTHS = (2, 5, 3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trained model for CTranslate2; its transformers folder lies beside it."""
-    cache = getattr(request.config, "cache", None)
-    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
-    return tiny_models.trained_whisper(Path(place))
 
 
 @pytest.fixture(scope="session")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of random weights, large enough that its choices vary, for CTranslate2; the original is beside it."""
-    network = tiny_models.whisper_network(seed=4)
-    with torch.no_grad():
-        for name, value in network.named_parameters():
-            if value.dim() > 1 and "embed_positions" not in name:
-                value.mul_(4.0)
-    return tiny_models.save_whisper(network, tmp_path_factory.mktemp("untrained"))
+    """A model of random weights for CTranslate2; the original is beside it."""
+    return tiny_models.save_whisper(tiny_models.untrained_whisper(), tmp_path_factory.mktemp("untrained"))
 
 
 @pytest.fixture(scope="session")
-def load(converted: Path) -> Callable[..., TorchWhisper]:
-    return lambda **more: TorchWhisper(converted.parent / "transformers", "cpu", **more)
+def load(torch_whisper: Path) -> Callable[..., TorchWhisper]:
+    return lambda **more: TorchWhisper(torch_whisper, "cpu", **more)
 
 
 @pytest.fixture(scope="session")
 def model(load: Callable[..., TorchWhisper]) -> TorchWhisper:
     return load(crop=True)
-
-
-@pytest.fixture(scope="session")
-def network(converted: Path) -> Any:
-    from transformers import WhisperForConditionalGeneration
-
-    path = converted.parent / "transformers"
-    return WhisperForConditionalGeneration.from_pretrained(path, attn_implementation="eager").eval()
 
 
 def audio(count: int, seed: int, words: int = 4) -> list[np.ndarray]:
@@ -137,7 +109,7 @@ def test_tokens_are_those_that_transformers_generates(
         assert found.ids
 
 
-@pytest.mark.parametrize("which", ["converted", "untrained"])
+@pytest.mark.parametrize("which", ["tiny_whisper", "untrained"])
 @pytest.mark.parametrize("crop", [False, True])
 @pytest.mark.parametrize("timed", [False, True])
 def test_everything_agrees_with_ctranslate2_on_the_same_weights(
@@ -334,7 +306,7 @@ def test_a_wide_beam_finds_the_best_of_all_texts(load: Callable[..., TorchWhispe
     )
 
 
-@pytest.mark.parametrize("which", ["converted", "untrained"])
+@pytest.mark.parametrize("which", ["tiny_whisper", "untrained"])
 def test_a_beam_finds_what_ctranslate2_s_beam_finds(request: pytest.FixtureRequest, which: str) -> None:
     folder: Path = request.getfixturevalue(which)
     ours = TorchWhisper(folder.parent / "transformers", "cpu", beam=3)
@@ -415,10 +387,10 @@ def test_half_precision_says_the_same(load: Callable[..., TorchWhisper]) -> None
 
 
 def test_faults_of_a_folder_and_missing_packages_are_named(
-    converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_whisper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(converted.parent / "transformers", folder)
+    shutil.copytree(tiny_whisper.parent / "transformers", folder)
     with pytest.raises(UsageError, match="int8"):
         TorchWhisper(folder, "cpu", "int8")
     for name in ("torch", "transformers"):

@@ -29,7 +29,6 @@ from simul.models import ModelConfig, load_backend
 from simul.recognition.whisper import WhisperRecognizer
 from simul.session import Session, SessionConfig
 from simul.text import join
-from tests import tiny_models
 from tests.tiny_models import ENGLISH, GERMAN, RATE, random_words, tones
 
 
@@ -41,23 +40,8 @@ class Loud:
 
 
 @pytest.fixture(scope="session")
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cache = getattr(request.config, "cache", None)
-    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
-    return tiny_models.trained_whisper(Path(place))
-
-
-@pytest.fixture(scope="session")
-def model(folder: Path) -> WhisperModel:
-    return WhisperModel(folder, "cpu", "float32", threads=1, crop=True)
-
-
-@pytest.fixture(scope="session")
-def network(folder: Path) -> Any:
-    from transformers import WhisperForConditionalGeneration
-
-    path = folder.parent / "transformers"
-    return WhisperForConditionalGeneration.from_pretrained(path, attn_implementation="eager").eval()
+def model(tiny_whisper: Path) -> WhisperModel:
+    return WhisperModel(tiny_whisper, "cpu", "float32", threads=1, crop=True)
 
 
 def utterances(count: int, seed: int, words: int = 4) -> list[tuple[list[int], np.ndarray, np.ndarray]]:
@@ -114,13 +98,13 @@ def test_speech_is_transcribed_in_its_language_and_translated_into_english(backe
     assert right >= 0.9 * total
 
 
-def test_features_are_those_of_the_transformers_package(model: WhisperModel, folder: Path) -> None:
+def test_features_are_those_of_the_transformers_package(model: WhisperModel, tiny_whisper: Path) -> None:
     from transformers import WhisperFeatureExtractor
 
     _, audio, _ = utterances(1, seed=3)[0]
     audio = audio[: len(audio) // 160 * 160]
     expected = WhisperFeatureExtractor()(audio, sampling_rate=RATE, return_tensors="np").input_features[0]
-    padded = WhisperModel(folder, "cpu", "float32", threads=1).features(audio)
+    padded = WhisperModel(tiny_whisper, "cpu", "float32", threads=1).features(audio)
     assert padded.shape == expected.shape == (80, 3000)
     np.testing.assert_allclose(padded, expected, atol=2e-3)
     cropped = model.features(audio)
@@ -130,10 +114,12 @@ def test_features_are_those_of_the_transformers_package(model: WhisperModel, fol
 
 @pytest.mark.parametrize("beam", [1, 3])
 @pytest.mark.parametrize("context", ["", " blue house"])
-def test_log_probabilities_are_those_of_torch(folder: Path, network: Any, beam: int, context: str) -> None:
+def test_log_probabilities_are_those_of_torch(
+    tiny_whisper: Path, network: Any, beam: int, context: str
+) -> None:
     import torch
 
-    model = WhisperModel(folder, "cpu", "float32", threads=1, beam=beam)
+    model = WhisperModel(tiny_whisper, "cpu", "float32", threads=1, beam=beam)
     backend = WhisperBackend(model, activity=None)
     _, audio, _ = utterances(1, seed=4)[0]
     whole = ask(backend, stream(backend, audio), context=context)
@@ -426,8 +412,8 @@ def test_the_recogniser_gives_words_with_their_times_to_a_cascade(model: Whisper
     assert settled(session.feed(audio) + session.finish()).split() == [w.text for w in words]
 
 
-def test_folders_load_by_configuration_and_faults_are_named(folder: Path, tmp_path: Path) -> None:
-    config = ModelConfig(model=str(folder), device="cpu", compute="float32", threads=1)
+def test_folders_load_by_configuration_and_faults_are_named(tiny_whisper: Path, tmp_path: Path) -> None:
+    config = ModelConfig(model=str(tiny_whisper), device="cpu", compute="float32", threads=1)
     loaded = load_backend(config, "de", "en", [])
     assert isinstance(loaded.backend, WhisperBackend)
     assert "translation into English" in loaded.description
@@ -444,10 +430,10 @@ def test_folders_load_by_configuration_and_faults_are_named(folder: Path, tmp_pa
         loaded.backend.open(StreamSpec("en", "de"))
     with pytest.raises(UsageError, match="xx"):
         load_backend(config, "xx", "en", [])
-    cascade = load_backend(ModelConfig(asr=str(folder), device="cpu", threads=1), "fr", "fr", [])
+    cascade = load_backend(ModelConfig(asr=str(tiny_whisper), device="cpu", threads=1), "fr", "fr", [])
     assert cascade.backend.limits.sources == {"fr"}
     broken = tmp_path / "broken"
-    shutil.copytree(folder, broken)
+    shutil.copytree(tiny_whisper, broken)
     (broken / "tokenizer.json").write_text("{")
     with pytest.raises(ModelMissingError, match="cannot be loaded"):
         WhisperModel(broken, "cpu")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,32 +30,14 @@ from tests import tiny_models
 from tests.simul.test_backend_whisper import Loud, talk, utterances
 from tests.tiny_models import RATE
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 Model = Any
 KINDS = ("ctranslate2", "ctranslate2 beam", "torch", "torch beam")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cache = getattr(request.config, "cache", None)
-    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
-    return tiny_models.trained_whisper(Path(place))
-
-
 def untrained(place: Path, times: bool) -> Path:
     """A model of random weights, which goes on after most words with a piece that makes them longer."""
-    network = tiny_models.whisper_network(seed=4)
-    with torch.no_grad():
-        for name, value in network.named_parameters():
-            if value.dim() > 1 and "embed_positions" not in name:
-                value.mul_(4.0)
+    network = tiny_models.untrained_whisper()
     network.generation_config.suppress_tokens = list(range(50258, 50364 if times else 51865))
     return tiny_models.save_whisper(network, place)
 
@@ -97,7 +78,7 @@ def generate(model: Model, samples: np.ndarray, prompts: list[Prompt]) -> list[A
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("which", ["trained", "random"])
+@pytest.mark.parametrize("which", ["tiny_whisper", "random"])
 def test_a_whole_word_stays_as_it_is(request: pytest.FixtureRequest, which: str, kind: str) -> None:
     folder: Path = request.getfixturevalue(which)
     model, grown = load(folder, kind), 0
@@ -123,7 +104,7 @@ def test_a_whole_word_stays_as_it_is(request: pytest.FixtureRequest, which: str,
     assert grown >= 4
 
 
-@pytest.mark.parametrize("which", ["trained", "random"])
+@pytest.mark.parametrize("which", ["tiny_whisper", "random"])
 def test_what_follows_a_whole_word_is_the_most_probable_of_what_may(
     request: pytest.FixtureRequest, which: str
 ) -> None:
@@ -155,7 +136,7 @@ def test_what_follows_a_whole_word_is_the_most_probable_of_what_may(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("which", ["trained", "random"])
+@pytest.mark.parametrize("which", ["tiny_whisper", "random"])
 def test_a_batch_gives_what_single_calls_give(request: pytest.FixtureRequest, which: str, kind: str) -> None:
     model = load(request.getfixturevalue(which), kind)
     samples, other = audio(2, 43)
@@ -227,9 +208,9 @@ def longer(settled: list[Settled]) -> list[str]:
 @pytest.mark.parametrize("kind", ["ctranslate2", "torch"])
 @pytest.mark.parametrize("timestamps", [False, True])
 def test_no_settled_word_is_made_longer_in_a_session(
-    trained: Path, kind: str, timestamps: bool, monkeypatch: pytest.MonkeyPatch
+    tiny_whisper: Path, kind: str, timestamps: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load(trained, kind)
+    model = load(tiny_whisper, kind)
     backend = WhisperBackend(model, timestamps, activity=Loud)
     piece, real = model.tokens.encode("e"), model.generate
 

@@ -28,11 +28,10 @@ from simul.dugan import (
     read_passes,
     reader_of,
     speak,
-    stretches,
     write_passes,
 )
 from simul.errors import ExitCode, UsageError
-from simul.recognition.words import Word
+from simul.recognition.words import Word, stretches
 from tests.simul.scripted_cli import command
 from tests.simul.test_backend_cascade import ScriptedRecognizer, UpperCase
 
@@ -270,24 +269,13 @@ def test_wrong_use_is_named(table: Path) -> None:
     assert "twice" in command("dugan", table, table, loader=load)[2]
 
 
-@pytest.fixture(scope="module")
-def whisper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    for name in ("torch", "transformers", "faster_whisper"):
-        pytest.importorskip(name)
-    from tests import tiny_models
-
-    cache = getattr(request.config, "cache", None)
-    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
-    return tiny_models.trained_whisper(Path(place))
-
-
-def test_whisper_gives_its_own_segments(whisper: Path, tmp_path: Path) -> None:
+def test_whisper_gives_its_own_segments(tiny_whisper: Path, tmp_path: Path) -> None:
     from simul.backends.whisper import WhisperBackend
     from simul.backends.whisper_model import WhisperModel
     from tests.tiny_models import ENGLISH, tones
 
     samples, _ = tones([0, 3, 5], [3000, 3000, 3000])
-    model = WhisperModel(whisper, "cpu", "float32", threads=1, crop=True)
+    model = WhisperModel(tiny_whisper, "cpu", "float32", threads=1, crop=True)
     reader = reader_of(WhisperBackend(model, timestamps=True, activity=None), samples, "en", "en")
     assert isinstance(reader, BackendReader)
     length = len(samples) / RATE
@@ -304,7 +292,7 @@ def test_whisper_gives_its_own_segments(whisper: Path, tmp_path: Path) -> None:
         "dugan",
         f"en-en={tmp_path / 'list.tsv'}",
         "--model",
-        whisper,
+        tiny_whisper,
         "--json",
         "--window",
         "0.5",

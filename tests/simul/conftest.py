@@ -1,0 +1,47 @@
+"""What tests of several backends share: the trained tiny Whisper model, and torch on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_whisper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model for CTranslate2, made once and kept in pytest's cache; `transformers` lies beside it."""
+    for name in ("torch", "transformers", "faster_whisper"):
+        pytest.importorskip(name)
+    from tests import tiny_models
+
+    cache = getattr(request.config, "cache", None)
+    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
+    return tiny_models.trained_whisper(Path(place))
+
+
+@pytest.fixture(scope="session")
+def torch_whisper(tiny_whisper: Path) -> Path:
+    """The trained model in the transformers format."""
+    return tiny_whisper.parent / "transformers"
+
+
+@pytest.fixture(scope="session")
+def network(torch_whisper: Path) -> Any:
+    """The trained model as the transformers package itself runs it, with plain attention."""
+    from transformers import WhisperForConditionalGeneration
+
+    made = WhisperForConditionalGeneration.from_pretrained(torch_whisper, attn_implementation="eager")
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """Tiny models lose time to several threads."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
