@@ -18,10 +18,10 @@ NOTE = (
     "change."
 )
 WITHOUT_CURVE = (
-    "Attention, for align-att, edatt and stream-att, is the translator's on the recognised words. Without a curve are "
-    "policies whose evidence this model does not give: confidence-aware, consensus and segment-confidence want timed "
-    "segments with a no-speech probability, wait-k over CTC words a CTC head. The [experiment of Dugan et "
-    "al.](dugan.md) runs the first two on stretches between pauses."
+    "Attention, for align-att, edatt and stream-att, is the translator's on the recognised words; segments, for greedy, "
+    "confidence-aware, consensus and segment-confidence, are stretches between pauses ([what a model "
+    "shows](policies.md#what-a-model-shows)). Every policy has a curve; of wait-k's units the CTC word has none, since "
+    "no part of this model counts such words."
 )
 
 

@@ -51,7 +51,9 @@ def test_grids_are_products_of_their_values():
     assert [setting.chunk_ms for setting in grid] == [None, None, 250, 250, None]
     assert grid[0].make().n == 2
     assert grid[0].curve == "local-agreement unit=word"
-    assert grid[2].curve == "timeout(hold-n)"
+    assert grid[2].curve == "timeout(hold-n) chunk=250"
+    assert grid[4].curve == "offline"
+    assert parse_grid("hold-n:n=2,chunk=250")[0].curve == "hold-n"
 
 
 @pytest.mark.parametrize(
