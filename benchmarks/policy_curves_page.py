@@ -17,11 +17,12 @@ NOTE = (
     'tell. Policies that take text back are left out of "best": their latency does not tell how much a reader sees '
     "change."
 )
-WITHOUT_CURVE = (
-    "Attention, for align-att, edatt and stream-att, is the translator's on the recognised words; segments, for greedy, "
-    "confidence-aware, consensus and segment-confidence, are stretches between pauses ([what a model "
+EVIDENCE = (
+    "Attention, for align-att, edatt and stream-att, is the translator's on the recognised words; segments, for "
+    "greedy, confidence-aware, consensus and segment-confidence, are stretches between pauses ([what a model "
     "shows](policies.md#what-a-model-shows)). Every policy has a curve; of wait-k's units the CTC word has none, since "
-    "no part of this model counts such words."
+    "no part of this model counts such words. In the pictures the black line is the best that append-only policies "
+    "have, and below, each policy has a panel of its own before all settings in grey."
 )
 
 
@@ -37,7 +38,7 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         NOTE,
         "",
-        WITHOUT_CURVE,
+        EVIDENCE,
         "",
         *_choice(report),
     ]

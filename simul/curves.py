@@ -61,37 +61,77 @@ def _placed(points: Sequence[Point], latency: str, quality: str) -> list[tuple[f
 
 
 def draw(sweep: Sweep, latency: str, quality: str, heading: str = "") -> str:
-    """One plot as SVG: a line per policy through its settings, the ceiling as a dashed line."""
+    """One plot as SVG: a mark per setting, the ceiling as a dashed line.
+
+    A line leads through the settings of a policy. Where policies are too many to be told apart, one line instead
+    shows the best that append-only ones have.
+    """
     curves = {name: _placed(points, latency, quality) for name, points in curves_of(sweep.points).items()}
     ceiling = sweep.ceiling()
     top = math.nan if ceiling is None else ceiling.scores.get(quality, math.nan)
-    xs = [x for points in curves.values() for x, _, _ in points]
-    ys = [y for points in curves.values() for _, y, _ in points] + [top]
+    everything = [placed for points in curves.values() for placed in points]
     name = NAMES.get(latency, latency)
     plot = Plot(
-        Scale.over(xs, f"{name} (s)"),
-        Scale.over(ys, quality),
+        Scale.over([x for x, _, _ in everything], f"{name} (s)"),
+        Scale.over([*(y for _, y, _ in everything), top], quality),
         width=640,
         height=420,
         title=f"{quality} against {name}",
         heading=heading or f"{quality} against {name}",
     )
     if math.isfinite(top):
-        plot.line([(plot.x.low, top), (plot.x.high, top)], "cn")
+        plot.line([(plot.x.low, top), (plot.x.high, top)], "cn rule")
         plot.label(plot.x.low, top, f"offline {top:.1f}")
+    few = len(curves) <= FEW
+    if not few:
+        plot.line(_front(everything), "cn")
     for index, points in enumerate(curves.values()):
         colour, shape = _style(index)
-        plot.line([(x, y) for x, y, _ in points], f"{colour} thin")
+        if few:
+            plot.line([(x, y) for x, y, _ in points], f"{colour} thin")
         for x, y, point in points:
-            tip = f"{point.setting}: {quality} {y:.1f}, {name} {x:.2f} s"
-            plot.dot(x, y, colour, shape=shape, size=4, tip=tip)
+            plot.dot(x, y, colour, shape=shape, size=4, tip=_tip(x, y, point, latency, quality))
     return plot.svg()
+
+
+def draw_panels(sweep: Sweep, latency: str, quality: str) -> str:
+    """A small plot for each curve, before all settings in grey, as HTML."""
+    curves = curves_of(sweep.points)
+    everything = _placed([p for points in curves.values() for p in points], latency, quality)
+    across = Scale.over([x for x, _, _ in everything], f"{NAMES.get(latency, latency)} (s)", count=4)
+    up = Scale.over([y for _, y, _ in everything], "", count=5)
+    parts = []
+    for index, (name, points) in enumerate(curves.items()):
+        colour, shape = _style(index)
+        plot = Plot(across, up, width=320, height=180, title=name)
+        for x, y, _ in everything:
+            plot.dot(x, y, "cn pale", size=1.5)
+        placed = _placed(points, latency, quality)
+        plot.line([(x, y) for x, y, _ in placed], colour)
+        for x, y, point in placed:
+            plot.dot(x, y, colour, shape=shape, size=4, tip=_tip(x, y, point, latency, quality))
+        parts.append(f'<div><div class="caption">{escape(name)}</div>{plot.svg()}</div>')
+    return f'<div class="panels">{"".join(parts)}</div>'
+
+
+def _tip(x: float, y: float, point: Point, latency: str, quality: str) -> str:
+    """What a mark says when it is pointed at."""
+    return f"{point.setting}: {quality} {y:.1f}, {NAMES.get(latency, latency)} {x:.2f} s"
+
+
+def _front(placed: Sequence[tuple[float, float, Point]]) -> list[tuple[float, float]]:
+    """Latency and quality of the settings that no faster one surpasses, without policies that take text back."""
+    best: list[tuple[float, float]] = []
+    for x, y, point in sorted(placed, key=lambda t: t[:2]):
+        if not point.setting.make().revises and (not best or y > best[-1][1]):
+            best.append((x, y))
+    return best
 
 
 def _legend(sweep: Sweep) -> str:
     """Names of the curves with their marks, as SVG in rows."""
     names = list(curves_of(sweep.points))
-    width, row, parts = 640, 18, []
+    width, row, parts = 1060, 18, []
     widest = max((len(name) for name in names), default=1) * 6.3 + 34
     columns = max(1, int(width // widest))
     for index, name in enumerate(names):
@@ -131,7 +171,9 @@ def best_rows(sweep: Sweep) -> list[tuple[str, str, str]]:
 
 def document(sweep: Sweep, title: str) -> Document:
     """The sweep as a page: best settings, curves, and the table."""
-    caption = "A line per policy, a mark per setting (point at it); dashed: Offline, the ceiling."
+    many = len(curves_of(sweep.points)) > FEW
+    line = "the best of append-only policies" if many else "a policy's settings"
+    caption = f"A mark per setting (point at it); line: {line}; dashed: Offline, the ceiling."
     if sweep.pseudo:
         caption += " " + PSEUDO_NOTE
     figures = [Figure("Policies", lambda: _legend(sweep), "", wide=True)]
@@ -143,6 +185,12 @@ def document(sweep: Sweep, title: str) -> Document:
 
             if any(quality in point.scores for point in sweep.points):
                 figures.append(Figure(f"{quality} against {NAMES[latency]}", drawing, caption))
+    if many:
+
+        def panels() -> str:
+            return draw_panels(sweep, sweep.latency, sweep.quality)
+
+        figures.append(Figure("Policy by policy", panels, "Grey: all settings.", wide=True))
     highlights = [(f"best within {name}", setting, note) for name, setting, note in best_rows(sweep)]
     settings = {k: v for k, v in sweep.settings.items() if isinstance(v, (str, int, float))}
     return Document(
@@ -192,9 +240,10 @@ def write_png(
     panels = -(-len(curves) // PANELS) if len(curves) > FEW else 0
     width, heights = max(4.6 * len(shown), 11.0 if panels else 8.0), [4.0 * len(rows) + 0.8, 1.9 * panels]
     canvas = Canvas(figsize=(width, sum(heights) + (0 if panels else 0.9)), layout="constrained")
-    above = canvas
+    above: Any = canvas
     if panels:
-        above, below = canvas.subfigures(2, 1, height_ratios=heights)
+        halves: Any = canvas.subfigures(2, 1, height_ratios=heights)
+        above, below = halves
         _draw_panels(below, sweep, curves, shown[-1], rows[0], panels)
     axes = above.subplots(len(rows), len(shown), squeeze=False)
     for row, quality in enumerate(rows):
@@ -235,15 +284,6 @@ def _draw_overview(
     axis.set_xlabel(f"{NAMES[latency]} (s)")
     axis.set_ylabel(quality)
     axis.grid(alpha=0.25)
-
-
-def _front(placed: Sequence[tuple[float, float, Point]]) -> list[tuple[float, float]]:
-    """Latency and quality of the settings that no faster one surpasses, without policies that take text back."""
-    best: list[tuple[float, float]] = []
-    for x, y, point in placed:
-        if not point.setting.make().revises and (not best or y > best[-1][1]):
-            best.append((x, y))
-    return best
 
 
 def _draw_panels(

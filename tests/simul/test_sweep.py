@@ -13,10 +13,11 @@ from policies.base import Need
 from policies.errors import PolicyError
 from policies.registry import policy_names
 from simul.backends.cascade import CascadeBackend
+from simul.curves import _front, draw, draw_panels, write_html
 from simul.errors import ExitCode, UsageError
 from simul.evaluate import Item, evaluate
 from simul.session import Session, SessionConfig
-from simul.sweep import LIMITS, sweep
+from simul.sweep import LIMITS, Point, Sweep, sweep
 from simul.sweep_grid import Setting, default_grid, parse_grid
 from simul.sweep_run import SweepRunner
 from tests.simul.scripted_cli import SOURCE, TEXT, command, scripted_backend, talk
@@ -281,3 +282,42 @@ def test_wrong_use_is_named(table, tmp_path):
 
 def test_settings_can_be_told_apart():
     assert Setting("hold-n", (("n", "2"),)) != Setting("hold-n", (("n", "2"),), 250)
+
+
+CURVES = (
+    "sliding-window:window_ms=5000,10000", "hold-n:n=1,2", "local-agreement:n=2,3", "word-hold:release_ms=100,200",
+    "align-att:distance_ms=100,200", "align-bridge:margin_ms=100,200", "sp-n:n=1,2", "pause:silence_ms=90,180",
+    "token-confidence:threshold=0.2,0.3",
+)  # fmt: skip
+
+
+def with_curves(count: int) -> Sweep:
+    """A sweep of `count` policies at two settings each, the better ones slower; the first takes text back."""
+    settings = parse_grid(";".join(["offline", *CURVES[:count]]))
+    points = [
+        Point(setting, {"chrF": 50.0 + i, "LAAL (CU)": 1000.0 + 10 * i}, {"erased": 0.0})
+        for i, setting in enumerate(settings)
+    ]
+    return Sweep(points, "chrF", "LAAL (CU)", pseudo=False)
+
+
+def test_many_curves_are_drawn_one_by_one_and_few_in_one_plot(tmp_path):
+    few, many = with_curves(3), with_curves(9)
+    assert draw(few, "LAAL (CU)", "chrF").count('class="line c') == 3 + 1
+    assert draw(many, "LAAL (CU)", "chrF").count('class="line c') == 1 + 1
+    panels = draw_panels(many, "LAAL (CU)", "chrF")
+    assert panels.count("<svg") == 9
+    assert panels.count('class="line c') == 9
+    assert panels.count('class="dot cn pale"') == 9 * 2 * 9
+    for drawn, found in ((few, 0), (many, 1)):
+        write_html(drawn, tmp_path / "page.html", "A sweep")
+        assert (tmp_path / "page.html").read_text(encoding="utf-8").count("Policy by policy") == found
+
+
+def test_the_best_of_append_only_policies_leaves_out_those_that_take_text_back():
+    points = with_curves(3).points
+    placed = [(p.scores["LAAL (CU)"], p.scores["chrF"], p) for p in points]
+    worse = (2000.0, 1.0, points[-1])
+    assert _front([*placed, worse]) == [
+        (x, y) for x, y, point in placed if point.setting.policy != "sliding-window"
+    ]
