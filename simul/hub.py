@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,16 @@ WHISPER_PACKAGE = 'pip install "simul[whisper]"'
 TRANSFORMERS_PACKAGE = 'pip install "simul[hf]"'
 MULTILINGUAL_VOCABULARY = 51865
 """Entries of the smallest multilingual Whisper vocabulary; an English-only one has at least one less."""
-_TRANSLATION_FILES = ("*.json", "model.bin", "*vocabulary*", "*.spm", "*.model")
+_READING_FILES = ("*.json", "*vocabulary*", "*.spm", "*.model", "*.txt", "*.jinja")
+"""What a model needs besides its weights."""
+_WEIGHT_FILES = (
+    "model.bin",
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model-*-of-*.bin",
+)
+"""Weights by name, in order of preference; the first one is CTranslate2's."""
 
 
 @dataclass(frozen=True)
@@ -208,12 +218,10 @@ def _download(identifier: str, wanted: Kind) -> Path:
     try:
         if wanted == "whisper":
             whisper_names()
-            from faster_whisper.utils import download_model
-
-            return Path(download_model(identifier))
         import huggingface_hub
 
-        return Path(huggingface_hub.snapshot_download(identifier, allow_patterns=list(_TRANSLATION_FILES)))
+        files = needed_files(huggingface_hub.list_repo_files(identifier))
+        return Path(huggingface_hub.snapshot_download(identifier, allow_patterns=files))
     except ImportError as error:
         raise ModelMissingError(
             f"A download needs the package huggingface-hub, which is not installed; run: {WHISPER_PACKAGE}"
@@ -228,6 +236,14 @@ def _download(identifier: str, wanted: Kind) -> Path:
             f"The model {identifier!r} could not be downloaded ({reason}); check the name and the network, "
             "or copy a model folder here and give its path."
         ) from error
+
+
+def needed_files(names: Sequence[str]) -> list[str]:
+    """Of the files of a repository those that a model is loaded from, without the weights' other formats."""
+    top = [name for name in names if "/" not in name]
+    choices = ([n for n in top if fnmatchcase(n, pattern)] for pattern in _WEIGHT_FILES)
+    chosen = next((found for found in choices if found), [])
+    return [n for n in top if n in chosen or any(fnmatchcase(n, pattern) for pattern in _READING_FILES)]
 
 
 def _snapshots(repository: Path) -> list[Path]:

@@ -6,9 +6,11 @@ import dataclasses
 import importlib.util
 import json
 import os
+import shutil
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,42 +156,89 @@ def test_names_resolve_to_the_cache_and_to_folders_of_the_right_kind(tmp_path: P
 def test_a_missing_name_says_how_to_get_it_and_nothing_is_fetched_unasked(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    utils = pytest.importorskip("faster_whisper.utils")
+    pytest.importorskip("faster_whisper")
+    hub = pytest.importorskip("huggingface_hub")
 
     def never(*_: object, **__: object) -> str:
         raise AssertionError("a download was tried")
 
-    monkeypatch.setattr(utils, "download_model", never)
+    monkeypatch.setattr(hub, "list_repo_files", never)
+    monkeypatch.setattr(hub, "snapshot_download", never)
     with pytest.raises(ModelMissingError, match=r"--model small --download"):
         resolve("small", "whisper")
     with pytest.raises(ModelMissingError, match="check the path"):
         resolve("./no/such/folder", "whisper")
 
 
+class Remote:
+    """A hub with one repository, whose files are those of a folder; only what is allowed arrives."""
+
+    def __init__(self, folder: Path, place: Path) -> None:
+        self.folder, self.place = folder, place
+        self.asked: list[str] = []
+
+    def list_repo_files(self, name: str) -> list[str]:
+        self.asked.append(name)
+        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file())
+
+    def snapshot_download(self, name: str, *, allow_patterns: list[str]) -> str:
+        from huggingface_hub.utils import filter_repo_objects
+
+        for file in filter_repo_objects(self.list_repo_files(name), allow_patterns=allow_patterns):
+            (self.place / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.folder / file, self.place / file)
+        return str(self.place)
+
+
+def serve(hub: Any, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("list_repo_files", "snapshot_download"):
+        monkeypatch.setattr(hub, name, getattr(remote, name))
+
+
 def test_a_download_happens_on_demand_and_its_failure_is_one_sentence(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    utils = pytest.importorskip("faster_whisper.utils")
-    asked: list[str] = []
-    arrived = ctranslate2_folder(tmp_path / "arrived", "WhisperSpec")
+    pytest.importorskip("faster_whisper")
+    hub = pytest.importorskip("huggingface_hub")
+    remote = Remote(ctranslate2_folder(tmp_path / "remote", "WhisperSpec"), tmp_path / "arrived")
+    serve(hub, remote, monkeypatch)
+    assert resolve("small", "whisper", download=True).path == tmp_path / "arrived"
+    assert set(remote.asked) == {"Systran/faster-whisper-small"}
 
-    def fetch(name: str, **_: object) -> str:
-        asked.append(name)
-        return str(arrived)
-
-    monkeypatch.setattr(utils, "download_model", fetch)
-    assert resolve("small", "whisper", download=True).path == arrived
-    assert asked == ["Systran/faster-whisper-small"]
-
-    def fail(name: str, **_: object) -> str:
+    def fail(name: str) -> list[str]:
         raise OSError("Name or service not known\nsecond line")
 
-    monkeypatch.setattr(utils, "download_model", fail)
+    monkeypatch.setattr(hub, "list_repo_files", fail)
     with pytest.raises(ModelMissingError) as caught:
         resolve("small", "whisper", download=True)
     assert "Name or service not known" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("family", "wanted", "kind"),
+    [
+        ('{"model_type": "whisper"}', "whisper", "hf-whisper"),
+        ('{"model_type": "seamless_m4t_v2"}', "whisper", "hf-seamless"),
+        ('{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}', "translation", "hf-causal"),
+    ],
+)
+def test_a_repository_of_the_transformers_format_comes_with_one_kind_of_weights(
+    family: str, wanted: Any, kind: Any, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faster_whisper")
+    hub = pytest.importorskip("huggingface_hub")
+    files = {"config.json", "tokenizer.json", "merges.txt", "chat_template.jinja", "sentencepiece.bpe.model"}
+    files |= {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"}
+    others = {"pytorch_model.bin", "model.fp32-00001-of-00002.safetensors", "flax_model.msgpack", "README.md"}
+    for name in (*files, *others, "onnx/config.json", "original/model.safetensors"):
+        (tmp_path / "remote" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "remote" / name).write_text(family if name == "config.json" else "x")
+    serve(hub, Remote(tmp_path / "remote", tmp_path / "arrived"), monkeypatch)
+    model = resolve("some/model", wanted, download=True, also=[kind])
+    assert (model.kind, model.name) == (kind, "some/model")
+    assert {str(p.relative_to(model.path)) for p in model.path.rglob("*") if p.is_file()} == files
 
 
 def test_without_faster_whisper_the_package_to_install_is_named(
