@@ -208,7 +208,7 @@ class Session:
         if decision.drop_context:
             self._window.context = ""
         place = self._window.cut(view.segment_start, view.heard)
-        if place is None and decision.cut is not None and type(self.backend).trim is not Backend.trim:
+        if place is None and decision.cut is not None and self.backend.can_trim:
             place = min(decision.cut, view.heard), decision.forget
         if place is not None:
             cut, forget = place

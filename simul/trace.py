@@ -326,7 +326,7 @@ class _TrimmingRecorder(RecordingBackend):
 
 def recording(inner: Backend, clock: VirtualClock | None = None) -> RecordingBackend:
     """`inner` with its evidence written down; it can be trimmed if `inner` can."""
-    kind = RecordingBackend if type(inner).trim is Backend.trim else _TrimmingRecorder
+    kind = _TrimmingRecorder if inner.can_trim else RecordingBackend
     return kind(inner, clock)
 
 

@@ -70,6 +70,11 @@ class Backend(ABC):
     """What its computing is measured by; `elapsed_seconds` for a model that does not compute in this process or
     computes in several threads."""
 
+    @property
+    def can_trim(self) -> bool:
+        """Whether audio is cut where the session says (`trim`); else the backend bounds its segments itself."""
+        return type(self).trim is not Backend.trim
+
     @abstractmethod
     def open(self, spec: StreamSpec) -> Any:
         """A handle for a new stream.
@@ -126,8 +131,7 @@ def check_languages(backend_name: str, limits: Limits, spec: StreamSpec) -> None
 
 def check_evidence(policy: Policy, backend: Backend) -> None:
     """Raise `EvidenceError` when `policy` needs what `backend` does not provide, naming substitutes."""
-    cuts = frozenset() if type(backend).trim is Backend.trim else frozenset({Need.CUT})
-    missing = policy.needs - backend.provides - cuts
+    missing = policy.needs - backend.provides - (frozenset({Need.CUT}) if backend.can_trim else frozenset())
     if missing:
         needs = " and ".join(sorted(need.value for need in missing))
         instead = "; ".join(
