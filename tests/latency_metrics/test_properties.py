@@ -175,7 +175,7 @@ def test_short_form_always_reports(found: list[Instance]) -> None:
 
 
 @given(recordings())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_resegmentation_conserves_every_unit(given_: tuple[list[Segment], list[Hypothesis]]) -> None:
     segments, hypotheses = given_
     for method in ("soft", "mwer"):
@@ -192,7 +192,7 @@ def test_resegmentation_conserves_every_unit(given_: tuple[list[Segment], list[H
 
 
 @given(recordings(), st.randoms())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_order_of_recordings_does_not_matter(
     given_: tuple[list[Segment], list[Hypothesis]], rng: object
 ) -> None:
@@ -208,7 +208,7 @@ def test_order_of_recordings_does_not_matter(
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=6), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_perfect_segmentation_equals_short_form(lengths: list[int], data: st.DataObject) -> None:
     """Words that share no letters and are said as in the reference go where they belong; then the forms agree."""
     letters = iter(chr(code) for code in range(0x4E00, 0x9FFF))

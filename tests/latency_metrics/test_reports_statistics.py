@@ -19,7 +19,7 @@ text = st.lists(words, max_size=7).map(" ".join)
 corpora = st.lists(st.tuples(text, text), min_size=1, max_size=6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(corpora)
 def test_bleu_of_summed_rows_is_sacrebleus(pairs):
     hypotheses, references = [h for h, _ in pairs], [r for _, r in pairs]
@@ -28,7 +28,7 @@ def test_bleu_of_summed_rows_is_sacrebleus(pairs):
     assert got == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(corpora)
 def test_chrf_of_summed_rows_is_sacrebleus(pairs):
     hypotheses, references = [h for h, _ in pairs], [r for _, r in pairs]

@@ -28,7 +28,7 @@ PARTS = (
     "pause",
     "timeout(local-agreement(n=4), after_ms=1000)",
 )
-quick = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+quick = settings(max_examples=80, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 def stream(seed: int) -> list[Evidence]:

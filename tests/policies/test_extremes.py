@@ -12,7 +12,7 @@ from tests.policies.scripts import RecordingBackend, run, script
 
 HUGE = 10**9
 SEEDS = st.integers(0, 10**6)
-quick = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+quick = settings(max_examples=12, suppress_health_check=list(HealthCheck), derandomize=True)
 
 OFFLINE = {
     "wait-k": f"wait-k(k={HUGE})",

@@ -43,7 +43,7 @@ DROPS = ("profile=faithful", "gate", "loop-guard")
 """Policies that skip text: what they drop is reported, and does not come out."""
 
 SEEDS = st.integers(0, 10**6)
-quick = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+quick = settings(max_examples=12, suppress_health_check=list(HealthCheck), derandomize=True)
 every_policy = pytest.mark.parametrize("expression", EXPRESSIONS)
 
 

@@ -107,7 +107,7 @@ def token_lists(draw: st.DrawFn) -> tuple[list[str], list[int], list[str]]:
     return ref, np.cumsum(steps, dtype=int).tolist() if ref else [], hyp
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(token_lists(), st.booleans(), st.sampled_from([FULL_TABLE, ONE_ROW_AT_A_TIME, 100]))
 def test_path_is_the_defined_one(
     lists: tuple[list[str], list[int], list[str]], char_level: bool, memory_limit: int

@@ -76,7 +76,7 @@ def test_rules(lang: str | None, word: str, tokens: str) -> None:
     assert tokenize_word(word, lang) == tokens.split(" ") * bool(tokens)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.one_of(st.text(st.sampled_from(ODD), max_size=10), st.text(max_size=8)), st.sampled_from(LANGUAGES))
 def test_nothing_but_spaces_and_controls_is_lost(word: str, lang: str) -> None:
     tokens = tokenize_word(word, lang)

@@ -52,7 +52,7 @@ def test_counts_by_hand(refs: list[str], hyp: str, counts: list[int]) -> None:
     assert alignment.dropped == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SEGMENTS, st.lists(WORDS, max_size=14), st.sampled_from([1 << 27, 1, 60]))
 def test_segmentation_is_the_defined_one(refs: list[list[str]], hyp: list[str], memory_limit: int) -> None:
     alignment = MwerSegmenter(memory_limit=memory_limit).align([" ".join(ref) for ref in refs], hyp)
@@ -61,7 +61,7 @@ def test_segmentation_is_the_defined_one(refs: list[list[str]], hyp: list[str], 
     assert alignment.ops.count("M") + alignment.ops.count("D") == sum(map(len, refs))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3),
     st.lists(WORDS, min_size=1, max_size=7),

@@ -110,7 +110,7 @@ def test_margins_stay_within_the_pause() -> None:
     assert first.end == second.start
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(0.0, 3.0), max_size=8),
     st.floats(0.0, 0.6),

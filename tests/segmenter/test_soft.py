@@ -44,7 +44,7 @@ def test_reference_runs() -> None:
     assert checked > 10
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.lists(WORDS, max_size=6), max_size=5),
     st.lists(WORDS, max_size=20),

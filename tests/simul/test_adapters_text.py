@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policies import LocalAgreement, make_policy
@@ -53,7 +53,6 @@ def streams(draw):
     return steps
 
 
-@settings(deadline=None)
 @given(streams())
 def test_pieces_deleted_and_added_give_the_settled_text(steps):
     pieces, record, kept = Pieces("de"), StreamRecord("de"), []
@@ -74,7 +73,6 @@ def test_a_piece_that_is_taken_back_in_part_is_deleted_whole_and_its_rest_added(
     assert pieces.take([Retract(0, 6, 2, 8000, 0.5)]) == (["▁S"], ["▁Straß", "en"])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(letters, max_size=3), max_size=6), st.booleans())
 def test_words_written_one_after_the_other_are_the_settled_text(steps, ends):
     """Every settled word once, whatever was settled together, as long as the tail says where words go on."""
@@ -116,7 +114,6 @@ def online(policy=None, **options):
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 40_000), min_size=1, max_size=6))
 def test_triples_hold_the_text_and_the_seconds_it_rests_on(cuts):
     """However the audio is cut, appended texts are the session's text and begin before they end."""

@@ -132,7 +132,7 @@ def test_nothing_that_is_not_finite_gets_through_an_intake(rate):
     assert intake.bad_samples == 1500
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 700), max_size=12),
     st.sampled_from([("s16le", 44100, 2), ("s24le", 48000, 3), ("mulaw", 8000, 1), ("f32le", 16000, 2)]),

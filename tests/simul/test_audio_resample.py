@@ -25,7 +25,7 @@ def decibels(ratio: float) -> float:
     return 10 * np.log10(ratio)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from([*RATES, 16000, 12345]),
     st.sampled_from([16000, 24000]),

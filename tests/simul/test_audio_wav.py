@@ -33,7 +33,7 @@ def test_speech_that_would_overlap_waits_for_what_is_playing(tmp_path):
         assert out.write(np.ones(500, np.float32), at=200) == 500
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 500)), max_size=10))
 def test_no_sample_is_lost_and_order_is_kept(tmp_path_factory, pieces):
     path = tmp_path_factory.mktemp("wav") / "out.wav"

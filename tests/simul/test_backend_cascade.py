@@ -142,7 +142,7 @@ def test_settled_tokens_rest_on_audio_heard_before() -> None:
             assert all(0 <= a < b <= event.heard for a, b in event.spans)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     script=st.lists(st.sampled_from(["a", "b", "c", "|"]), max_size=12),
     cut=st.integers(300, 5000),

@@ -325,7 +325,7 @@ def test_a_beam_finds_what_ctranslate2_s_beam_finds(request: pytest.FixtureReque
     assert same >= 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), length=st.integers(0, 6))
 def test_times_obey_the_grammar_of_transformers(seed: int, length: int) -> None:
     from transformers import GenerationConfig
@@ -356,7 +356,7 @@ class _Layout:
     end, start, no_timestamps, first_timestamp = 10, 11, 12, 13
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), tokens=st.integers(1, 7), steps=st.integers(1, 12))
 def test_warping_finds_the_path_of_the_plain_recurrence(seed: int, tokens: int, steps: int) -> None:
     cost = np.random.default_rng(seed).normal(0, 1, (tokens, steps))

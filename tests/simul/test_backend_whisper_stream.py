@@ -105,7 +105,7 @@ def test_speech_without_a_pause_is_cut_at_its_quietest_place_and_none_of_it_is_l
     np.testing.assert_array_equal(np.concatenate(sounds), audio)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     parts=st.lists(st.tuples(st.floats(0.05, 8), st.booleans()), min_size=1, max_size=8),
     shares=st.lists(st.floats(0, 1), max_size=12),

@@ -75,7 +75,7 @@ TEXTS = st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=4, max_size=20),
 
 
 @given(TEXTS, st.sampled_from(ROWS), st.sampled_from([1.0, 2.0]), st.sampled_from(["faithful", "fixed"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_printed_lagging_is_the_standard_one_and_a_token_more(texts, row, window, profile) -> None:
     found = [cell(row, "en-de", utterances([text]), window, profile, words) for text in texts]
     for text, one in zip(texts, found, strict=True):

@@ -98,7 +98,7 @@ def test_unknown_words_leave_the_rest_alone():
 
 
 @given(st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=6), min_size=1, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_text_gives_a_distribution(text):
     small = estimate(text, list("abcde"))
     for history in histories(small):

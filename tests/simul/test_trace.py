@@ -60,7 +60,7 @@ def same_candidate(a, b) -> bool:
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_candidates_come_back_whole(seed: int) -> None:
     import json
 
@@ -76,7 +76,7 @@ def test_candidates_come_back_whole(seed: int) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_recorded_policy_is_replayed_to_the_event(
     policy: str, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -94,7 +94,7 @@ def test_the_recorded_policy_is_replayed_to_the_event(
 @pytest.mark.parametrize("recorded", ["local-agreement(n=2)", "offline", "greedy(frame_ms=500)"])
 @pytest.mark.parametrize("policy", [p for p in POLICIES if not p.startswith("stream-att")])
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_another_policy_with_the_model_at_hand_says_what_it_says_live(
     recorded: str, policy: str, seed: int
 ) -> None:
@@ -114,7 +114,7 @@ def test_another_policy_with_the_model_at_hand_says_what_it_says_live(
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_passes_without_prefix_serve_every_policy_approximately_and_say_so(seed: int) -> None:
     segments, samples = script(seed)
     recorder = recording(ScriptedBackend(segments))

@@ -211,7 +211,7 @@ def test_the_embedded_translator_lengthens_no_word_that_is_over(embedded: Embedd
     assert all(len(r.tokens) <= 1 and (not r.tokens or follows_word(r.tokens[0])) for r in again)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(words=st.lists(st.sampled_from(" ".join(SENTENCES).split()), min_size=1, max_size=9))
 @pytest.mark.parametrize("policy", [LocalAgreement(2), HoldN(1)])
 def test_settled_words_stay_whole_in_a_session(

@@ -56,7 +56,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data(), TEXTS, st.sampled_from(["de", "en", "fr", "xx"]))
 def test_every_character_comes_back_once_in_order_however_the_text_was_cut(data, text, language):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
@@ -72,7 +72,7 @@ def test_every_character_comes_back_once_in_order_however_the_text_was_cut(data,
     assert "".join(units).rstrip() == text.rstrip()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.sampled_from(["we", "house", "and", "with", "yes,", "wonderful", "so"]), max_size=60),
     st.integers(1, 8),
@@ -89,7 +89,7 @@ def test_no_unit_exceeds_the_limits_unless_it_is_one_word(words, most_words, mos
         assert count == 1 or len(unit.strip()) <= most_characters
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(WORDS, max_size=30), st.sampled_from(["de", "en"]))
 def test_word_by_word_gives_the_units_of_the_whole_text(words, language):
     text = " ".join(words)

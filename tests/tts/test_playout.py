@@ -22,7 +22,7 @@ def run(durations, gap, config, rate=RATE):
     return playout, backlogs
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 900), st.integers(1, 6000)), max_size=30))
 def test_onset_is_the_later_of_ready_and_the_end_before(units):
     playout = Playout(RATE, PLAIN)
@@ -42,7 +42,7 @@ def test_onset_is_the_later_of_ready_and_the_end_before(units):
         assert total == pytest.approx(heard.end) == pytest.approx(end / RATE)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

@@ -36,7 +36,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(PIECES, st.floats(0, 0.8), st.floats(0, 0.5))
 def test_every_word_is_spoken_once_in_order_without_overlap(pieces, gap, cost):
     speaker = Speaker(ToneEngine(per_character=0.01), stopwatch=Ticker(cost))

@@ -38,7 +38,7 @@ def pitch(samples, rate=RATE, low=60, high=400):
     return rate / (k + 0.5 * (a - c) / (a - 2 * b + c))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 6000), st.floats(0.5, 2.0), st.sampled_from([8000, 16000, 22050]))
 def test_the_length_is_exact(length, speed, rate):
     samples = np.random.default_rng(length).standard_normal(length).astype(np.float32)
