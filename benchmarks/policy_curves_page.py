@@ -23,8 +23,8 @@ EVIDENCE = (
     "shows](policies.md#what-a-model-shows)). Every policy has a curve; of wait-k's units the CTC word has none, since "
     "no part of this model counts such words. In the pictures the black line is the best that append-only policies "
     "have, and below, each policy has a panel of its own before all settings in grey. Settings of stream-att coincide, "
-    "since what it cuts away are utterances that are over already; those of punctuation-hold nearly do, since few marks "
-    "come before an utterance's end."
+    "since a cascade's audio is bounded by its utterances and not cut; those of punctuation-hold nearly do, since few "
+    "marks come before an utterance's end."
 )
 
 
