@@ -15,6 +15,7 @@ from simul.errors import SimulError, UsageError
 from simul.events import End, Event, Lag, Retract, SegmentEnd, Settled, Skipped, Start, Tail
 from simul.text import Detokenizer
 from simul.window import Window
+from simul.word_end import WordEnd
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Session:
         self._pending: list[Samples] = []
         self._pending_length = 0
         self._window = Window(self.backend.limits)
+        self._word_end = WordEnd(self.config.target)
         self._detokenizer = Detokenizer()
         self._gone = Detokenizer()
         self._fresh: tuple[str, ...] = ()
@@ -147,7 +149,9 @@ class Session:
             plan = self.policy.plan(self._state, view)
             if plan.kind is PlanKind.READ and not (view.segment_final or self._over(view)):
                 break
-            candidate = self.backend.decode([self._request(view, plan)])[0]
+            request = self._request(view, plan)
+            candidate = self.backend.decode([request])[0]
+            self._word_end.note(request.prefix, candidate.tokens, candidate.ended)
             self._passes += 1
             events += self._judge(view, candidate)
             if not view.segment_final:
@@ -163,11 +167,13 @@ class Session:
 
     def _request(self, view: SourceView, plan: Plan) -> DecodeRequest:
         window, final = self._window, view.segment_final or self._over(view)
+        prefix = () if self.policy.revises else tuple(window.tokens)
         return DecodeRequest(
             handle=self._handle,
             view=view,
-            prefix=() if self.policy.revises else tuple(window.tokens),
+            prefix=prefix,
             prefix_ids=() if self.policy.revises else tuple(window.ids),
+            word_complete=self._word_end.complete(prefix),
             context=window.context,
             max_new_tokens=None if final else plan.max_new_tokens,
             stop=None if final else plan.stop,
@@ -291,6 +297,7 @@ class Session:
         self._state = self.policy.next_segment(self._state)
         self._begin = None
         self._window.clear()
+        self._word_end = WordEnd(self.config.target)
         self._fresh, self._gone = (), Detokenizer()
         self._text, self._tail, self._gone_text, self._source_text = "", "", "", None
         return events

@@ -30,7 +30,7 @@ from simul.trace_format import (
 )
 from simul.trace_meter import Meter
 
-VERSION = 1
+VERSION = 2
 
 
 class TraceError(SimulError):
@@ -67,6 +67,7 @@ class RecordedPass:
     trimmed: int
     prefix: tuple[str, ...]
     prefix_ids: tuple[int, ...]
+    word_complete: bool
     context: str
     max_new_tokens: int | None
     stop: StopRule | None
@@ -86,6 +87,7 @@ class RecordedPass:
             trimmed,
             request.prefix,
             request.prefix_ids,
+            request.word_complete,
             request.context,
             request.max_new_tokens,
             request.stop,
@@ -97,14 +99,8 @@ class RecordedPass:
         """Whether this is the pass that `request` asks for. A final pass does not depend on when it comes."""
         view = request.view
         same_audio = (self.final or self.heard == view.heard) and self.trimmed == trimmed
-        asked = (request.prefix, request.prefix_ids, request.context, request.max_new_tokens, request.stop)
-        return same_audio and asked == (
-            self.prefix,
-            self.prefix_ids,
-            self.context,
-            self.max_new_tokens,
-            self.stop,
-        )
+        names = ("prefix", "prefix_ids", "word_complete", "context", "max_new_tokens", "stop")
+        return same_audio and all(getattr(self, name) == getattr(request, name) for name in names)
 
 
 @dataclass

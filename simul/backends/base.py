@@ -44,8 +44,9 @@ class Limits:
 class DecodeRequest:
     """One stream's turn in a decoding pass.
 
-    `prefix` and `prefix_ids` are the segment's committed tokens, to be forced; `context` is committed text
-    whose audio has been cut away (a prompt). `view` is what the policy planned on.
+    `prefix` and `prefix_ids` are the segment's committed tokens, to be forced; `word_complete`: they end with a whole
+    word, which the candidate may not make longer. `context` is committed text whose audio has been cut away (a
+    prompt). `view` is what the policy planned on.
     """
 
     handle: Any
@@ -55,6 +56,7 @@ class DecodeRequest:
     context: str = ""
     max_new_tokens: int | None = None
     stop: StopRule | None = None
+    word_complete: bool = False
 
 
 class Backend(ABC):

@@ -15,7 +15,6 @@ from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamS
 from simul.memory import release, trim
 from simul.recognition.words import Utterance, Word, stretches
 from simul.translation.interface import TextRequest, TextResult, TextTranslator
-from simul.translation.word_end import WordEnd
 
 FRAME = 640
 """Samples of a frame of attention: 40 ms, a fraction of the shortest words."""
@@ -53,10 +52,6 @@ class _Stream:
     before: tuple[str, ...] = ()
     """Words of the hypothesis at the last pass, to tell which words are stable."""
     cached: tuple[Key, TextResult] | None = None
-    word_end: WordEnd = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.word_end = WordEnd(self.spec.target)
 
 
 class CascadeBackend(Backend):
@@ -64,10 +59,9 @@ class CascadeBackend(Backend):
 
     Without a translator, or when source and target agree, the recognised words are the output.
     A target token that rests on a source word which the last two passes do not agree on is a draft: it may be
-    shown but not committed. A committed word that was seen to be over is never made longer. Attention on the source is
-    the translator's on the recognised words, each spread over the time in which it was spoken. Segments are what
-    belongs to the words between two pauses; as Whisper's, those of a pass share a no-speech probability, here the
-    part of the utterance so far in which no word was recognised.
+    shown but not committed. Attention on the source is the translator's on the recognised words, each spread over the
+    time in which it was spoken. Segments are what belongs to the words between two pauses; as Whisper's, those of a
+    pass share a no-speech probability, here the part of the utterance so far in which no word was recognised.
     """
 
     name: ClassVar[str] = "cascade"
@@ -142,7 +136,6 @@ class CascadeBackend(Backend):
             texts = tuple(word.text for word in words)
             stable = len(texts) if request.view.segment_final else _agreeing(handle.before, texts)
             handle.before = texts
-            handle.word_end.note(request.prefix, result.tokens, result.ended)
             candidates.append(_candidate(result, words, stable, request.view))
         trim()
         return candidates
@@ -157,9 +150,8 @@ class CascadeBackend(Backend):
         for request, words in zip(requests, sources, strict=True):
             text = " ".join(word.text for word in words)
             handle: _Stream = request.handle
-            over = handle.word_end.complete(request.prefix)
-            forced = request.prefix, request.prefix_ids
-            key: Key = (text, request.view.segment_final, *forced, request.max_new_tokens, over)
+            asked = request.prefix, request.prefix_ids, request.max_new_tokens, request.word_complete
+            key: Key = (text, request.view.segment_final, *asked)
             keys.append(key)
             if self.translator is None or handle.spec.source == handle.spec.target:
                 results.append(_as_words(words, len(request.prefix), request.max_new_tokens))
@@ -181,7 +173,7 @@ class CascadeBackend(Backend):
     def next_segment(self, handle: _Stream) -> None:
         if handle.utterances:
             handle.utterances.popleft()
-        handle.before, handle.cached, handle.word_end = (), None, WordEnd(handle.spec.target)
+        handle.before, handle.cached = (), None
         release()
 
     def segment_kind(self, handle: _Stream) -> str:

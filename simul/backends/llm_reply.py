@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simul.text import surface
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 
 _WORD = re.compile(r"\s*\S+")
 

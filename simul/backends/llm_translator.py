@@ -18,7 +18,7 @@ from simul.errors import ModelMissingError
 from simul.languages import SPACELESS
 from simul.text import surface
 from simul.translation.interface import TextRequest, TextResult
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 
 if TYPE_CHECKING:
     import torch

@@ -108,7 +108,7 @@ class SeamlessBackend(WindowedBackend):
             self.model.head(handle.spec.target),
             request.prefix_ids,
             max(1, room),
-            handle.word_end.complete(request.prefix),
+            request.word_complete,
             request.stop or StopRule(),
         )
         return _Job(index, request, handle, audio.start, audio.until, prompt, ends)
@@ -128,7 +128,6 @@ class SeamlessBackend(WindowedBackend):
         spans = self._spans(job, alignment)
         handle.ids = (*request.prefix_ids, *ids)
         handle.ends = (*job.ends, *(int(end) for end in spans[:, 1]))
-        handle.word_end.note(request.prefix, tokens, hypothesis.ended)
         return Candidate(
             tokens=tokens,
             ids=ids,

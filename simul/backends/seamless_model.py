@@ -18,7 +18,7 @@ from simul.backends.transformers_folder import load_network, load_processors
 from simul.backends.translator import piece_surface
 from simul.errors import UsageError
 from simul.languages import SEAMLESS
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 
 if TYPE_CHECKING:
     import torch

@@ -132,8 +132,7 @@ class WhisperBackend(WindowedBackend):
             room = min(room, request.max_new_tokens)
         head = self._head(handle, request.context, prefix[:-PREFIX_TOKENS])
         forced = self._forced(handle, prefix)[-PREFIX_TOKENS:]
-        over = handle.word_end.complete(self.model.tokens.surfaces(prefix))
-        prompt = Prompt(head, forced, room, request.stop, over)
+        prompt = Prompt(head, forced, room, request.stop, request.word_complete)
         return _Job(index, handle, audio.start, audio.until, prefix, prompt)
 
     @staticmethod
@@ -211,11 +210,9 @@ class WhisperBackend(WindowedBackend):
         alignment = None
         if hypothesis.attention is not None:
             alignment = Alignment(hypothesis.attention[text], STEP, job.start)
-        surfaces = tokens.surfaces(ids)
-        job.handle.word_end.note(tokens.surfaces(job.prefix), surfaces, hypothesis.ended)
         others = (tokens.surfaces([i for i in beam if tokens.is_text(i)]) for beam in hypothesis.beams)
         return Candidate(
-            tokens=surfaces,
+            tokens=tokens.surfaces(ids),
             ids=ids,
             logprobs=hypothesis.logprobs[text],
             spans=None if spans is None else spans[len(job.prefix) :],

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.text import surface
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 
 _SPECIAL = re.compile(r"<\|([a-z]{2,3})\|>")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from policies.base import Activity, Candidate, SourceView
@@ -12,21 +12,16 @@ from simul.backends.base import Backend, DecodeRequest, Samples, StreamSpec
 from simul.backends.whisper_stream import SpeechStream
 from simul.backends.whisper_vad import VoiceActivity
 from simul.memory import release
-from simul.translation.word_end import WordEnd
 
 
 @dataclass
 class WindowedStream:
-    """One stream: its audio, the samples received and voiced up to the last pass, and whether the last word is over."""
+    """One stream: its audio, and the samples received and voiced up to the last pass."""
 
     spec: StreamSpec
     audio: SpeechStream
     decoded_at: int = 0
     voiced_at: int = 0
-    word_end: WordEnd = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.word_end = WordEnd(self.spec.target)
 
     def forget_window(self) -> None:
         """The current window's beginning has changed: what was computed over it is void."""
@@ -126,7 +121,6 @@ class WindowedBackend(Backend):
         handle.decoded_at = handle.audio.until
         handle.audio.next()
         handle.forget_window()
-        handle.word_end = WordEnd(handle.spec.target)
         release()
 
     def segment_kind(self, handle: WindowedStream) -> str:

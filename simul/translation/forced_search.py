@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 
 Pieces = Sequence[str]
 

@@ -27,7 +27,7 @@ from simul.hub import classify
 from simul.models import ModelConfig, load_backend
 from simul.session import Session, SessionConfig
 from simul.translation.interface import TextRequest, TextResult
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 from tests.simul.test_backend_cascade import WORD, ScriptedRecognizer
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -29,7 +29,7 @@ from simul.hub import classify
 from simul.languages import SEAMLESS
 from simul.models import ModelConfig, load_backend
 from simul.session import Session, SessionConfig
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 from tests import tiny_seamless
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -21,7 +21,7 @@ from simul.errors import ModelMissingError, UsageError
 from simul.models import ModelConfig, load_backend
 from simul.translation.interface import TextRequest, TextResult
 from simul.translation.source_attention import over_words, resting_words, word_numbers
-from simul.translation.word_end import follows_word
+from simul.word_end import follows_word
 from tests import tiny_models
 
 SOURCES = ("red house river", "seven green garden blue", "eleven", "river river")

@@ -25,7 +25,7 @@ from simul.backends.whisper_model import WhisperModel
 from simul.clock import VirtualClock
 from simul.events import Settled
 from simul.session import Session, SessionConfig
-from simul.translation.word_end import WordEnd, follows_word
+from simul.word_end import WordEnd, follows_word
 from tests import tiny_models
 from tests.simul.test_backend_whisper import Loud, talk, utterances
 from tests.tiny_models import RATE

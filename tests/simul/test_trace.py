@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from policies import make_policy
 from policies.base import Activity, Candidate, SourceView, StopRule
-from simul.backends.base import Backend, StreamSpec
+from simul.backends.base import Backend, DecodeRequest, StreamSpec
 from simul.backends.scripted import Pass, ScriptedBackend, ScriptedSegment
 from simul.clock import VirtualClock
 from simul.errors import UsageError
@@ -166,9 +167,7 @@ def test_time_is_that_of_the_recording() -> None:
     )
 
 
-def test_a_pass_with_another_stop_rule_is_another_pass() -> None:
-    from simul.backends.base import DecodeRequest
-
+def test_a_pass_with_another_stop_rule_or_a_word_that_is_over_is_another_pass() -> None:
     segments, samples = script(3, words=True)
     recorder = recording(ScriptedBackend(segments))
     run("pause(silence_ms=9999)", recorder, samples)
@@ -177,8 +176,8 @@ def test_a_pass_with_another_stop_rule_is_another_pass() -> None:
     view = SourceView(known.heard, 0, 0, known.final)
     request = DecodeRequest(None, view, known.prefix, known.prefix_ids, known.context)
     assert trace.find(known.segment, 0, request) is known
-    cut = DecodeRequest(None, view, known.prefix, known.prefix_ids, known.context, stop=StopRule(at_frame=1))
-    assert trace.find(known.segment, 0, cut) is None
+    for other in ({"stop": StopRule(at_frame=1)}, {"word_complete": True}, {"max_new_tokens": 1}):
+        assert trace.find(known.segment, 0, replace(request, **other)) is None
 
 
 def test_backends_that_cannot_be_trimmed_stay_so() -> None:

@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies import HoldN, LocalAgreement, make_policy
-from simul.backends.base import DecodeRequest, StreamSpec
 from simul.backends.cascade import CascadeBackend
 from simul.clock import VirtualClock
 from simul.events import Settled
 from simul.session import Session, SessionConfig
 from simul.translation.embedded import EmbeddedTranslator
 from simul.translation.interface import TextRequest, TextResult
-from simul.translation.word_end import WordEnd, follows_word
+from simul.word_end import WordEnd, follows_word
 from tests.simul.test_backend_cascade import WORD, ScriptedRecognizer
 
 SENTENCES = (
@@ -141,7 +140,7 @@ class Growing:
 
 
 def settle(translator: Growing, policy: str) -> str:
-    backend = CascadeBackend(lambda: ScriptedRecognizer(["a", "b", "c", "d", "e", "|"]), translator)
+    backend = CascadeBackend(lambda: ScriptedRecognizer([*"abcde", "|"]), translator)
     session = Session(make_policy(policy), backend, VirtualClock(), SessionConfig(chunk=WORD))
     events = session.feed(np.zeros(7 * WORD, np.float32)) + session.finish()
     return "".join(e.text for e in events if isinstance(e, Settled))
@@ -158,16 +157,14 @@ def test_a_word_committed_as_whole_stays_as_it_is() -> None:
 
 def test_half_a_word_may_be_continued() -> None:
     translator = Growing()
-    backend = CascadeBackend(lambda: ScriptedRecognizer(["a", "b", "c"]), translator)
-    handle = backend.open(StreamSpec())
-    backend.push(handle, np.zeros(2 * WORD, np.float32))
-    backend.decode([DecodeRequest(handle, backend.view(handle))])
-    backend.push(handle, np.zeros(WORD, np.float32))
-    backend.decode([DecodeRequest(handle, backend.view(handle), (" Mor",), (0,))])
-    assert [r.word_complete for r in translator.seen] == [False, False]
-    backend.next_segment(handle)
-    backend.decode([DecodeRequest(handle, backend.view(handle), (" Mor", "gen"), (0, 1))])
-    assert not translator.seen[-1].word_complete
+    assert settle(translator, "wait-k(unit=word, k=2, stride_read=2, target=token)").split()[:2] == [
+        "Morgen",
+        "auf",
+    ]
+    half = [r for r in translator.seen if r.prefix == (" Mor",)]
+    assert half
+    assert not any(r.word_complete for r in half)
+    assert all(r.word_complete for r in translator.seen if r.prefix == (" Mor", "gen"))
 
 
 @pytest.fixture(scope="module")
