@@ -62,8 +62,8 @@ class Scale:
         low, high = min(kept), max(kept)
         if zero:
             low, high = min(low, 0.0), max(high, 0.0)
-        if high - low <= 1e-6 * max(abs(low), abs(high)):
-            # Nothing to tell apart: a wider axis around one value.
+        if high - low <= max(1e-6 * max(abs(low), abs(high)), 1e-12):
+            # Nothing to tell apart, or too little for a label: a wider axis around one value.
             low, high = low - abs(low) * 0.1 - 0.5, high + abs(high) * 0.1 + 0.5
         margin = (high - low) * pad
         low, high = (low if zero and low == 0 else low - margin), high + margin

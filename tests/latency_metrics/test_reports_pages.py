@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latency_metrics import Instance, MetricsError, Notice, score_resegmented
@@ -240,6 +240,8 @@ finite = st.floats(-1e6, 1e6)
 
 
 @given(st.lists(finite, min_size=1, max_size=8), st.booleans())
+@example([5e-324], True)
+@example([1e-13, 0.0], False)
 def test_scales_hold_their_values(values, zero):
     scale = Scale.over(values, zero=zero)
     assert all(0 <= scale.share(value) <= 1 for value in values)
