@@ -223,7 +223,7 @@ def write_png(
 ) -> None:
     """Draw quality against latency as PNG, a row of plots for each of `qualities`, and many curves one by one below.
 
-    latencies: names of scores; by default those that the sweep has of LAAL and LongYAAL, CU and CA.
+    latencies: names of scores; by default those that the sweep has of LAAL, YAAL and LongYAAL, CU and CA.
 
     Raises:
         ModelMissingError: matplotlib is not installed.
@@ -234,7 +234,7 @@ def write_png(
         raise ModelMissingError(
             'Drawing PNG needs matplotlib, which is not installed; run: pip install "simul[plot]"'
         ) from error
-    shown = list(latencies or [n for n in available(sweep) if n.startswith(("LAAL", "LongYAAL"))][:4])
+    shown = list(latencies or [n for n in available(sweep) if not n.startswith("LongLAAL")])
     rows = [q for q in qualities if any(q in p.scores for p in sweep.points)]
     curves = curves_of(sweep.points)
     panels = -(-len(curves) // PANELS) if len(curves) > FEW else 0
