@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import multiprocessing
 import resource
@@ -98,7 +99,8 @@ def begin_anew(turns: Connection, given: argparse.Namespace) -> None:
     """In a process of its own: the first minute at once, then a chunk of the second for every word from `turns`."""
     clock = MeteredClock()
     session = open_session(given, clock)
-    steps = drive(between(endless(given.files, given.chunk_ms), 0, 2 * MINUTE), session, clock)
+    minutes = (between(endless(given.files, given.chunk_ms), at, at + MINUTE) for at in (0, MINUTE))
+    steps = drive(itertools.chain.from_iterable(minutes), session, clock)
     while next(steps).arrived < MINUTE:
         pass
     while True:
@@ -113,14 +115,19 @@ class Newcomer:
         context = multiprocessing.get_context("spawn")
         self._turns, others = context.Pipe()
         self._process = context.Process(target=begin_anew, args=(others, given), daemon=True)
-        self.compute = 0.0
+        self._spent: list[float] = []
         self._process.start()
         others.close()
 
     def turn(self) -> None:
         """Let it have a chunk, and wait until it is done."""
         self._turns.send(None)
-        self.compute += self._turns.recv()
+        self._spent.append(self._turns.recv())
+
+    @property
+    def compute(self) -> float:
+        """Mean seconds of a chunk."""
+        return float(np.mean(self._spent))
 
     def close(self) -> None:
         """End the process."""
@@ -214,6 +221,10 @@ def main() -> None:
     parser.add_argument("--text", type=Path, help="write the settled text there")
     parser.add_argument("--output", type=Path, help="write the figures there too")
     given = parser.parse_args()
+    if given.minutes is not None and given.minutes < 3:
+        parser.error(
+            f"--minutes is {given.minutes}; the last minute is compared with the second, so give 3 or more"
+        )
     clock: Clock = WallClock() if given.live else MeteredClock()
     session = open_session(given, clock)
     pieces = chunks(given.files, given.chunk_ms)
@@ -233,6 +244,7 @@ def main() -> None:
     report: dict[str, Any] = {
         "machine": describe(("pocketsphinx", "ctranslate2", "numpy")),
         "clock": "wall" if given.live else "CPU time",
+        "recordings": [path.name for path in given.files],
         "model": given.model,
         "policy": given.policy,
         "chunk_ms": given.chunk_ms,
@@ -240,8 +252,7 @@ def main() -> None:
     }
     if newcomer is not None:
         report["last_minute_against_second"] = compare(report["by_minute"])
-        chunks_of_minute = MINUTE / to_samples(given.chunk_ms)
-        fresh = 1000 * newcomer.compute / chunks_of_minute
+        fresh = 1000 * newcomer.compute
         report["last_minute_against_newcomer"] = {
             "newcomer_compute_ms_per_chunk": round(fresh, 2),
             "compute_ms_per_chunk": round(report["by_minute"][-1]["compute_ms_per_chunk"] / fresh, 4),

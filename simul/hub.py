@@ -145,7 +145,7 @@ def resolve(
         if model.name in (name, identifier):
             return _check_kind(model.path, model, wanted, also)
     if download:
-        folder = _download(identifier, wanted)
+        folder = _download(identifier)
         return _check_kind(folder, describe_folder(folder, identifier), wanted, also)
     option = "--model" if wanted == "whisper" else "--mt"
     looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1
@@ -213,11 +213,9 @@ def _check_kind(
     )
 
 
-def _download(identifier: str, wanted: Kind) -> Path:
+def _download(identifier: str) -> Path:
     """Fetch a repository into the hub cache; only ever called because the user asked for it."""
     try:
-        if wanted == "whisper":
-            whisper_names()
         import huggingface_hub
 
         files = needed_files(huggingface_hub.list_repo_files(identifier))
@@ -226,8 +224,6 @@ def _download(identifier: str, wanted: Kind) -> Path:
         raise ModelMissingError(
             f"A download needs the package huggingface-hub, which is not installed; run: {WHISPER_PACKAGE}"
         ) from error
-    except ModelMissingError:
-        raise
     except (
         Exception
     ) as error:  # the hub's client raises many kinds, by its version and by what the network did

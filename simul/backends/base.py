@@ -136,8 +136,10 @@ def check_evidence(policy: Policy, backend: Backend) -> None:
     missing = policy.needs - backend.provides - (frozenset({Need.CUT}) if backend.can_trim else frozenset())
     if missing:
         needs = " and ".join(sorted(need.value for need in missing))
+        # A profile that needs no cut helps only where nothing else is missing.
+        wanting = missing - {Need.CUT} or missing
         instead = "; ".join(
-            sorted({SUBSTITUTES[_served(need, backend)] for need in missing if need in SUBSTITUTES})
+            sorted({SUBSTITUTES[_served(need, backend)] for need in wanting if need in SUBSTITUTES})
         )
         hint = f" Use instead: {instead}." if instead else ""
         raise EvidenceError(

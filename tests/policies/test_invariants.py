@@ -211,10 +211,11 @@ def test_judging_is_a_function(expression: str, seed: int) -> None:
 
 
 class Watched(Policy):
-    """Decodes even where another policy would read, and checks that it then commits nothing."""
+    """Decodes even where another policy would read; `early`: what that one then decided."""
 
     def __init__(self, inner: Policy) -> None:
         self._inner = inner
+        self.early: list[Decision] = []
         self.name = inner.name  # type: ignore[misc]
         self.revises = inner.revises  # type: ignore[misc]
 
@@ -232,7 +233,8 @@ class Watched(Policy):
         source = evidence.source
         reads = self._inner.plan(state, source).kind is PlanKind.READ
         after, decision = self._inner.judge(state, evidence)
-        assert not (reads and not source.segment_final and source.new > 0 and decision.commit)
+        if reads and not source.segment_final and source.new > 0:
+            self.early.append(decision)
         assert decision.commit >= 0
         assert decision.cut is None or source.segment_final or decision.cut <= source.heard
         return after, decision
@@ -244,7 +246,11 @@ class Watched(Policy):
 def test_who_plans_to_read_commits_nothing(expression: str, seed: int) -> None:
     """So that a combination may decode when another policy wants to."""
     segments, samples = script(seed)
-    run(Watched(make_policy(expression)), RecordingBackend(segments), samples)
+    watched = Watched(make_policy(expression))
+    run(watched, RecordingBackend(segments), samples)
+    assert [decision.commit for decision in watched.early] == [0] * len(watched.early)
+    if expression == "offline":
+        assert watched.early
 
 
 @quick

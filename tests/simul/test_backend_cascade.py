@@ -317,6 +317,11 @@ def test_the_released_loop_is_refused_where_no_audio_can_be_cut() -> None:
     for policy in (Consensus(profile="faithful"), Greedy(profile="faithful")):
         with pytest.raises(EvidenceError, match=r"audio that is cut .* Use instead: the profile 'fixed'"):
             Session(policy, backend(), VirtualClock())
+    unaligned = CascadeBackend(lambda: ScriptedRecognizer(SCRIPT), Unaligned())
+    with pytest.raises(
+        EvidenceError, match=r"segments .* Use instead: local-agreement, which needs only tokens\.$"
+    ):
+        Session(Consensus(profile="faithful"), unaligned, VirtualClock())
 
 
 class Attentive(UpperCase):
