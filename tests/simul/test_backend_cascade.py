@@ -174,6 +174,15 @@ def test_an_unchanged_source_is_not_translated_again() -> None:
     assert len(sources) == len(set(sources))
 
 
+def test_free_memory_goes_back_after_every_pass_and_every_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr("simul.backends.cascade.trim", lambda: calls.append("pass"))
+    monkeypatch.setattr("simul.backends.cascade.release", lambda: calls.append("segment"))
+    session = Session(Offline(), backend(), VirtualClock(), SessionConfig(chunk=WORD))
+    run(session, 9 * WORD, WORD)
+    assert calls[:4] == ["pass", "segment"] * 2
+
+
 def test_a_batch_gives_what_single_calls_give() -> None:
     def at(words: int) -> tuple[CascadeBackend, object]:
         one = backend()

@@ -81,6 +81,31 @@ def test_a_table_takes_its_memory_at_once_where_that_is_wanted() -> None:
     assert taken() < 4_000_000
 
 
+LOADED = """
+import contextlib, sys
+from simul.recognition import sphinx
+from tests.simul.test_memory import resident
+if sys.argv[1] == "lazily":
+    sphinx.tables_in_memory = contextlib.nullcontext
+before = resident()
+recognizer = sphinx.SphinxRecognizer()
+print(resident() - before)
+"""
+
+
+def test_the_recogniser_takes_the_memory_of_its_tables_when_it_is_loaded() -> None:
+    pytest.importorskip("pocketsphinx", reason="the embedded recogniser needs pocketsphinx")
+    if memory._function("mallopt", ctypes.c_int, ctypes.c_int) is None:
+        pytest.skip("this C library has no mallopt")
+
+    def taken(how: str) -> int:
+        done = subprocess.run([sys.executable, "-c", LOADED, how], check=True, capture_output=True, text=True)
+        return int(done.stdout)
+
+    # 60,000 word exits with 20 scores of four bytes each, and the exits themselves.
+    assert taken("at once") > taken("lazily") + 60_000 * 20 * 4
+
+
 def test_garbage_is_collected_between_segments_only_after_freezing() -> None:
     collected: list[int] = []
 
