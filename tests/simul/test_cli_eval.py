@@ -47,6 +47,15 @@ def test_the_table_printed_has_the_same_figures(table):
     assert command("eval", table, terminal=True)[1].count("LAAL (CU)") == 1
 
 
+def test_a_bar_counts_the_recordings_on_a_terminal(table):
+    err = command("eval", table, terminal=True)[2]
+    assert "recordings" in err
+    assert "0/3" in err
+    assert "3/3" in err
+    assert "━" not in command("eval", table)[2]
+    assert "━" not in command("eval", table, "-q", terminal=True)[2]
+
+
 def test_rows_are_chosen(table):
     assert scores(table, "--where", "lang=en")[1]["figures"]["recordings"] == 2
     assert scores(table, "--limit", "1")[1]["figures"]["recordings"] == 1
