@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from simul.dugan import LATENCY_HEADER, DuganResult, latency_rows, paper_table
+from simul.evaluation.dugan import LATENCY_HEADER, DuganResult, latency_rows, paper_table
 
 
 def run(given: argparse.Namespace) -> list[DuganResult]:

@@ -28,15 +28,15 @@ import numpy as np
 
 from benchmarks.machine import describe
 from policies.registry import make_policy
-from simul.audio import SAMPLE_RATE, FileSource, to_samples
-from simul.backends.base import Samples
+from simul.audio import FileSource, to_samples
+from simul.backends.families import ModelConfig
 from simul.cli.context import load_installed
 from simul.cli.options import DEFAULT_POLICY
 from simul.clock import Clock, MeteredClock, WallClock
-from simul.drive import Step, drive
-from simul.events import End, Settled
-from simul.models import ModelConfig
 from simul.session import Session, SessionConfig
+from simul.session.drive import Step, drive
+from simul.session.events import End, Settled
+from simul.units import SAMPLE_RATE, Samples
 
 MINUTE = 60 * SAMPLE_RATE
 

@@ -21,15 +21,15 @@ from typing import Any
 
 from benchmarks.machine import describe
 from simul.backends.base import Backend
+from simul.backends.families import ModelConfig, load_backend
 from simul.cli.options import DEFAULT_POLICY
-from simul.evaluate import Item, score_results
-from simul.models import ModelConfig, load_backend
-from simul.sweep_grid import Setting, parse_grid
-from simul.sweep_run import Run, SweepRunner
-from simul.translation.embedded import EmbeddedTranslator
-from simul.translation.interface import TextRequest
-from simul.word_errors import word_errors
-from simul.workers import run_in_processes
+from simul.evaluation.evaluate import Item, score_results
+from simul.evaluation.sweep.grid import Setting, parse_grid
+from simul.evaluation.sweep.run import Run, SweepRunner
+from simul.evaluation.word_errors import word_errors
+from simul.evaluation.workers import run_in_processes
+from simul.models.embedded.translator import EmbeddedTranslator
+from simul.models.translation.interface import TextRequest
 
 GRID = f"{DEFAULT_POLICY};offline"
 TARGET = "de"

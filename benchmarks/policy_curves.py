@@ -29,18 +29,19 @@ from benchmarks.human_speech import human_sets, pseudo_reference, read_table
 from benchmarks.machine import describe
 from benchmarks.policy_curves_page import markdown
 from latency_metrics.recording import Segment
-from simul.audio import SAMPLE_RATE, FileSource
+from simul.audio import FileSource
 from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
+from simul.backends.families import ModelConfig, load_backend
 from simul.cli.options import StreamOptions
 from simul.clock import WallClock
-from simul.curves import write_png
-from simul.evaluate import Item
-from simul.models import ModelConfig, load_backend
-from simul.sweep import LIMITS, Point, Sweep, sweep
-from simul.sweep_grid import Setting, default_grid
-from simul.sweep_run import SweepRunner
-from simul.translation.embedded import SHIPPED, EmbeddedTranslator
+from simul.evaluation.curves import write_png
+from simul.evaluation.evaluate import Item
+from simul.evaluation.sweep.grid import Setting, default_grid
+from simul.evaluation.sweep.run import SweepRunner
+from simul.evaluation.sweep.sweep import LIMITS, Point, Sweep, sweep
+from simul.models.embedded.translator import SHIPPED, EmbeddedTranslator
+from simul.units import SAMPLE_RATE
 
 TARGETS = {"de": "German", "es": "Spanish"}
 LONG = "newgate-reading long form"

@@ -21,9 +21,9 @@ import numpy as np
 import soundfile
 
 from benchmarks.machine import describe
-from simul.recognition import RecognizerConfig, SphinxRecognizer
-from simul.recognition.sphinx import SAMPLE_RATE, shipped_model, stock_model
-from simul.word_errors import normalise
+from simul.evaluation.word_errors import normalise
+from simul.models.embedded.sphinx import RecognizerConfig, SphinxRecognizer, shipped_model, stock_model
+from simul.units import SAMPLE_RATE
 
 CHUNK = SAMPLE_RATE // 10
 READ_OUT = 5

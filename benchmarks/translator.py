@@ -19,9 +19,9 @@ from typing import Any
 import sacrebleu
 
 from benchmarks.machine import describe
-from simul.translation.corpus import REFERENCE_SEPARATOR, read_references
-from simul.translation.embedded import SHIPPED, EmbeddedTranslator
-from simul.translation.interface import TextRequest
+from simul.models.embedded.translator import SHIPPED, EmbeddedTranslator
+from simul.models.translation.interface import TextRequest
+from simul.training.translator.corpus import REFERENCE_SEPARATOR, read_references
 
 Rows = list[tuple[str, list[str]]]
 

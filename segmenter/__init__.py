@@ -10,8 +10,8 @@ Importing this package is cheap; the compiled kernel loads with the first alignm
 
 from segmenter.alignment import Alignment, SegmenterError
 from segmenter.mwer import MwerSegmenter
-from segmenter.pauses import PauseSegmenter, Span
 from segmenter.soft import SoftSegmenter, align_tokens
+from simul.hearing.pauses import PauseSegmenter, Span
 
 __all__ = [
     "Alignment",

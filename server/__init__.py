@@ -1,4 +1,4 @@
 """The WebSocket live-translation server: wire protocol, session host, gateway and browser page.
 
-It will serve the event schema of `simul.events` to browsers and other clients. It holds no code yet.
+It will serve the event schema of `simul.session.events` to browsers and other clients. It holds no code yet.
 """

@@ -10,8 +10,8 @@ import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from simul.audio.resample import SAMPLE_RATE
-from simul.events import Event, Retract, SegmentEnd, Settled
+from simul.session.events import Event, Retract, SegmentEnd, Settled
+from simul.units import SAMPLE_RATE
 
 WIDE = frozenset({"zh", "ja", "ko", "yue"})
 _SENTENCE_ENDS = ".!?…。！？"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+
+from policies.words import begins_word
 
 
 def token_bytes(tokens: Sequence[str]) -> bytes:
@@ -60,3 +63,14 @@ def unfinished(raw: bytes) -> int:
         if byte < 0x80:
             return 0
     return 0
+
+
+_JOINERS = "-'’\u2010\u2011\u00b7"
+"""Punctuation that may stand inside a word."""
+
+
+def follows_word(token: str) -> bool:
+    """Whether a token can stand after a complete word without making it longer: it begins a word, or is punctuation."""
+    if begins_word(token):
+        return True
+    return bool(token) and all(c not in _JOINERS and unicodedata.category(c)[0] == "P" for c in token)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from simul.events import Event, SegmentEnd, Settled, Tail
-from simul.logs import Joiner
+from simul.evaluation.records import Joiner
+from simul.session.events import Event, SegmentEnd, Settled, Tail
 
 
 class WordWriter:

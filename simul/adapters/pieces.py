@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from simul.events import Event, Retract, SegmentEnd, Settled
-from simul.logs import Joiner
+from simul.evaluation.records import Joiner
+from simul.session.events import Event, Retract, SegmentEnd, Settled
 
 SPACE = "▁"
 """What stands for a space in a piece, as in SentencePiece."""

@@ -21,14 +21,14 @@ from simul.adapters.append_only import WordWriter
 from simul.adapters.pieces import SPACE
 from simul.adapters.sessions import Sessions
 from simul.audio.intake import FrameIntake
+from simul.backends.families import LoadedBackend, ModelConfig
 from simul.cli.build import MODEL_NAMES, SessionFactory
 from simul.cli.context import load_installed
 from simul.cli.options import StreamOptions, add_dataclass, from_namespace
 from simul.errors import SimulError, UsageError
-from simul.events import Event
-from simul.logs import latency_unit
-from simul.models import LoadedBackend, ModelConfig
+from simul.evaluation.records import latency_unit
 from simul.session import Session
+from simul.session.events import Event
 
 NAMES = {"source": "source_lang", "target": "target_lang", **MODEL_NAMES}
 """Where our options are called otherwise, because SimulEval has one of that name."""

@@ -12,15 +12,14 @@ from simulstream.server.speech_processors.incremental_output import IncrementalO
 from policies.base import Need
 from simul.adapters.pieces import Pieces, text_of
 from simul.adapters.sessions import Sessions
-from simul.audio.resample import SAMPLE_RATE
-from simul.backends.base import Samples
+from simul.backends.families import LoadedBackend, ModelConfig
 from simul.cli.build import MODEL_NAMES, SessionFactory, add_session_options
 from simul.cli.context import load_installed
 from simul.cli.options import Parser, StreamOptions, from_namespace
 from simul.errors import UsageError
-from simul.events import Event
-from simul.models import LoadedBackend, ModelConfig
 from simul.session import Session
+from simul.session.events import Event
+from simul.units import SAMPLE_RATE, Samples
 
 DETOKENIZER = {"detokenizer_type": "simuleval", "latency_unit": "spm"}
 """What simulstream's scorers need to read the tokens of our logs."""

@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simul.audio.resample import SAMPLE_RATE
-from simul.backends.base import Samples
 from simul.errors import UsageError
-from simul.events import Event, SegmentEnd, Settled
-from simul.logs import Joiner
+from simul.evaluation.records import Joiner
 from simul.session import Session
+from simul.session.events import Event, SegmentEnd, Settled
+from simul.units import SAMPLE_RATE, Samples
 
 
 class Output(NamedTuple):

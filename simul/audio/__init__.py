@@ -8,9 +8,10 @@ from simul.audio.intake import Chunker, FrameIntake, PcmIntake, to_samples
 from simul.audio.level import Level, LevelMeter
 from simul.audio.microphone import InputDevice, MicrophoneSource, list_devices
 from simul.audio.pcm import decode_pcm, encode_pcm, mix_to_mono, parse_encoding, replace_bad_samples, to_int16
-from simul.audio.resample import SAMPLE_RATE, StreamResampler, resampled_length
+from simul.audio.resample import StreamResampler, resampled_length
 from simul.audio.sources import AudioSource, StdinSource, pace
 from simul.audio.wav import WavWriter
+from simul.units import SAMPLE_RATE
 
 __all__ = [
     "SAMPLE_RATE",

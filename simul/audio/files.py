@@ -10,16 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simul.audio.intake import FrameIntake, PcmIntake
 from simul.audio.resample import check_rate, resampled_length
 from simul.audio.sources import AudioSource
 from simul.audio.wav import is_wav, read_wav_header
 from simul.errors import AudioError
-
-Samples = NDArray[np.float32]
+from simul.units import Samples
 
 _BLOCK_FRAMES = 1 << 13
 

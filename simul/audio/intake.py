@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simul.audio.pcm import BYTES_PER_SAMPLE, decode_pcm, mix_to_mono, parse_encoding, replace_bad_samples
-from simul.audio.resample import SAMPLE_RATE, StreamResampler
+from simul.audio.resample import StreamResampler
 from simul.errors import AudioError
-
-Samples = NDArray[np.float32]
+from simul.units import SAMPLE_RATE, Samples
 
 
 class FrameIntake:

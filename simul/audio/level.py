@@ -8,7 +8,7 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.audio.resample import SAMPLE_RATE
+from simul.units import SAMPLE_RATE
 
 FLOOR_DBFS = -120.0
 """What digital silence reads as; a number, so that levels can be drawn and written as JSON."""

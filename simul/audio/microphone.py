@@ -10,15 +10,13 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simul.audio.intake import FrameIntake
-from simul.audio.resample import MIN_RATE, SAMPLE_RATE
+from simul.audio.resample import MIN_RATE
 from simul.audio.sources import AudioSource
 from simul.clock import Clock, WallClock
 from simul.errors import DeviceError
-
-Samples = NDArray[np.float32]
+from simul.units import SAMPLE_RATE, Samples
 
 _COMMON_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 8_000)
 _POLL_SECONDS = 0.05

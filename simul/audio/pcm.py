@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.errors import UsageError
-
-Samples = NDArray[np.float32]
+from simul.units import Samples
 
 BYTES_PER_SAMPLE = {
     "u8": 1,

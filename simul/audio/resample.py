@@ -10,11 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from simul.errors import AudioError
-
-Samples = NDArray[np.float32]
-
-SAMPLE_RATE = 16_000
-"""Samples per second of all audio inside the toolkit."""
+from simul.units import SAMPLE_RATE, Samples
 
 MIN_RATE, MAX_RATE = 4_000, 192_000
 

@@ -7,19 +7,16 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simul.audio.intake import Chunker, PcmIntake, to_samples
-from simul.audio.resample import SAMPLE_RATE, resampled_length
+from simul.audio.resample import resampled_length
 from simul.audio.wav import is_wav, read_wav_header
 from simul.clock import Clock
 from simul.errors import AudioError, SimulError, UsageError
+from simul.units import SAMPLE_RATE, Samples
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Samples = NDArray[np.float32]
 
 _READ_BYTES = 1 << 15
 

@@ -7,14 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from policies.base import SUBSTITUTES, Candidate, Need, Policy, SourceView, StopRule
 from simul.clock import cpu_seconds
 from simul.errors import EvidenceError, UsageError
-
-Samples = NDArray[np.float32]
+from simul.units import Samples
 
 
 @dataclass(frozen=True)

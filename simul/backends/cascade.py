@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
-from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
+from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
 from simul.memory import release, trim
-from simul.recognition.words import Utterance, Word, stretches
-from simul.translation.interface import TextRequest, TextResult, TextTranslator
+from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
+from simul.models.words import Utterance, Word, stretches
+from simul.units import Samples
 
 FRAME = 640
 """Samples of a frame of attention: 40 ms, a fraction of the shortest words."""

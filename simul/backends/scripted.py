@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from policies.base import Activity, Candidate, Need, Segment, SourceView
-from simul.backends.base import Backend, DecodeRequest, Limits, Samples, StreamSpec, check_languages
+from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
+from simul.units import Samples
 
 LANGUAGES = frozenset({"en", "de", "es", "fr"})
 

@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from policies.attention import RunningColumns
 from policies.base import Alignment, Candidate, Need, StopRule
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
-from simul.backends.seamless_model import SeamlessModel
-from simul.backends.whisper_guard import GuardConfig
-from simul.backends.whisper_stream import RATE, SpeechStream
-from simul.backends.whisper_vad import SileroActivity, VoiceActivity
 from simul.backends.windowed import WindowedBackend, WindowedStream
+from simul.hearing.speech_stream import SpeechStream
+from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SEAMLESS
+from simul.models.seamless.model import SeamlessModel
+from simul.models.whisper.guard import GuardConfig
+from simul.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from simul.backends.seamless_decode import Hypothesis, Prompt
+    from simul.models.seamless.decode import Hypothesis, Prompt
 
-SHORTEST = RATE // 20
+SHORTEST = SAMPLE_RATE // 20
 """Audio below 50 ms holds no word and is not decoded."""
 
 
@@ -82,7 +83,10 @@ class SeamlessBackend(WindowedBackend):
         provides = {Need.TOKENS, Need.LOGPROBS, Need.SPANS, Need.ALIGNMENT}
         self.provides = frozenset(provides if activity is None else provides | {Need.ACTIVITY})
         self.limits = Limits(
-            frozenset(SEAMLESS), frozenset(model.targets), soft_window=15 * RATE, hard_window=28 * RATE
+            frozenset(SEAMLESS),
+            frozenset(model.targets),
+            soft_window=15 * SAMPLE_RATE,
+            hard_window=28 * SAMPLE_RATE,
         )
 
     def open(self, spec: StreamSpec) -> _Stream:
@@ -91,7 +95,7 @@ class SeamlessBackend(WindowedBackend):
 
     def _job(self, index: int, request: DecodeRequest) -> _Job | None:
         """The work that a request brings; None when there is nothing to decode."""
-        from simul.backends.seamless_decode import Prompt
+        from simul.models.seamless.decode import Prompt
 
         handle: _Stream = request.handle
         audio = handle.audio
@@ -101,7 +105,7 @@ class SeamlessBackend(WindowedBackend):
         count = len(request.prefix_ids)
         known = 0 < count <= len(handle.ids) and handle.ids[:count] == request.prefix_ids
         ends = handle.ends[:count] if known else (audio.start,) * count
-        room = self.guard.budget((audio.until - max((audio.start, *ends))) / RATE)
+        room = self.guard.budget((audio.until - max((audio.start, *ends))) / SAMPLE_RATE)
         if request.max_new_tokens is not None:
             room = min(room, request.max_new_tokens)
         prompt = Prompt(

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from policies.base import Alignment, Candidate, Need, Segment
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
-from simul.backends.whisper_features import STEP
-from simul.backends.whisper_guard import GuardConfig
-from simul.backends.whisper_interface import Encoded, Hypothesis, Prompt, Whisper
-from simul.backends.whisper_stream import RATE, SpeechStream
-from simul.backends.whisper_vad import SileroActivity, VoiceActivity
 from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.errors import UsageError
+from simul.hearing.speech_stream import SpeechStream
+from simul.hearing.voice_activity import SileroActivity, VoiceActivity
+from simul.models.whisper.features import STEP
+from simul.models.whisper.guard import GuardConfig
+from simul.models.whisper.interface import Encoded, Hypothesis, Prompt, Whisper
+from simul.units import SAMPLE_RATE
 
-SHORTEST = RATE // 20
+SHORTEST = SAMPLE_RATE // 20
 """Audio below 50 ms holds no word and is not decoded."""
 CONTEXT_TOKENS = 112
 PREFIX_TOKENS = 224
@@ -96,7 +97,9 @@ class WhisperBackend(WindowedBackend):
             provides.add(Need.ACTIVITY)
         self.provides = frozenset(provides)
         languages = model.tokens.languages
-        self.limits = Limits(languages, languages | {"en"}, soft_window=15 * RATE, hard_window=28 * RATE)
+        self.limits = Limits(
+            languages, languages | {"en"}, soft_window=15 * SAMPLE_RATE, hard_window=28 * SAMPLE_RATE
+        )
 
     def open(self, spec: StreamSpec) -> _Stream:
         check_languages(f"the Whisper model {self.model.folder.name}", self.limits, spec)
@@ -127,7 +130,7 @@ class WhisperBackend(WindowedBackend):
             return None
         prefix = request.prefix_ids
         pending = audio.until - max(audio.start, self._covered(handle, prefix))
-        room = self.guard.budget(pending / RATE) * (2 if self.timestamps else 1)
+        room = self.guard.budget(pending / SAMPLE_RATE) * (2 if self.timestamps else 1)
         if request.max_new_tokens is not None:
             room = min(room, request.max_new_tokens)
         head = self._head(handle, request.context, prefix[:-PREFIX_TOKENS])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from policies.base import Activity, Candidate, SourceView
-from simul.backends.base import Backend, DecodeRequest, Samples, StreamSpec
-from simul.backends.whisper_stream import SpeechStream
-from simul.backends.whisper_vad import VoiceActivity
+from simul.backends.base import Backend, DecodeRequest, StreamSpec
+from simul.hearing.speech_stream import SpeechStream
+from simul.hearing.voice_activity import VoiceActivity
 from simul.memory import release
+from simul.units import Samples
 
 
 @dataclass

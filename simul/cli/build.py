@@ -12,8 +12,8 @@ from simul.cli.options import Parser, StreamOptions, from_namespace
 
 if TYPE_CHECKING:
     from policies.base import Policy
+    from simul.backends.families import ModelConfig
     from simul.clock import Clock
-    from simul.models import ModelConfig
     from simul.session import Session
 
 MODEL_NAMES = {"device": "model_device"}
@@ -22,7 +22,7 @@ MODEL_NAMES = {"device": "model_device"}
 
 def add_session_options(parser: Parser) -> None:
     """Languages, policy, chunk and model."""
-    from simul.models import ModelConfig
+    from simul.backends.families import ModelConfig
 
     parser.add_dataclass(StreamOptions, "stream")
     parser.add_dataclass(ModelConfig, "model", MODEL_NAMES)
@@ -40,7 +40,7 @@ class SessionFactory:
     @classmethod
     def of(cls, given: argparse.Namespace, context: Context) -> SessionFactory:
         """The factory that the options describe; raises for an unknown policy or parameter at once."""
-        from simul.models import ModelConfig
+        from simul.backends.families import ModelConfig
 
         model = from_namespace(ModelConfig, given, MODEL_NAMES)
         factory = cls(from_namespace(StreamOptions, given), model, context.load_backend)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
 
 if TYPE_CHECKING:
     from policies.base import Need
-    from simul.models import LoadedBackend, ModelConfig
+    from simul.backends.families import LoadedBackend, ModelConfig
 
 
 class LoadBackend(Protocol):
-    """Loads a model, as `simul.models.load_backend` does."""
+    """Loads a model, as `simul.backends.families.load_backend` does."""
 
     def __call__(
         self, config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
@@ -26,8 +26,8 @@ class LoadBackend(Protocol):
 
 def load_installed(config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]) -> LoadedBackend:
     """The model on this machine that `config` names."""
+    from simul.backends.families import load_backend
     from simul.memory import freeze
-    from simul.models import load_backend
 
     loaded = load_backend(config, source, target, needs=needs)
     freeze()

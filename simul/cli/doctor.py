@@ -164,14 +164,14 @@ def _checked(area: str, name: str, look: Callable[[], str]) -> Iterator[Finding]
 
 
 def _recogniser() -> str:
-    from simul.recognition.sphinx import stock_model
+    from simul.models.embedded.sphinx import stock_model
 
     return f"US English, {stock_model()}"
 
 
 def _translator() -> str:
-    from simul.models import EMBEDDED_TARGETS
-    from simul.translation.embedded import EmbeddedTranslator
+    from simul.backends.families import EMBEDDED_TARGETS
+    from simul.models.embedded.translator import EmbeddedTranslator
 
     EmbeddedTranslator()
     return "English to " + ", ".join(EMBEDDED_TARGETS.values())
@@ -187,8 +187,8 @@ def _speech() -> str:
 def _models(folders: list[str]) -> Iterator[Finding]:
     from pathlib import Path
 
-    from simul.hub import hub_cache
-    from simul.models import find_models
+    from simul.backends.families import find_models
+    from simul.models.hub import hub_cache
 
     missing = [folder for folder in folders if not os.path.isdir(folder)]
     for folder in missing:
@@ -220,7 +220,7 @@ def _level(context: Context, device: int) -> Finding:
     """Listen for a second."""
     from simul.audio.level import LevelMeter
     from simul.audio.microphone import MicrophoneSource
-    from simul.audio.resample import SAMPLE_RATE
+    from simul.units import SAMPLE_RATE
 
     meter = LevelMeter(patience_seconds=0.9 * _MIC_SECONDS)
     heard, level = 0, None
@@ -245,7 +245,7 @@ def _level(context: Context, device: int) -> Finding:
 
 
 def _print(context: Context, findings: list[Finding]) -> None:
-    from simul.render import BOLD, GREEN, RED, YELLOW, cell_width, paint
+    from simul.cli.view.render import BOLD, GREEN, RED, YELLOW, cell_width, paint
 
     colours = context.colours(context.stdout)
     width = max(cell_width(finding.name) for finding in findings)

@@ -15,8 +15,8 @@ from simul.cli.options import Parser, from_namespace
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from simul.dugan import Utterance
-    from simul.models import ModelConfig
+    from simul.backends.families import ModelConfig
+    from simul.evaluation.dugan import Utterance
 
 WHISPER_BEAM = 5
 """The beam of their evaluation."""
@@ -24,7 +24,7 @@ WHISPER_BEAM = 5
 
 def parser() -> Parser:
     """The options of the command."""
-    from simul.models import ModelConfig
+    from simul.backends.families import ModelConfig
 
     p = Parser(
         "dugan",
@@ -60,9 +60,16 @@ def parser() -> Parser:
 
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
-    from simul.cli.progress import progress
-    from simul.dugan import LATENCY_HEADER, PROFILES, WINDOWS, experiment, latency_rows, paper_table
-    from simul.models import ModelConfig
+    from simul.backends.families import ModelConfig
+    from simul.cli.view.progress import progress
+    from simul.evaluation.dugan import (
+        LATENCY_HEADER,
+        PROFILES,
+        WINDOWS,
+        experiment,
+        latency_rows,
+        paper_table,
+    )
 
     given = parser().parse(arguments, context)
     if given.limit < 1:
@@ -90,7 +97,7 @@ def run(arguments: list[str], context: Context) -> int:
     for profile in PROFILES:
         context.stdout.write(f"{profile}: BLEU (average lagging as they print it, s)\n\n")
         context.stdout.write(paper_table(results, profile) + "\n\n")
-    from simul.cli.tables import print_table
+    from simul.cli.view.tables import print_table
 
     print_table(context, context.stdout, "", LATENCY_HEADER, latency_rows(results))
     return ExitCode.OK
@@ -111,7 +118,7 @@ def _utterances(
 ) -> tuple[list[Utterance], Callable[[str], int]]:
     """The utterances of a list with their models, and what counts tokens."""
     from simul.cli.lists import Columns, read_table
-    from simul.dugan import Remembered, Utterance, reader_of
+    from simul.evaluation.dugan import Remembered, Utterance, reader_of
 
     source, _, target = pair.partition("-")
     columns = Columns(given.audio_column, given.reference_column)
@@ -167,15 +174,15 @@ def _samples(path: str) -> Any:
 def _kept(folder: str | None, pair: str) -> dict[str, Any]:
     from pathlib import Path
 
-    from simul.dugan import read_passes
+    from simul.evaluation.dugan import read_passes
 
     path = Path(folder or ".") / f"{pair}.passes.jsonl"
     return read_passes(path) if folder and path.is_file() else {}
 
 
 def _keep(folder: str, pairs: dict[str, list[Utterance]]) -> None:
-    from simul.dugan import write_passes
-    from simul.logs import make_folder
+    from simul.evaluation.dugan import write_passes
+    from simul.evaluation.records import make_folder
 
     for pair, utterances in pairs.items():
         write_passes(make_folder(folder) / f"{pair}.passes.jsonl", utterances)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from latency_metrics.base import Score
     from latency_metrics.recording import Segment
     from simul.cli.lists import ItemList
-    from simul.evaluate import EvaluationResult
+    from simul.evaluation.evaluate import EvaluationResult
 
 
 def parser() -> Parser:
@@ -116,8 +116,8 @@ def _evaluate(
     from dataclasses import asdict
 
     from simul.cli.interrupts import Interrupts
-    from simul.cli.progress import progress
-    from simul.evaluate import evaluate
+    from simul.cli.view.progress import progress
+    from simul.evaluation.evaluate import evaluate
 
     settings = {
         **asdict(factory.stream),
@@ -145,14 +145,14 @@ def _print(given: argparse.Namespace, context: Context, result: EvaluationResult
     if given.json:
         context.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
         return
-    from simul.cli.tables import print_table
+    from simul.cli.view.tables import print_table
 
     if result.done:
         print_table(context, context.stdout, "", ("score", "value", "unit"), _rows(result, references))
 
 
 def _rows(result: EvaluationResult, references: bool) -> list[tuple[str, str, str]]:
-    from simul.cli.tables import figure
+    from simul.cli.view.tables import figure
 
     figures: dict[str, Any] = result.figures()
     rows = [
@@ -184,7 +184,7 @@ def _rows(result: EvaluationResult, references: bool) -> list[tuple[str, str, st
 
 
 def _score_row(score: Score) -> tuple[str, str, str]:
-    from simul.cli.tables import figure
+    from simul.cli.view.tables import figure
 
     if score.unit == "flag":
         return score.name, "n/a" if score.value != score.value else "yes" if score.value else "no", ""

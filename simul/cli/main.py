@@ -29,7 +29,7 @@ COMMANDS: dict[str, Command] = {
     "eval": Command("simul.cli.eval:run", "run a list of recordings and score quality and latency"),
     "sweep": Command("simul.cli.sweep:run", "compare policies and settings: quality against latency"),
     "dugan": Command("simul.cli.dugan:run", "run the experiment of Dugan et al. 2023"),
-    "score": Command("simul.cli.score:run", "score logs of simultaneous systems, compare systems"),
+    "score": Command("simul.cli.score.command:run", "score logs of simultaneous systems, compare systems"),
     "train": Command("simul.cli.train:run", "train the translator that the toolkit ships"),
     "policies": Command("simul.cli.policies:run", "list the read/write policies and their parameters"),
     "doctor": Command("simul.cli.doctor:run", "check packages, devices, models and the microphone"),

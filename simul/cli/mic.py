@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from simul.cli.build import SessionFactory, add_session_options, announce
 from simul.cli.context import Context
-from simul.cli.formats import add_output_options
 from simul.cli.options import Parser
+from simul.cli.view.formats import add_output_options
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from simul.audio.microphone import MicrophoneSource
-    from simul.cli.outputs import Output
-    from simul.drive import Step
+    from simul.cli.view.outputs import Output
+    from simul.session.drive import Step
 
 METER_MS = 100
 """Length of the pieces that the level meter shows; decisions keep to --chunk-ms."""
@@ -83,7 +83,7 @@ def _check_device(given: argparse.Namespace, context: Context) -> None:
 
 def _output_stream(given: argparse.Namespace, context: Context, stack: contextlib.ExitStack) -> TextIO:
     from simul.cli import inputs
-    from simul.logs import create
+    from simul.evaluation.records import create
 
     if given.output is None:
         return context.stdout
@@ -101,11 +101,11 @@ def _listen(
 ) -> int:
     from simul.audio.microphone import MicrophoneSource
     from simul.cli.interrupts import Interrupts
-    from simul.cli.outputs import closing_all
+    from simul.cli.view.outputs import closing_all
     from simul.cli.voice import make_voice
     from simul.clock import WallClock
-    from simul.drive import drive
-    from simul.logs import LogFolder, StreamRecord
+    from simul.evaluation.records import LogFolder, StreamRecord
+    from simul.session.drive import drive
 
     clock = WallClock()
     session = factory(clock)
@@ -135,15 +135,15 @@ def _listen(
         if log:
             log.instance(record.instance(), "microphone")
     if given.stats:
-        from simul.cli.stats import print_stats
+        from simul.cli.view.stats import print_stats
 
         print_stats(context, [("microphone", record)])
     return ExitCode.INTERRUPTED if interrupts.stopped() else ExitCode.OK
 
 
 def _recorder(given: argparse.Namespace, stack: contextlib.ExitStack) -> Callable[[Step], None]:
-    from simul.audio.resample import SAMPLE_RATE
     from simul.audio.wav import WavWriter
+    from simul.units import SAMPLE_RATE
 
     if not given.save_audio:
         return lambda step: None
@@ -159,7 +159,7 @@ def _recorder(given: argparse.Namespace, stack: contextlib.ExitStack) -> Callabl
 def _outputs(
     given: argparse.Namespace, context: Context, factory: SessionFactory, stream: TextIO, revises: bool
 ) -> list[Output]:
-    from simul.cli.views import MicrophoneStatus, SilenceWarning, visible_outputs
+    from simul.cli.view.views import MicrophoneStatus, SilenceWarning, visible_outputs
 
     outputs = visible_outputs(given, context, factory, stream, MicrophoneStatus(), revises, {})
     if not context.is_terminal(context.stderr):
@@ -168,14 +168,14 @@ def _outputs(
 
 
 def _events_log(log: Any, stack: contextlib.ExitStack) -> Output:
-    from simul.cli.outputs import JsonOutput
+    from simul.cli.view.outputs import JsonOutput
 
     return JsonOutput(stack.enter_context(log.events("mic")))
 
 
 def _report(source: MicrophoneSource, context: Context) -> None:
     """Say what was lost on the way."""
-    from simul.audio.resample import SAMPLE_RATE
+    from simul.units import SAMPLE_RATE
 
     if source.overflows:
         context.note(f"The sound driver lost input {source.overflows} times.")

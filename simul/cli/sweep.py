@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from latency_metrics.recording import Segment
     from policies.base import Need
     from simul.backends.base import Backend
+    from simul.backends.families import LoadedBackend
     from simul.cli.lists import ItemList
-    from simul.models import LoadedBackend
-    from simul.sweep import Sweep
-    from simul.sweep_run import SweepRunner
+    from simul.evaluation.sweep.run import SweepRunner
+    from simul.evaluation.sweep.sweep import Sweep
 
 GRID_EXAMPLE = "local-agreement:n=2,3,4;hold-n:n=2,4,6"
 
@@ -155,8 +155,8 @@ def _read(given: argparse.Namespace, factory: SessionFactory) -> tuple[ItemList,
 
 def _runner(given: argparse.Namespace, factory: SessionFactory, context: Context) -> SweepRunner:
     from policies.base import Need
-    from simul.sweep_grid import default_grid, parse_grid
-    from simul.sweep_run import SweepRunner
+    from simul.evaluation.sweep.grid import default_grid, parse_grid
+    from simul.evaluation.sweep.run import SweepRunner
 
     settings = parse_grid(given.grid) if given.grid else default_grid(frozenset(Need))
     needs = frozenset[Need]().union(*(setting.make().needs for setting in settings))
@@ -193,8 +193,8 @@ def _sweep(
     settings: dict[str, Any],
 ) -> Sweep:
     from simul.cli.interrupts import Interrupts
-    from simul.cli.progress import progress
-    from simul.sweep import sweep
+    from simul.cli.view.progress import progress
+    from simul.evaluation.sweep.sweep import sweep
 
     with Interrupts() as interrupts, progress(context, "recordings") as step:
         step(0, len(found.items), "")
@@ -216,7 +216,7 @@ def _write(given: argparse.Namespace, context: Context, result: Sweep) -> None:
         return
     from pathlib import Path
 
-    from simul.curves import write_html, write_png
+    from simul.evaluation.curves import write_html, write_png
 
     folder = Path(given.output)
     title = f"Policies on {Path(given.list).name}, {given.source} to {given.target}"
@@ -232,8 +232,8 @@ def _print(given: argparse.Namespace, context: Context, result: Sweep) -> None:
     if given.json:
         context.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
         return
-    from simul.cli.tables import print_table
-    from simul.curves import best_rows, table
+    from simul.cli.view.tables import print_table
+    from simul.evaluation.curves import best_rows, table
 
     shown = table(result)
     print_table(context, context.stdout, "", shown.header, shown.rows)

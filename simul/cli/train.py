@@ -13,7 +13,7 @@ from simul.cli.options import Parser
 from simul.errors import ExitCode, ModelMissingError, SimulError, UsageError
 
 if TYPE_CHECKING:
-    from simul.translation.training import Trainer
+    from simul.training.translator.trainer import Trainer
 
 EPILOG = """The recipe is deterministic for one seed and number of workers, and goes on from the checkpoint in
 --output when there is one. --data is a folder with tatoeba/, cmudict/ and librispeech-hyps/."""
@@ -44,8 +44,8 @@ def run(arguments: list[str], context: Context) -> int:
     """Train, export, and say where the model is."""
     given = _parser().parse(arguments, context)
     try:
-        from simul.translation.export import export
-        from simul.translation.training import Trainer, TrainingConfig
+        from simul.training.translator.export import export
+        from simul.training.translator.trainer import Trainer, TrainingConfig
     except ImportError as error:
         raise ModelMissingError(
             f'Training needs the package {error.name}; install it with: pip install -c constraints.txt "simul[train]".'
@@ -72,7 +72,7 @@ def run(arguments: list[str], context: Context) -> int:
 
 
 def _languages(given: argparse.Namespace) -> tuple[str, ...]:
-    from simul.translation.corpus import TARGETS
+    from simul.training.translator.corpus import TARGETS
 
     chosen = tuple(code.strip() for code in given.languages.split(",") if code.strip())
     unknown = [code for code in chosen if code not in TARGETS]
@@ -93,7 +93,7 @@ def _train(trainer: Trainer, steps: int, context: Context) -> dict[str, float]:
                 context.note(f"step {step} of {total}, loss {figures['loss']:.3f}, {rate:.0f} tokens/s")
 
         return trainer.run(report)
-    from simul.cli.progress import progress
+    from simul.cli.view.progress import progress
 
     with progress(context, "training") as step:
 

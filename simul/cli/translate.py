@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, TextIO
 from simul.cli import inputs
 from simul.cli.build import SessionFactory, add_session_options, announce
 from simul.cli.context import Context
-from simul.cli.formats import SUFFIXES, add_output_options, output_format
 from simul.cli.options import Parser
+from simul.cli.view.formats import SUFFIXES, add_output_options, output_format
 from simul.errors import ExitCode, SimulError, UsageError
 
 if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
     from simul.cli.inputs import Input
     from simul.cli.interrupts import Interrupts
-    from simul.cli.outputs import Output
+    from simul.cli.view.outputs import Output
     from simul.cli.voice import Voice
     from simul.clock import Clock
-    from simul.logs import LogFolder, StreamRecord
+    from simul.evaluation.records import LogFolder, StreamRecord
 
 
 def parser() -> Parser:
@@ -92,7 +92,7 @@ class Translation:
                 if interrupts.stopped():
                     break
             if self.given.stats:
-                from simul.cli.stats import print_stats
+                from simul.cli.view.stats import print_stats
 
                 print_stats(self.context, self.records)
             return ExitCode.INTERRUPTED if interrupts.stopped() else self._exit_code(len(given))
@@ -140,7 +140,7 @@ class Translation:
 
     def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
         """The stream that every input's results go to; None where each has its own file."""
-        from simul.logs import create
+        from simul.evaluation.records import create
 
         if self.given.output is None:
             return self.context.stdout
@@ -149,7 +149,7 @@ class Translation:
         return stack.enter_context(create(self.given.output))
 
     def _log(self, stack: contextlib.ExitStack) -> LogFolder | None:
-        from simul.logs import LogFolder
+        from simul.evaluation.records import LogFolder
 
         return stack.enter_context(LogFolder(self.given.log)) if self.given.log else None
 
@@ -157,10 +157,10 @@ class Translation:
         self, item: Input, shared: TextIO | None, log: LogFolder | None, interrupts: Interrupts, several: bool
     ) -> None:
         """Run one input through a session into its outputs."""
-        from simul.cli.outputs import closing_all
+        from simul.cli.view.outputs import closing_all
         from simul.clock import MeteredClock, WallClock
-        from simul.drive import drive
-        from simul.logs import StreamRecord
+        from simul.evaluation.records import StreamRecord
+        from simul.session.drive import drive
 
         clock = WallClock() if self.given.simulate else MeteredClock()
         session = self.factory(clock)
@@ -190,7 +190,7 @@ class Translation:
         return interrupts.stopped
 
     def _own_output(self, item: Input, stack: contextlib.ExitStack) -> TextIO:
-        from simul.logs import create
+        from simul.evaluation.records import create
 
         path = inputs.place(self.given.output, item.stem, SUFFIXES[output_format(self.given)])
         return stack.enter_context(create(path))
@@ -205,7 +205,7 @@ class Translation:
     def _outputs(
         self, item: Input, stream: TextIO, source: AudioSource, revises: bool, several: bool
     ) -> list[Output]:
-        from simul.cli.views import FileStatus, visible_outputs
+        from simul.cli.view.views import FileStatus, visible_outputs
 
         duration = source.duration_samples
         status = FileStatus(item.stem if several else "", duration, self.given.simulate)
@@ -222,6 +222,6 @@ class Translation:
 
 
 def _logged(log: LogFolder, name: str, stack: contextlib.ExitStack) -> Output:
-    from simul.cli.outputs import JsonOutput
+    from simul.cli.view.outputs import JsonOutput
 
     return JsonOutput(stack.enter_context(log.events(name)))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simul.drive import Step
 from simul.errors import UsageError
-from simul.events import Event, SegmentEnd, Settled, Speech
+from simul.session.drive import Step
+from simul.session.events import Event, SegmentEnd, Settled, Speech
 
 if TYPE_CHECKING:
     from simul.audio.loudspeaker import Loudspeaker

@@ -12,8 +12,8 @@ from policies.base import Activity, Alignment, Candidate, Need, Policy, Segment
 from simul.backends.base import DecodeRequest, Limits
 from simul.backends.scripted import LANGUAGES, Pass, ScriptedBackend, ScriptedSegment
 from simul.clock import VirtualClock
-from simul.events import Event
 from simul.session import Session, SessionConfig
+from simul.session.events import Event
 
 CHUNK = 8000
 FRAME = 640

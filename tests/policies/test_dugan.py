@@ -24,7 +24,7 @@ from policies.dugan import (
 )
 from policies.segments import SegmentPolicy
 from policies.similarity import longest_common_subsequence, ratio, resembles
-from simul.events import Settled, Skipped
+from simul.session.events import Settled, Skipped
 from tests.policies.evidence import commits, evidence, passes, segments
 from tests.policies.scripts import RecordingBackend, run, script
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies import make_policy, policy_names
-from simul.events import Event, Settled
+from simul.session.events import Event, Settled
 from tests.policies.scripts import RecordingBackend, run, script
 
 HUGE = 10**9

@@ -14,7 +14,7 @@ from policies.sliding_window import longest_common_run
 from simul.backends.base import Limits
 from simul.backends.scripted import LANGUAGES, Pass, ScriptedSegment
 from simul.errors import EvidenceError
-from simul.events import Event, Retract, Settled, Skipped, Tail
+from simul.session.events import Event, Retract, Settled, Skipped, Tail
 from tests.policies.evidence import SECOND, attention, commits, evidence, passes, view
 from tests.policies.scripts import CHUNK, Record, RecordingBackend, run
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from policies import Decision, Evidence, Plan, PlanKind, Policy, SourceView, describe, make_policy
 from simul.backends.base import DecodeRequest, StreamSpec
-from simul.events import End, Event, Retract, Settled, Skipped, Tail
+from simul.session.events import End, Event, Retract, Settled, Skipped, Tail
 from tests.policies.scripts import CHUNK, RecordingBackend, run, script
 
 FURTHER = (

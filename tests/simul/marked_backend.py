@@ -99,5 +99,5 @@ def write_recording(path, number: int):
 
 
 def load(config, source, target, *, needs):
-    """Stands for `simul.models.load_backend`."""
+    """Stands for `simul.backends.families.load_backend`."""
     return SimpleNamespace(backend=MarkedBackend(), description="Marked recordings.")

@@ -51,7 +51,7 @@ def scripted_backend(seconds_per_pass: float = 0.0) -> ScriptedBackend:
 
 
 def load(config, source, target, needs):
-    """Stands for `simul.models.load_backend`."""
+    """Stands for `simul.backends.families.load_backend`."""
     pace = float(os.environ.get("SECONDS_PER_PASS", "0"))
     return SimpleNamespace(backend=scripted_backend(pace), description="Scripted model.")
 

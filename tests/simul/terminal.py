@@ -1,4 +1,4 @@
-"""A small terminal: replays the escape sequences that `simul.render` uses, to see what stays on the screen."""
+"""A small terminal: replays the escape sequences that `simul.cli.view.render` uses, to see what stays on the screen."""
 
 import re
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simul.captions import Cue, CueMaker, Rules, srt, timestamp, vtt
-from simul.events import Retract, SegmentEnd, Settled
+from simul.session.events import Retract, SegmentEnd, Settled
 
 SECOND = 16_000
 

@@ -83,7 +83,7 @@ def test_a_table_takes_its_memory_at_once_where_that_is_wanted() -> None:
 
 LOADED = """
 import contextlib, sys
-from simul.recognition import sphinx
+from simul.models.embedded import sphinx
 from tests.simul.test_memory import resident
 if sys.argv[1] == "lazily":
     sphinx.tables_in_memory = contextlib.nullcontext

@@ -1,0 +1,1 @@
+"""What commands show: the terminal, tables, progress and output files."""

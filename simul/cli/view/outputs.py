@@ -1,0 +1,162 @@
+"""Where the events of a stream go: text, JSON lines, subtitles, the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TextIO
+
+from simul.captions import VTT_HEADER, CueMaker, srt, vtt
+from simul.cli.view.render import DIM, PLAIN, Part, Screen
+from simul.evaluation.records import json_line
+from simul.session.drive import Step
+from simul.session.events import Retract, SegmentEnd, Settled, Tail
+
+
+class Output(Protocol):
+    """Takes the steps of one stream."""
+
+    def step(self, step: Step) -> None:
+        """Take in one step."""
+
+    def close(self) -> None:
+        """The stream is over or broke off; what was settled is put out."""
+
+
+class TextOutput:
+    """Settled text the moment it settles, one line per segment.
+
+    With a policy that takes text back, a segment's text waits until the segment is complete.
+    """
+
+    def __init__(self, stream: TextIO, revises: bool = False) -> None:
+        self._stream, self._revises = stream, revises
+        self._line = ""
+
+    def step(self, step: Step) -> None:
+        """Write what settled."""
+        for event in step.events:
+            if isinstance(event, Settled):
+                text = event.text if self._line else event.text.lstrip()
+                self._line += text
+                if not self._revises:
+                    self._put(text)
+            elif isinstance(event, Retract):
+                self._line = self._line[: len(self._line) - event.characters]
+            elif isinstance(event, SegmentEnd):
+                self._end_line()
+
+    def close(self) -> None:
+        """End an open line."""
+        self._end_line()
+
+    def _end_line(self) -> None:
+        if self._line:
+            self._put(self._line + "\n" if self._revises else "\n")
+        self._line = ""
+
+    def _put(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class TerminalOutput:
+    """Settled text as it settles, the tail dim behind it, a status line below."""
+
+    def __init__(self, screen: Screen, status: Callable[[Step], list[Part]], revises: bool = False) -> None:
+        self._screen, self._status, self._revises = screen, status, revises
+        self._open = self._tail = ""
+
+    def step(self, step: Step) -> None:
+        """Write what settled and redraw the rest."""
+        for event in step.events:
+            if isinstance(event, Settled):
+                if self._revises:
+                    self._open += event.text
+                else:
+                    self._screen.write(event.text)
+            elif isinstance(event, Retract):
+                self._open = self._open[: len(self._open) - event.characters]
+            elif isinstance(event, Tail):
+                self._tail = event.text
+            elif isinstance(event, SegmentEnd):
+                self._screen.write(self._open)
+                self._screen.end_line()
+                self._open = self._tail = ""
+        if step.samples is not None:
+            self._screen.draw([(self._open, PLAIN), (self._tail, DIM)], self._status(step))
+
+    def close(self) -> None:
+        """Take away tail and status; what is settled stays."""
+        self._screen.write(self._open)
+        self._screen.end_line()
+        self._open = self._tail = ""
+
+
+class StatusOutput:
+    """The status line alone, where the text goes elsewhere."""
+
+    def __init__(self, screen: Screen, status: Callable[[Step], list[Part]]) -> None:
+        self._screen, self._status = screen, status
+
+    def step(self, step: Step) -> None:
+        """Redraw the line."""
+        if step.samples is not None:
+            self._screen.draw([], self._status(step))
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._screen.clear()
+
+
+class JsonOutput:
+    """One event a line. `extra` is added to each, such as the file's name where there are several."""
+
+    def __init__(self, stream: TextIO, extra: dict[str, Any] | None = None) -> None:
+        self._stream, self._extra = stream, extra or {}
+
+    def step(self, step: Step) -> None:
+        """Write the events."""
+        for event in step.events:
+            self._stream.write(json_line({**event.to_dict(), **self._extra}))
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class CueOutput:
+    """SubRip or WebVTT; a cue is written when the segment after it is complete."""
+
+    def __init__(self, stream: TextIO, kind: str, target: str, source: str | None = None) -> None:
+        self._stream, self._kind = stream, kind
+        self._maker = CueMaker(target, source)
+        self._number = 0
+        if kind == "vtt":
+            stream.write(VTT_HEADER)
+
+    def step(self, step: Step) -> None:
+        """Write the cues that became complete."""
+        for event in step.events:
+            for cue in self._maker.push(event):
+                self._write(cue)
+
+    def close(self) -> None:
+        """Write the last cue."""
+        for cue in self._maker.finish():
+            self._write(cue)
+        self._stream.flush()
+
+    def _write(self, cue: Any) -> None:
+        self._number += 1
+        self._stream.write(vtt(cue) if self._kind == "vtt" else srt(cue, self._number))
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def closing_all(outputs: list[Output]) -> Iterator[None]:
+    """Close every output at the end, whatever happened; the first problem in closing is raised."""
+    with contextlib.ExitStack() as stack:
+        for output in reversed(outputs):
+            stack.callback(output.close)
+        yield

@@ -1,0 +1,69 @@
+"""The latency table that `--stats` prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from simul.cli.context import Context
+from simul.cli.view.tables import figure, print_table
+from simul.evaluation.records import StreamRecord, percentile
+from simul.units import SAMPLE_RATE
+
+
+def stream_figures(record: StreamRecord) -> dict[str, str]:
+    """What one stream's latency was, as label and figure; lengths are those of the output, not a reference."""
+    from latency_metrics.laal import LAAL
+    from latency_metrics.yaal import YAAL
+
+    instance = record.instance()
+    values = record.units()
+    first = values[0] if values else None
+    seconds = record.heard / SAMPLE_RATE
+
+    def lagging(metric: type[LAAL] | type[YAAL], clock: str) -> str:
+        value = metric(clock=clock).instance(instance)  # type: ignore[arg-type]
+        return figure(None if value is None else value / 1000, 2, " s")
+
+    def share(found: Sequence[float], part: float) -> str:
+        return figure(percentile(found, part), 2, " s")
+
+    return {
+        "audio": figure(seconds, 1, " s"),
+        "words": str(len(values)),
+        "first word after": figure(first[2] if first else None, 2, " s"),
+        "LAAL, ideal computer": lagging(LAAL, "cu"),
+        "LAAL, this computer": lagging(LAAL, "ca"),
+        "YAAL, this computer": lagging(YAAL, "ca"),
+        "spoken to settled, median": share(record.word_lags, 0.5),
+        "spoken to settled, 95 %": share(record.word_lags, 0.95),
+        "computing behind, median": share(record.behind, 0.5),
+        "computing behind, 95 %": share(record.behind, 0.95),
+        "computing per second": figure(record.compute / seconds if seconds else None, 3, " s"),
+    }
+
+
+def print_stats(context: Context, streams: Sequence[tuple[str, StreamRecord]]) -> None:
+    """Print the table to standard error: a column per stream, or a row where there are many."""
+    if not streams:
+        return
+    figures = [stream_figures(record) for _, record in streams]
+    columns = [
+        ("", *figures[0]),
+        *((name, *found.values()) for (name, _), found in zip(streams, figures, strict=True)),
+    ]
+    rows = list(zip(*columns, strict=True)) if len(streams) <= 3 else columns
+    print_table(context, context.stderr, "Latency (lengths are those of the output)", rows[0], rows[1:])
+    peak = peak_memory_mb()
+    if peak is not None:
+        context.note(f"Peak memory of the process: {peak:.0f} MB.")
+
+
+def peak_memory_mb() -> float | None:
+    """Largest resident size of this process so far in MB, where the system tells."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size / 1e6 if sys.platform == "darwin" else size / 1024

@@ -1,0 +1,274 @@
+"""What a stream said and when: text with times per unit, SimulEval's instances.log, event logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from simul.errors import SimulError, UsageError
+from simul.session.drive import Step
+from simul.session.events import End, Event, Retract, SegmentEnd, Settled
+from simul.units import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from latency_metrics.base import Instance
+
+WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "km", "my", "yue"})
+"""Languages written without spaces between words: their latency unit is the character."""
+
+_MS_PER_SAMPLE = 1000 / SAMPLE_RATE
+
+
+def latency_unit(language: str) -> str:
+    """How outputs in `language` are counted by the latency metrics: "word" or "char"."""
+    return "char" if language.split("-")[0].lower() in WITHOUT_SPACES else "word"
+
+
+class Joiner:
+    """Joins the settled texts of a stream: a further segment begins with a space where the language has spaces."""
+
+    def __init__(self, language: str) -> None:
+        self._spaced = latency_unit(language) == "word"
+        self._started = self._boundary = False
+
+    def settled(self, text: str) -> str:
+        """`text` of a settled event as it is to be appended."""
+        if self._boundary and self._started and self._spaced and not text[:1].isspace():
+            text = " " + text
+        self._boundary = False
+        self._started = self._started or bool(text)
+        return text
+
+    def segment_end(self) -> None:
+        """What follows belongs to a further segment."""
+        self._boundary = True
+
+
+@dataclass
+class StreamRecord:
+    """Collects the events of one stream.
+
+    Every character of the settled text keeps how much had been heard (samples) and the session's time
+    (seconds) when it settled. A unit (word, or character in languages without spaces) counts from the moment
+    its last character settled.
+    """
+
+    language: str = "de"
+    segments: int = 0
+    end: End | None = None
+    compute: float = 0.0
+    behind: list[float] = field(default_factory=list)
+    word_lags: list[float] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    _characters: list[str] = field(default_factory=list)
+    _heard: list[int] = field(default_factory=list)
+    _times: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._joiner = Joiner(self.language)
+
+    def step(self, step: Step) -> None:
+        """Take in a step of `drive`."""
+        self.compute += step.compute
+        if step.samples is not None:
+            self.behind.append(step.behind)
+        for event in step.events:
+            self.event(event)
+
+    def event(self, event: Event) -> None:
+        """Take in an event."""
+        if isinstance(event, Settled):
+            self._settle(event)
+        elif isinstance(event, Retract):
+            for items in (self._characters, self._heard, self._times):
+                del items[len(items) - event.characters :]
+        elif isinstance(event, SegmentEnd):
+            self.segments += 1
+            self._joiner.segment_end()
+            if event.source:
+                self.sources.append(event.source.strip())
+        elif isinstance(event, End):
+            self.end = event
+
+    def _settle(self, event: Settled) -> None:
+        text = self._joiner.settled(event.text)
+        self._characters += text
+        self._heard += [event.heard] * len(text)
+        self._times += [event.time] * len(text)
+        if event.spans:
+            self.word_lags.append(event.time - max(end for _, end in event.spans) / SAMPLE_RATE)
+
+    def units(self) -> list[tuple[str, int, float]]:
+        """(unit, samples heard, seconds) of every unit of the settled text."""
+        text = "".join(self._characters)
+        if latency_unit(self.language) == "char":
+            begin = len(text) - len(text.lstrip())
+            places = [(i, i) for i in range(begin, len(text.rstrip()))]
+        else:
+            places = [(match.start(), match.end() - 1) for match in re.finditer(r"\S+", text)]
+        return [(text[a : b + 1], self._heard[b], self._times[b]) for a, b in places]
+
+    @property
+    def text(self) -> str:
+        """The settled text, its units joined as the language joins them."""
+        joint = "" if latency_unit(self.language) == "char" else " "
+        return joint.join(unit for unit, _, _ in self.units())
+
+    @property
+    def source_text(self) -> str:
+        """What the recogniser understood, as far as the backend says."""
+        return " ".join(self.sources)
+
+    @property
+    def heard(self) -> int:
+        """Samples of the whole stream; known at its end."""
+        return self.end.heard if self.end else 0
+
+    def delays(self) -> list[float]:
+        """Milliseconds of source heard when each unit settled (computation-unaware)."""
+        return [heard * _MS_PER_SAMPLE for _, heard, _ in self.units()]
+
+    def elapsed(self) -> list[float]:
+        """Milliseconds on the session's clock when each unit settled (computation-aware)."""
+        return [seconds * 1000 for _, _, seconds in self.units()]
+
+    def instance(self, index: int | str = 0, reference: str | None = None) -> Instance:
+        """The stream as `latency_metrics` reads it."""
+        from latency_metrics.base import Instance
+
+        elapsed = self.elapsed()
+        return Instance(
+            index=index,
+            prediction=self.text,
+            reference=reference,
+            delays=self.delays(),
+            elapsed=elapsed,
+            queued=elapsed,
+            source_length=self.heard * _MS_PER_SAMPLE,
+        )
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least `share` (0 to 1) of the values do not exceed; None of nothing."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+def safe_name(name: str) -> str:
+    """`name` as a file name: letters, digits, dot, dash and underscore."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "stream"
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder `path`, made when it is missing.
+
+    Raises:
+        SimulError: it cannot be made or is a file.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise SimulError(f"{folder} is a file; give the name of a folder.") from None
+    except OSError as error:
+        raise SimulError(
+            f"The folder {folder} cannot be made: {error.strerror}; choose another place."
+        ) from error
+    return folder
+
+
+def create(path: str | os.PathLike[str]) -> TextIO:
+    """`path` opened for writing text line by line.
+
+    Raises:
+        SimulError: it cannot be written.
+    """
+    try:
+        return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n", buffering=1)
+    except OSError as error:
+        raise SimulError(f"{path} cannot be written: {error.strerror}; choose another place.") from error
+
+
+class LogFolder:
+    """A folder of logs: `instances.log` in SimulEval's format and `events/NAME.jsonl` per stream.
+
+    `elapsed` in `instances.log` is the moment a unit was put out when speech arrives live and computing waits
+    for it, the queueing recursion of `latency_metrics.clocks.queue`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = make_folder(path)
+        self._events = make_folder(self.path / "events")
+        self._instances = create(self.path / "instances.log")
+        self._names: set[str] = set()
+
+    def events(self, name: str) -> TextIO:
+        """A new event log for the stream `name`."""
+        base = unique = safe_name(name)
+        count = 2
+        while unique in self._names:
+            unique, count = f"{base}-{count}", count + 1
+        self._names.add(unique)
+        return create(self._events / f"{unique}.jsonl")
+
+    def instance(self, instance: Instance, source: str) -> None:
+        """Add a line to `instances.log`."""
+        from latency_metrics.formats.simuleval import instance_record
+
+        self._instances.write(json_line(instance_record(instance, source)))
+
+    def close(self) -> None:
+        """Finish `instances.log`; closing twice does no harm."""
+        self._instances.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def earlier_lines(folder: Path, name: str, settings: Mapping[str, Any], what: str) -> list[str]:
+    """The lines of file `name` that an earlier run with the same settings left in `folder`; none if there was none.
+
+    what: what such a run is called.
+
+    Raises:
+        SimulError: the files cannot be read.
+        UsageError: the settings in `settings.json` are other ones.
+    """
+    try:
+        before = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise SimulError(f"The earlier {what} in {folder} cannot be read: {error}.") from error
+    if before != json.loads(json.dumps(settings)):
+        raise UsageError(
+            f"{folder} holds a {what} with other settings; give another folder, or leave --resume away."
+        )
+    return lines
+
+
+def keep_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write the `settings.json` that `earlier_lines` compares with."""
+    with create(folder / "settings.json") as file:
+        file.write(json.dumps(settings, ensure_ascii=False, indent=1) + "\n")
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """One line of JSON with its line feed."""
+    return json.dumps(record, ensure_ascii=False) + "\n"

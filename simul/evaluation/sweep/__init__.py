@@ -1,0 +1,1 @@
+"""Many policies and settings over the same recordings."""

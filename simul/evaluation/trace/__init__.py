@@ -1,0 +1,1 @@
+"""Evidence of a stream, recorded and replayed to other policies."""

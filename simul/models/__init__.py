@@ -1,0 +1,1 @@
+"""Models without streams: they encode, generate, align and translate batches."""

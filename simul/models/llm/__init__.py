@@ -1,0 +1,1 @@
+"""Language models as translators, in this process or behind a server."""

@@ -1,0 +1,1 @@
+"""SeamlessM4T v2: speech to text in many languages."""

@@ -1,0 +1,1 @@
+"""Text translators that continue a given beginning."""

@@ -1,0 +1,85 @@
+"""Whisper's vocabulary: special tokens, languages, and the surface of byte-level pieces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simul.text import follows_word, surface
+
+_SPECIAL = re.compile(r"<\|([a-z]{2,3})\|>")
+
+
+class WhisperTokens:
+    """Token numbers of one model and their text. `tokenizer` is the Tokenizer of the tokenizers package."""
+
+    def __init__(self, tokenizer: Any, multilingual: bool) -> None:
+        self._tokenizer, self.multilingual = tokenizer, multilingual
+        self.end = self._number("<|endoftext|>")
+        self.start = self._number("<|startoftranscript|>")
+        self.previous = self._number("<|startofprev|>")
+        self.no_timestamps = self._number("<|notimestamps|>")
+        self.no_speech = max(self._number("<|nospeech|>"), self._number("<|nocaptions|>"))
+        self._bytes = {char: byte for byte, char in _byte_characters().items()}
+        self._surfaces: dict[int, str] = {}
+        self.languages = self._languages() if multilingual else frozenset({"en"})
+        """ISO codes of the languages that the model hears."""
+        grows = (not follows_word(self.surface(i)) for i in range(self.end))
+        self.grows: NDArray[np.bool_] = np.fromiter(grows, dtype=bool)
+        """Bool [end]: the text tokens that would make a word before them longer."""
+
+    @property
+    def first_timestamp(self) -> int:
+        """The token <|0.00|>; each further one stands for 20 ms more."""
+        return self.no_timestamps + 1
+
+    def task(self, source: str, target: str) -> tuple[int, ...]:
+        """Start, language and task: transcription when the languages agree, else translation into English."""
+        if not self.multilingual:
+            return (self.start,)
+        name = "<|transcribe|>" if source == target else "<|translate|>"
+        return (self.start, self._number(f"<|{source}|>"), self._number(name))
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Tokens of `text`, special tokens spelled out as plain text."""
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return tuple(i for i in ids if self.is_text(i))
+
+    def is_text(self, token: int) -> bool:
+        """Whether a token stands for text and not for a time, a language or a task."""
+        return token < self.end
+
+    def surface(self, token: int) -> str:
+        """The text of one token, with a leading space where a word begins; see `simul.text.surface`."""
+        known = self._surfaces.get(token)
+        if known is None:
+            piece = self._tokenizer.id_to_token(token) or ""
+            known = surface(bytes(self._bytes[c] for c in piece if c in self._bytes))
+            self._surfaces[token] = known
+        return known
+
+    def surfaces(self, tokens: Sequence[int]) -> tuple[str, ...]:
+        """The text of each token."""
+        return tuple(self.surface(token) for token in tokens)
+
+    def _number(self, name: str) -> int:
+        number = self._tokenizer.token_to_id(name)
+        return -1 if number is None else int(number)
+
+    def _languages(self) -> frozenset[str]:
+        """The codes between the start token and the two tasks."""
+        last = min(self._number("<|translate|>"), self._number("<|transcribe|>"))
+        names = (self._tokenizer.id_to_token(i) or "" for i in range(self.start + 1, last))
+        return frozenset(match[1] for name in names if (match := _SPECIAL.fullmatch(name)))
+
+
+def _byte_characters() -> dict[int, str]:
+    """The printable character that byte-level BPE writes for each byte: itself if printable, else from U+0100 on."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    table = {byte: chr(byte) for byte in printable}
+    others = (byte for byte in range(256) if byte not in table)
+    return table | {byte: chr(0x100 + n) for n, byte in enumerate(others)}

@@ -1,0 +1,243 @@
+"""A Whisper model on torch, from a folder of the transformers package: all evidence, cross-attention included.
+
+Nothing here knows of streams, and nothing is downloaded. The folder holds config.json, tokenizer.json, the weights
+(model.safetensors, one file or several) and, in models of the hub, generation_config.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simul.models.folder import load_network, needing_packages, reading
+from simul.models.hub import is_multilingual
+from simul.models.whisper.features import STEP, LogMel
+from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
+from simul.models.whisper.timing import token_spans, warp
+from simul.models.whisper.tokens import WhisperTokens
+
+if TYPE_CHECKING:
+    import torch
+
+    from simul.decoding.greedy import Window
+
+MEDIAN = 7
+"""Frames of the median filter over attention before warping (Radford et al. 2023, word timing)."""
+LATEST_BEGIN = 50
+"""A text begins at most one second after its window does, unless the model says otherwise."""
+FAMILY = "Whisper"
+
+
+class TorchWhisper:
+    """Loads a folder; the weights are shared by all streams.
+
+    device: "cpu", "cuda" or "auto". compute: float32, float16 or bfloat16; "auto" is float32 on a CPU and float16
+    on a GPU. beam: hypotheses that are followed. crop: encode only the audio there is and one second of silence
+    instead of 30 s, with the positional table cut to it; several times faster on short windows, but real Whisper
+    weights lose accuracy with it.
+
+    The alignment heads are those of the model's generation_config.json, or else all heads of the last half of the
+    decoder's layers.
+
+    Raises:
+        ModelMissingError: a package, the folder or one of its files is missing or damaged.
+        UsageError: the folder holds another kind of model, or `compute` is unknown.
+    """
+
+    aligns = attends = True
+
+    def __init__(
+        self, folder: Path, device: str = "auto", compute: str = "auto", beam: int = 1, crop: bool = False
+    ) -> None:
+        with needing_packages(FAMILY):
+            import faster_whisper.feature_extractor  # noqa: F401
+            from tokenizers import Tokenizer
+        network, self._device = load_network(
+            folder,
+            "WhisperForConditionalGeneration",
+            FAMILY,
+            device,
+            compute,
+            ["tokenizer.json"],
+            _register,
+        )
+        with reading(folder, FAMILY):
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._features = LogMel(int(network.config.num_mel_bins), crop)
+        self._network = network
+        self.folder, self.beam = folder, beam
+        self.offers = beam
+        self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
+        self._rules = self._make_rules()
+        self._heads = self._alignment_heads()
+
+    def _alignment_heads(self) -> Any:
+        """Those that the model names, or all of the last half of the decoder's layers."""
+        from simul.decoding.attention import alignment_heads
+
+        config, told = self._network.config, self._network.generation_config
+        return alignment_heads(
+            getattr(told, "alignment_heads", None),
+            config.decoder_layers,
+            config.decoder_attention_heads,
+            self._device,
+        )
+
+    def _make_rules(self) -> Any:
+        """The tokens that the model's configuration bars; without any, the special tokens."""
+        from simul.decoding.rules import Rules
+
+        told, tokens = self._network.generation_config, self.tokens
+        suppress = getattr(told, "suppress_tokens", None)
+        begin = getattr(told, "begin_suppress_tokens", None)
+        latest = getattr(told, "max_initial_timestamp_index", None)
+        return Rules(
+            tokens,
+            self._network.config.vocab_size,
+            range(tokens.start, tokens.no_timestamps) if suppress is None else suppress,
+            [*tokens.encode(" "), tokens.end] if begin is None else begin,
+            LATEST_BEGIN if latest is None else latest,
+            self._device,
+        )
+
+    def check_source(self, source: str) -> None:
+        """Raise `UsageError` unless the model hears the language `source`."""
+        check_source(self.folder, self.tokens, source)
+
+    def features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-mel features [bands, frames] of at most 30 s, followed by silence up to 30 s (or 1 s with crop)."""
+        return self._features(samples)
+
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[Window]:
+        """Each window of samples as the decoder attends to it; windows of one length share a batch."""
+        import torch
+
+        from simul.decoding.greedy import Window
+
+        features = [self.features(samples) for samples in windows]
+        made: dict[int, Window] = {}
+        by_length: dict[int, list[int]] = {}
+        for index, feature in enumerate(features):
+            by_length.setdefault(feature.shape[1], []).append(index)
+        for indices in by_length.values():
+            batch = torch.from_numpy(np.stack([features[i] for i in indices]))
+            with torch.inference_mode():
+                hidden = self._encoder(batch.to(self._device, self._network.dtype))
+                for row, index in enumerate(indices):
+                    content = min(-(-len(windows[index]) // STEP), hidden.shape[1])
+                    made[index] = Window(self._cross(hidden[row]), content)
+        return [made[i] for i in range(len(windows))]
+
+    def _encoder(self, features: torch.Tensor) -> torch.Tensor:
+        """The encoder's output [rows, frames / 2, width] for features [rows, bands, frames] of any length.
+
+        The library's own forward takes 3000 frames only; the positional table is cut here instead.
+        """
+        from torch.nn.functional import gelu
+
+        encoder = self._network.model.encoder
+        hidden = gelu(encoder.conv2(gelu(encoder.conv1(features)))).transpose(1, 2)
+        hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+        for layer in encoder.layers:
+            hidden = layer(hidden, None)
+        return encoder.layer_norm(hidden)
+
+    def _cross(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Keys and values of one window for each decoder layer, [layers, 2, heads, frames, width]."""
+        import torch
+
+        frames, projected = hidden.shape[0], []
+        for layer in self._network.model.decoder.layers:
+            attention = layer.encoder_attn
+            pair = torch.stack([attention.k_proj(hidden), attention.v_proj(hidden)])
+            projected.append(pair.view(2, frames, attention.num_heads, -1).transpose(1, 2))
+        return torch.stack(projected)
+
+    def generate(self, encoded: Sequence[Window], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+        """One hypothesis per window, all of them in one batch, with attention and (beam > 1) other hypotheses.
+
+        What the decoder computed over a window stays with it, so that a further pass computes only the tokens in
+        which its prompt differs.
+        """
+        import torch
+
+        from simul.decoding.beam import search
+        from simul.decoding.greedy import greedy
+
+        with torch.inference_mode():
+            batch = self._batch(encoded, [(*p.head, *p.prefix) for p in prompts])
+            if self.beam == 1:
+                return greedy(batch, self._rules, self.tokens, encoded, prompts)
+            return search(batch, self._rules, self.tokens, encoded, prompts, self.beam)
+
+    def _batch(self, windows: Sequence[Window], sequences: Sequence[tuple[int, ...]]) -> Any:
+        from simul.decoding.greedy import Batch
+
+        return Batch(self._network, self._heads, self.tokens, windows, sequences)
+
+    def align(
+        self,
+        encoded: Sequence[Window],
+        head: Sequence[int],
+        texts: Sequence[Sequence[int]],
+        samples: Sequence[int],
+    ) -> list[NDArray[np.int64]]:
+        """Where each text token lies in its window: int [n, 2] of window samples, non-decreasing.
+
+        head: start, language and task. samples: the audio's length in each window, without padding.
+        Dynamic time warping over the cross-attention of the alignment heads (Radford et al. 2023, word timing), in
+        a pass of its own over head, text and end, without previous text or times. Of a text longer than the
+        decoder's positions the first tokens come out at the window's beginning.
+        """
+        import torch
+
+        room = MAX_POSITIONS - len(head) - 2
+        kept = [list(text)[-room:] for text in texts]
+        sequences = [[*head, self.tokens.no_timestamps, *text, self.tokens.end] for text in kept]
+        results: list[NDArray[np.int64]] = []
+        with torch.inference_mode():
+            scores = self._teach(encoded, sequences) if any(kept) else None
+            for row, (text, sequence) in enumerate(zip(kept, sequences, strict=True)):
+                spans = np.zeros((len(texts[row]), 2), np.int64)
+                if text and scores is not None:
+                    frames = max(1, min(samples[row] // STEP, encoded[row].cross.shape[3]))
+                    matrix = _prepared(scores[row, :, : len(sequence), :frames])[len(head) : -1]
+                    path = warp(-matrix.double().cpu().numpy())
+                    spans[-len(text) :] = token_spans(path, len(text), samples[row])
+                results.append(spans)
+        return results
+
+    def _teach(self, windows: Sequence[Window], sequences: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Cross-attention before the softmax [rows, heads, longest, frames] of whole sequences, given at once."""
+        import torch
+
+        from simul.decoding.greedy import teach
+
+        longest = max(len(s) for s in sequences)
+        padded = [[*s, *[self.tokens.end] * (longest - len(s))] for s in sequences]
+        ids = torch.tensor(padded, device=self._device)
+        return teach(self._network, self._heads, windows, ids)
+
+
+def _register() -> str:
+    from simul.decoding.attention import register
+
+    return register()
+
+
+def _prepared(scores: torch.Tensor) -> torch.Tensor:
+    """Attention [tokens, frames] for warping: softmax over frames, standardised over tokens, smoothed over frames."""
+    import torch
+
+    weights = scores.softmax(-1)
+    deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, correction=0)
+    weights = (weights - mean) / deviation
+    side = MEDIAN // 2
+    if weights.shape[-1] > side:
+        wide = torch.nn.functional.pad(weights, (side, side), mode="reflect")
+        weights = wide.unfold(-1, MEDIAN, 1).sort(-1).values[..., side]
+    return weights.mean(0)

@@ -1,0 +1,7 @@
+"""One stream of speech: the stream core, the session around it, and the events it puts out."""
+
+from __future__ import annotations
+
+from simul.session.session import Session, SessionConfig
+
+__all__ = ["Session", "SessionConfig"]

@@ -1,1 +1,0 @@
-"""The small text translator: spoken-form text, training corpus, network, training recipe and export."""

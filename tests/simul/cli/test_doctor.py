@@ -1,0 +1,72 @@
+"""`simul doctor` and `simul policies`: what they find, and that something to do stands beside all that is missing."""
+
+import json
+import sys
+from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
+
+import pytest
+
+from policies.registry import policy_names
+from simul.errors import ExitCode
+from tests.simul.cli.test_mic import Sound
+from tests.simul.scripted_cli import command
+
+
+@pytest.fixture
+def findings(monkeypatch):
+    # Looking for a GPU does not need a second here.
+    cuda = SimpleNamespace(is_available=lambda: False)
+    torch = SimpleNamespace(cuda=cuda, __spec__=ModuleSpec("torch", None))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+
+    def look(*options, **given):
+        code, out, _ = command("doctor", "--json", *options, **given)
+        return code, {(f["area"], f["name"]): f for f in json.loads(out)}
+
+    return look
+
+
+def test_everything_missing_has_a_remedy(findings, tmp_path):
+    _, found = findings("--no-mic", "--models", tmp_path / "none", sound=Sound(devices=()))
+    assert found["packages", "numpy"]["state"] == "ok"
+    assert found["microphone", "input"]["state"] == "missing"
+    assert found["models", str(tmp_path / "none")]["remedy"]
+    assert all(f["remedy"] for f in found.values() if f["state"] != "ok")
+
+
+def test_a_missing_package_is_named_with_the_command_that_brings_it(findings, monkeypatch):
+    from simul.cli import doctor
+
+    known = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "pocketsphinx" else known(name))
+    code, found = findings("--no-mic", sound=Sound())
+    assert code == ExitCode.FAILED
+    assert found["packages", "pocketsphinx"]["remedy"] == 'pip install "simul[embedded]"'
+
+
+@pytest.mark.parametrize(("level", "state"), [(0.1, "ok"), (0.0, "broken"), (1.5, "broken")])
+def test_the_microphone_is_heard(findings, monkeypatch, level, state):
+    import signal
+
+    monkeypatch.setattr(signal, "raise_signal", lambda number: None)
+    _, found = findings(sound=Sound(level=level))
+    assert found["microphone", "level"]["state"] == state
+    assert "Yeti USB" in found["microphone", "devices"]["detail"]
+
+
+def test_the_text_has_a_line_for_every_finding(findings):
+    _, found = findings("--no-mic", sound=Sound())
+    out = command("doctor", "--no-mic", sound=Sound())[1]
+    assert all(f["name"] in out and f["remedy"] in out for f in found.values())
+
+
+def test_policies_are_listed_with_their_parameters():
+    code, out, _ = command("policies")
+    assert code == 0
+    assert all(f"{name}\n" in out for name in policy_names())
+    assert "default 2" in command("policies", "local-agreement")[1]
+    assert command("policies", "nonsense")[0] == ExitCode.USAGE
+    listed = json.loads(command("policies", "wait-k", "--json")[1])
+    assert [info["name"] for info in listed] == ["wait-k"]
+    assert "k" in [parameter["name"] for parameter in listed[0]["parameters"]]

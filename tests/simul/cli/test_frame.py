@@ -1,0 +1,181 @@
+"""The executable: finding commands, defaults from elsewhere, one line for what goes wrong, lazy imports."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from simul.cli import main as frame
+from simul.cli.context import Context
+from simul.cli.options import Parser
+from simul.cli.view.tables import print_table
+from simul.errors import ExitCode, ModelMissingError
+from tests.simul.scripted_cli import Terminal, command, load, talk
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "Name a command"),
+        (["transalte"], "did you mean `simul translate`"),
+        (["xyzzy"], "choose one of translate"),
+        (["translate"], "Name at least one audio file"),
+        (["translate", "a.wav", "--flim"], "--flim"),
+        (["translate", "a.wav", "--chunk-ms", "fast"], "--chunk-ms"),
+        (["translate", "a.wav", "--chunk-ms", "5"], "5 ms"),
+        (["translate", "a.wav", "--policy", "local-agrement"], "local-agreement"),
+        (["translate", "a.wav", "--policy-arg", "n"], "NAME=VALUE"),
+        (["translate", "a.wav", "--policy-arg", "n=zero"], "whole number"),
+        (["translate", "a.wav", "--policy-arg", "m=2"], "no parameter 'm'"),
+        (["translate", "a.wav", "--format", "pdf"], "pdf"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, told):
+    code, out, err = command(*arguments)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_help_and_version_go_to_standard_output():
+    code, out, _ = command("--help")
+    assert code == 0
+    assert all(name in out for name in frame.COMMANDS)
+    assert command("--version")[1].startswith("simul ")
+
+
+def test_every_command_of_the_table_exists_and_describes_itself(capsys):
+    for name in frame.COMMANDS:
+        code, out, _ = command(name, "--help")
+        assert code == 0
+        assert f"usage: simul {name}" in out + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command_line", [["--help"], ["translate", "--help"], ["mic", "-h"], ["eval", "-h"]])
+def test_help_imports_nothing_heavy(command_line):
+    heavy = ["numpy", "rich", "torch", "ctranslate2", "numba", "soundfile", "sacrebleu", "sounddevice"]
+    script = (
+        "import sys\nfrom simul.cli.main import main\n"
+        f"code = main({command_line!r})\n"
+        f"print(code, [m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == "0 []\n"
+
+
+def test_a_model_that_is_missing_ends_with_code_3(tmp_path):
+    def missing(config, source, target, needs):
+        raise ModelMissingError("No model; run `simul translate --download`.")
+
+    code, _, err = command("translate", talk(tmp_path / "a.wav"), loader=missing)
+    assert (code, err) == (ExitCode.MODEL_MISSING, "simul: No model; run `simul translate --download`.\n")
+
+
+def test_the_unexpected_is_one_line_and_a_traceback_only_with_v(tmp_path):
+    def broken(config, source, target, needs):
+        raise RuntimeError("first line\nsecond line")
+
+    path = talk(tmp_path / "a.wav")
+    code, _, err = command("translate", path, loader=broken)
+    assert code == ExitCode.FAILED
+    assert "RuntimeError: first line" in err
+    assert "-v" in err
+    assert err.count("\n") == 1
+    assert "Traceback" in command("translate", path, "-v", loader=broken)[2]
+
+
+def test_quiet_keeps_only_what_went_wrong(tmp_path):
+    assert command("translate", talk(tmp_path / "a.wav"), "-q")[2] == ""
+    assert command("translate", tmp_path / "b.wav", "-q")[2].startswith("simul: ")
+
+
+def _record(seen):
+    def loader(config, source, target, needs):
+        seen.append((config.beam, source, target))
+        return load(config, source, target, needs)
+
+    return loader
+
+
+def test_options_win_over_variables_and_variables_over_the_file(tmp_path):
+    config = tmp_path / "simul.toml"
+    config.write_text('target = "es"\nbeam = 3\n[translate]\nsource = "fr"\n', encoding="utf-8")
+    path, seen = talk(tmp_path / "a.wav"), []
+    command("translate", path, "--config", config, loader=_record(seen))
+    command("translate", path, "--config", config, environ={"SIMUL_TARGET": "fr"}, loader=_record(seen))
+    command(
+        "translate",
+        path,
+        "--target",
+        "de",
+        environ={"SIMUL_CONFIG": str(config), "SIMUL_TARGET": "fr"},
+        loader=_record(seen),
+    )
+    assert seen == [(3, "fr", "es"), (3, "fr", "fr"), (3, "fr", "de")]
+
+
+def test_policy_arguments_of_the_command_line_override_those_of_the_file(tmp_path):
+    config = tmp_path / "simul.toml"
+    config.write_text("[translate]\npolicy_arg = {n = 7, words = true}\nquiet = true\n", encoding="utf-8")
+    path = talk(tmp_path / "a.wav")
+    slow = command("translate", path, "--format", "json", "--config", config)
+    fast = command("translate", path, "--format", "json", "--config", config, "--policy-arg", "n=1")
+    assert slow[2] == fast[2] == ""
+    assert slow[1].count('"settled"') < fast[1].count('"settled"')
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("target = ", "not TOML"),
+        ("[translate]\nspeed = 3\n", "no option 'speed'"),
+        ("[translate]\nsimulate = 'often'\n", "true or false"),
+    ],
+)
+def test_a_wrong_configuration_is_named(tmp_path, text, told):
+    config = tmp_path / "simul.toml"
+    config.write_text(text, encoding="utf-8")
+    code, _, err = command("translate", "a.wav", "--config", config)
+    assert code == ExitCode.USAGE
+    assert told in err
+    assert str(config) in err
+    assert command("translate", "a.wav", "--config", tmp_path / "none.toml")[0] == ExitCode.USAGE
+
+
+def test_variables_of_options_that_a_command_lacks_do_not_disturb_it():
+    assert command("policies", environ={"SIMUL_TARGET": "xx", "SIMUL_BEAM": "many"})[0] == 0
+
+
+def test_parsers_turn_dataclasses_into_options():
+    from dataclasses import dataclass, field
+
+    @dataclass(frozen=True)
+    class Options:
+        count: int = field(default=3, metadata={"help": "how many", "metavar": "N"})
+        name: str | None = field(default=None, metadata={"help": "what"})
+        loud: bool = field(default=False, metadata={"help": "louder"})
+        tags: tuple[str, ...] = field(default=(), metadata={"help": "which"})
+
+    parser = Parser("test", "A test.")
+    parser.add_dataclass(Options, "options", {"name": "call"})
+    from simul.cli.options import from_namespace
+
+    given = parser.parse_args(["--count", "5", "--tags", "a", "--loud", "--tags", "b", "--call", "x"])
+    assert from_namespace(Options, given, {"name": "call"}) == Options(5, "x", True, ("a", "b"))
+    assert from_namespace(Options, parser.parse_args([]), {"name": "call"}) == Options()
+    assert "(default: 3)" in parser.format_help()
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 100, 200])
+def test_no_figure_of_a_table_is_cut_short(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen = Terminal()
+    context = Context(io.BytesIO(), screen, io.StringIO(), {"NO_COLOR": "1"})
+    header = ("policy", "window in s", *(f"score {i}" for i in range(6)))
+    rows = [["a policy with a long name", "2", *["-43.33"] * 6], ["b", "1", *["n/a"] * 6]]
+    print_table(context, screen, "", header, rows)
+    text = screen.getvalue()
+    assert text.count("-43.33") == 6
+    assert text.count("n/a") == 6
+    assert "…" not in text
