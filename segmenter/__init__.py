@@ -1,4 +1,4 @@
-"""Alignment of long-form output with reference segments, the tokens both are compared by, and pauses of audio.
+"""Alignment of long-form output with reference segments, and the tokens both are compared by.
 
     from segmenter import SoftSegmenter
 
@@ -11,14 +11,11 @@ Importing this package is cheap; the compiled kernel loads with the first alignm
 from segmenter.alignment import Alignment, SegmenterError
 from segmenter.mwer import MwerSegmenter
 from segmenter.soft import SoftSegmenter, align_tokens
-from simul.hearing.pauses import PauseSegmenter, Span
 
 __all__ = [
     "Alignment",
     "MwerSegmenter",
-    "PauseSegmenter",
     "SegmenterError",
     "SoftSegmenter",
-    "Span",
     "align_tokens",
 ]
