@@ -46,6 +46,10 @@ class ModelMissingError(SimulError):
     exit_code = ExitCode.MODEL_MISSING
 
 
+class ModelDamagedError(ModelMissingError):
+    """A file of a model is not the one that the catalogue knows."""
+
+
 class EvidenceError(SimulError):
     """A policy needs evidence that the backend cannot provide."""
 

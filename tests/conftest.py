@@ -1,6 +1,72 @@
-"""Settings of all tests: how long an example takes is the machine's affair, so hypothesis sets it no deadline."""
+"""Shared by all tests: settings of property tests, and the real weights that some need.
 
+How long an example takes is the machine's affair, so hypothesis sets it no deadline. A test that uses a fixture of
+real weights is marked real_weights, and skipped with the reason where the weights are not on this machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("simul", deadline=None)
 settings.load_profile("simul")
+
+REAL_WEIGHTS = frozenset(
+    {
+        "whisper_base_folder",
+        "whisper_tiny_en_folder",
+        "firefox_en_pt_folder",
+        "firefox_pt_en_folder",
+        "hibari_folder",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if REAL_WEIGHTS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("real_weights")
+
+
+def real_weights(name: str) -> Path:
+    """The folder of a model of the catalogue, checked; skips where it is not on this machine."""
+    from simul.errors import ModelMissingError
+    from simul.models.catalogue import locate
+
+    try:
+        return locate(name)
+    except ModelMissingError as error:
+        pytest.skip(f"needs real weights: {error}")
+
+
+@pytest.fixture(scope="session")
+def whisper_base_folder() -> Path:
+    """Whisper base for CTranslate2."""
+    return real_weights("whisper-base")
+
+
+@pytest.fixture(scope="session")
+def whisper_tiny_en_folder() -> Path:
+    """Whisper tiny.en for CTranslate2."""
+    return real_weights("whisper-tiny.en")
+
+
+@pytest.fixture(scope="session")
+def firefox_en_pt_folder() -> Path:
+    """Mozilla's student English to Portuguese."""
+    return real_weights("firefox:en-pt")
+
+
+@pytest.fixture(scope="session")
+def firefox_pt_en_folder() -> Path:
+    """Mozilla's student Portuguese to English."""
+    return real_weights("firefox:pt-en")
+
+
+@pytest.fixture(scope="session")
+def hibari_folder() -> Path:
+    """The package of the English voice."""
+    return real_weights("hibari")

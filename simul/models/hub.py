@@ -98,7 +98,7 @@ def find_models(folders: Iterable[Path] = (), cache: Path | None = None) -> list
     repositories = sorted(root.glob("models--*")) if root.is_dir() else []
     for repository in repositories:
         name = repository.name.removeprefix("models--").replace("--", "/")
-        for snapshot in _snapshots(repository):
+        for snapshot in snapshots(repository):
             model = describe_folder(snapshot, name)
             if model is not None:
                 found.append(model)
@@ -242,7 +242,7 @@ def needed_files(names: Sequence[str]) -> list[str]:
     return [n for n in top if n in chosen or any(fnmatchcase(n, pattern) for pattern in _READING_FILES)]
 
 
-def _snapshots(repository: Path) -> list[Path]:
+def snapshots(repository: Path) -> list[Path]:
     """Revisions of a cached repository, the one called main first, then newest first."""
     folder = repository / "snapshots"
     if not folder.is_dir():
