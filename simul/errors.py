@@ -50,6 +50,12 @@ class ModelDamagedError(ModelMissingError):
     """A file of a model is not the one that the catalogue knows."""
 
 
+class DownloadError(SimulError):
+    """Something could not be fetched from a server."""
+
+    exit_code = ExitCode.CONNECTION
+
+
 class EvidenceError(SimulError):
     """A policy needs evidence that the backend cannot provide."""
 

@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "dugan": Command("simul.cli.dugan:run", "run the experiment of Dugan et al. 2023"),
     "score": Command("simul.cli.score.command:run", "score logs of simultaneous systems, compare systems"),
     "train": Command("simul.cli.train:run", "train the translator that the toolkit ships"),
+    "models": Command("simul.cli.models:run", "list, fetch, check, find and remove models"),
     "policies": Command("simul.cli.policies:run", "list the read/write policies and their parameters"),
     "doctor": Command("simul.cli.doctor:run", "check packages, devices, models and the microphone"),
 }

@@ -35,6 +35,28 @@ def progress(context: Context, what: str) -> Iterator[Step]:
         yield step
 
 
+@contextlib.contextmanager
+def byte_progress(context: Context, what: str, total: int) -> Iterator[Callable[[str, int], None]]:
+    """A bar of bytes on a terminal; its function is told a file's name and how many bytes of it came."""
+    if context.verbosity < 0 or not context.is_terminal(context.stderr):
+        yield lambda name, count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TextColumn("{task.fields[item]}", markup=False),
+    )
+    console = Console(file=context.stderr, no_color=not context.colours(context.stderr))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total, item="")
+        yield lambda name, count: bar.update(task, advance=count, item=name)
+
+
 def _bar(context: Context) -> Any:
     from rich.console import Console
     from rich.progress import (

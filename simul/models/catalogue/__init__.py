@@ -1,7 +1,19 @@
 """The catalogue of models: what there is, where it is on this machine, how it is checked, how it is fetched."""
 
+from simul.models.catalogue.downloads import pull
 from simul.models.catalogue.entries import ENTRIES, Entry, ModelFile
-from simul.models.catalogue.lookup import Located, Places, entry_of, find, known, locate
+from simul.models.catalogue.lookup import (
+    Located,
+    Places,
+    State,
+    entry_of,
+    find,
+    how_to_get,
+    known,
+    locate,
+    state_of,
+    verify,
+)
 from simul.models.catalogue.store import Store
 
 __all__ = [
@@ -10,9 +22,14 @@ __all__ = [
     "Located",
     "ModelFile",
     "Places",
+    "State",
     "Store",
     "entry_of",
     "find",
+    "how_to_get",
     "known",
     "locate",
+    "pull",
+    "state_of",
+    "verify",
 ]

