@@ -31,8 +31,8 @@ from policies.registry import make_policy
 from simul.audio import FileSource, to_samples
 from simul.backends.families import ModelConfig
 from simul.cli.context import load_installed
-from simul.cli.options import DEFAULT_POLICY
 from simul.clock import Clock, MeteredClock, WallClock
+from simul.config import DEFAULT_POLICY
 from simul.session import Session, SessionConfig
 from simul.session.drive import Step, drive
 from simul.session.events import End, Settled

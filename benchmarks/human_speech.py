@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.machine import describe
 from simul.backends.base import Backend
 from simul.backends.families import ModelConfig, load_backend
-from simul.cli.options import DEFAULT_POLICY
+from simul.config import DEFAULT_POLICY
 from simul.evaluation.evaluate import Item, score_results
 from simul.evaluation.sweep.grid import Setting, parse_grid
 from simul.evaluation.sweep.run import Run, SweepRunner

@@ -33,8 +33,8 @@ from simul.audio import FileSource
 from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
 from simul.backends.families import ModelConfig, load_backend
-from simul.cli.options import StreamOptions
 from simul.clock import WallClock
+from simul.config import StreamOptions
 from simul.evaluation.curves import write_png
 from simul.evaluation.evaluate import Item
 from simul.evaluation.sweep.grid import Setting, default_grid

@@ -24,7 +24,8 @@ from simul.audio.intake import FrameIntake
 from simul.backends.families import LoadedBackend, ModelConfig
 from simul.cli.build import MODEL_NAMES, SessionFactory
 from simul.cli.context import load_installed
-from simul.cli.options import StreamOptions, add_dataclass, from_namespace
+from simul.cli.options import add_dataclass, from_namespace
+from simul.config import StreamOptions
 from simul.errors import SimulError, UsageError
 from simul.evaluation.records import latency_unit
 from simul.session import Session

@@ -15,7 +15,8 @@ from simul.adapters.sessions import Sessions
 from simul.backends.families import LoadedBackend, ModelConfig
 from simul.cli.build import MODEL_NAMES, SessionFactory, add_session_options
 from simul.cli.context import load_installed
-from simul.cli.options import Parser, StreamOptions, from_namespace
+from simul.cli.options import Parser, from_namespace
+from simul.config import StreamOptions
 from simul.errors import UsageError
 from simul.session import Session
 from simul.session.events import Event

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from simul.cli.context import Context, LoadBackend
-from simul.cli.options import Parser, StreamOptions, from_namespace
+from simul.cli.options import Parser, from_namespace
+from simul.config import StreamOptions
 
 if TYPE_CHECKING:
     from policies.base import Policy

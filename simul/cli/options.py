@@ -7,7 +7,6 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -18,48 +17,6 @@ T = TypeVar("T")
 
 ENVIRONMENT_PREFIX = "SIMUL_"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
-
-
-DEFAULT_POLICY = "local-agreement"
-"""The plain form of what leads the dev part within 2 s of LongYAAL (docs/policy-curves.md); it needs tokens only."""
-
-
-@dataclass(frozen=True)
-class StreamOptions:
-    """What a stream is to do; shared by every command that opens one.
-
-    `policy_arg` holds texts of the form K=V, the last one of a key counts.
-    """
-
-    source: str = field(default="en", metadata={"help": "language that is spoken", "metavar": "LANG"})
-    target: str = field(
-        default="de",
-        metadata={"help": "language to write; the same as --source transcribes", "metavar": "LANG"},
-    )
-    policy: str = field(
-        default=DEFAULT_POLICY,
-        metadata={"help": "read/write policy; `simul policies` lists them", "metavar": "NAME"},
-    )
-    policy_arg: tuple[str, ...] = field(
-        default=(), metadata={"help": "a parameter of the policy (repeatable)", "metavar": "K=V"}
-    )
-    chunk_ms: int = field(
-        default=500, metadata={"help": "audio between two decisions, in milliseconds", "metavar": "MS"}
-    )
-
-    def __post_init__(self) -> None:
-        if not 10 <= self.chunk_ms <= 60_000:
-            raise UsageError(f"A chunk of {self.chunk_ms} ms cannot be used; give 10 to 60000 milliseconds.")
-
-    def policy_arguments(self) -> dict[str, str]:
-        """The parameters of the policy by name."""
-        found = {}
-        for text in self.policy_arg:
-            name, equals, value = text.partition("=")
-            if not equals or not name.strip():
-                raise UsageError(f"The policy argument {text!r} is not of the form NAME=VALUE.")
-            found[name.strip()] = value.strip()
-        return found
 
 
 class Parser(argparse.ArgumentParser):

@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
 
-from simul.errors import ModelMissingError, UsageError
-
-Kind = Literal["whisper", "translation", "hf-whisper", "hf-seamless", "hf-causal", "transformers"]
-"""CTranslate2 models: whisper, translation. Models of the transformers format: hf-whisper, hf-seamless, hf-causal (a
-language model), and any other kind."""
-FAMILIES: Mapping[str, Kind] = {"whisper": "hf-whisper", "seamless_m4t_v2": "hf-seamless"}
-"""What a transformers folder's model_type says."""
+from simul.errors import ModelMissingError
 
 WHISPER_PACKAGE = 'pip install "simul[whisper]"'
 TRANSFORMERS_PACKAGE = 'pip install "simul[hf]"'
 MULTILINGUAL_VOCABULARY = 51865
 """Entries of the smallest multilingual Whisper vocabulary; an English-only one has at least one less."""
+_CTRANSLATE2 = {"WhisperSpec": "whisper", "TransformerSpec": "translation"}
 _READING_FILES = ("*.json", "*vocabulary*", "*.spm", "*.model", "*.txt", "*.jinja")
 """What a model needs besides its weights."""
 _WEIGHT_FILES = (
@@ -37,29 +31,31 @@ _WEIGHT_FILES = (
 
 @dataclass(frozen=True)
 class FoundModel:
-    """A model on disk. `name` is the hub's name or the folder's; `size` the bytes of its weights."""
+    """A model on disk.
 
-    kind: Kind
+    `kind` is what `classify` says; `name` the hub's name or the folder's; `size` the bytes of its weights.
+    """
+
+    kind: str
     path: Path
     name: str
     size: int
 
 
-def classify(folder: Path) -> Kind | None:
+def classify(folder: Path) -> str | None:
     """What model a folder holds, judged by its files; None when it is none that is known.
 
-    A CTranslate2 file names its architecture in its first bytes; a transformers folder in its config.json.
+    A CTranslate2 file names its architecture in its first bytes: "whisper" or "translation". The config.json of a
+    folder in the transformers format names its own: "hf-causal" is a language model, any other "hf-" and its
+    model_type.
     """
     if (folder / "model.bin").is_file():
-        spec = _ctranslate2_spec(folder / "model.bin")
-        if spec == "WhisperSpec":
-            return "whisper"
-        return "translation" if spec == "TransformerSpec" else None
+        return _CTRANSLATE2.get(_ctranslate2_spec(folder / "model.bin"))
     config = _json_object(folder / "config.json")
     family, named = config.get("model_type"), config.get("architectures")
     if family and weights(folder):
         causal = isinstance(named, list) and any(str(name).endswith("ForCausalLM") for name in named)
-        return FAMILIES.get(str(family), "hf-causal" if causal else "transformers")
+        return "hf-causal" if causal else f"hf-{family}"
     return None
 
 
@@ -68,7 +64,7 @@ def describe_folder(folder: Path, name: str | None = None) -> FoundModel | None:
     kind = classify(folder)
     if kind is None:
         return None
-    files = [folder / "model.bin"] if kind in ("whisper", "translation") else weights(folder)
+    files = [folder / "model.bin"] if kind in _CTRANSLATE2.values() else weights(folder)
     return FoundModel(kind, folder, name or folder.name, sum(f.stat().st_size for f in files))
 
 
@@ -123,31 +119,27 @@ def is_multilingual(folder: Path) -> bool:
 
 def resolve(
     name: str,
-    wanted: Kind,
+    option: str,
     download: bool = False,
     found: Iterable[FoundModel] | None = None,
-    also: Collection[Kind] = (),
+    aliases: Callable[[], Mapping[str, str]] = dict,
 ) -> FoundModel:
     """The model that `name` means: a folder, or a hub name found in the cache or, when asked, downloaded.
 
-    also: further kinds that serve as well as the one `wanted`.
+    option: where the name was given, for the message. aliases: short names of repositories; a slash is in no such name.
 
     Raises:
         ModelMissingError: there is no such model on this machine (or the download failed).
-        UsageError: the folder holds a model of another kind.
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        return _check_kind(path, describe_folder(path), wanted, also)
-    known = list(find_models()) if found is None else list(found)
-    identifier = _hub_name(name, wanted)
-    for model in known:
+        return _described(path)
+    identifier = name if "/" in name else aliases().get(name, name)
+    for model in find_models() if found is None else found:
         if model.name in (name, identifier):
-            return _check_kind(model.path, model, wanted, also)
+            return model
     if download:
-        folder = _download(identifier)
-        return _check_kind(folder, describe_folder(folder, identifier), wanted, also)
-    option = "--model" if wanted == "whisper" else "--mt"
+        return _described(_download(identifier), identifier)
     looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1
     hint = (
         "check the path"
@@ -175,42 +167,14 @@ def whisper_names() -> Mapping[str, str]:
     return dict(utils._MODELS)
 
 
-def _hub_name(name: str, wanted: Kind) -> str:
-    return whisper_names().get(name, name) if wanted == "whisper" and "/" not in name else name
-
-
-def _check_kind(
-    path: Path, model: FoundModel | None, wanted: Kind, also: Collection[Kind] = ()
-) -> FoundModel:
+def _described(folder: Path, name: str | None = None) -> FoundModel:
+    model = describe_folder(folder, name)
     if model is None:
         raise ModelMissingError(
-            f"The folder {path} holds no model that is known: a CTranslate2 model is a folder with model.bin "
+            f"The folder {folder} holds no model that is known: a CTranslate2 model is a folder with model.bin "
             "and its config.json, vocabulary and tokenizer files."
         )
-    if model.kind in (wanted, *also) or (model.kind, wanted) == ("hf-whisper", "whisper"):
-        return model
-    if model.kind == "hf-seamless":
-        raise UsageError(
-            f"The folder {path} holds a Seamless model, which translates speech by itself; give it with --model."
-        )
-    if model.kind == "hf-causal":
-        raise UsageError(
-            f"The folder {path} holds a language model, which translates text; give it with --mt."
-        )
-    if model.kind == "transformers":
-        raise UsageError(
-            f"The folder {path} holds a transformers model; convert it once: "
-            f"ct2-transformers-converter --model {path} "
-            "--output_dir OUT --quantization int8 --copy_files tokenizer.json preprocessor_config.json "
-            "(for a translation model copy its .spm or .model files), then give OUT."
-        )
-    if wanted == "whisper":
-        raise UsageError(
-            f"The folder {path} holds a text translation model, not a Whisper model; give it with --mt."
-        )
-    raise UsageError(
-        f"The folder {path} holds a Whisper model, not a text translation model; give it with --asr."
-    )
+    return model
 
 
 def _download(identifier: str) -> Path:

@@ -1,41 +1,23 @@
-"""Model folders are told apart by their files, the hub cache is searched, and the right model is chosen or named."""
+"""A configuration leads to the right family of models, or to one sentence that says what to do."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import json
-import os
-import shutil
-import struct
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from simul.backends.families import MORE, ModelConfig, choose, load_backend
+from policies.base import Need
+from simul.backends import families
+from simul.backends.families import MORE, Family, ModelConfig, choose, load_backend
+from simul.backends.loaders import Asked, Part
+from simul.clock import elapsed_seconds
 from simul.errors import ModelMissingError, SimulError, UsageError
-from simul.models import hub
-from simul.models.hub import FoundModel, classify, find_models, hub_cache, resolve
-
-
-def ctranslate2_folder(folder: Path, spec: str, entries: int = 10, size: int = 0) -> Path:
-    """A folder whose model.bin has the head of a CTranslate2 file and nothing that could be loaded."""
-    folder.mkdir(parents=True)
-    name = spec.encode() + b"\0"
-    (folder / "model.bin").write_bytes(struct.pack("<IH", 6, len(name)) + name + bytes(size))
-    (folder / "config.json").write_text("{}")
-    (folder / "vocabulary.json").write_text(json.dumps([str(i) for i in range(entries)]))
-    return folder
-
-
-def cached(cache: Path, name: str, revision: str = "0" * 40, main: bool = True, **options: object) -> Path:
-    repository = cache / ("models--" + name.replace("/", "--"))
-    if main:
-        (repository / "refs").mkdir(parents=True, exist_ok=True)
-        (repository / "refs" / "main").write_text(revision)
-    return ctranslate2_folder(repository / "snapshots" / revision, "WhisperSpec", **options)  # type: ignore[arg-type]
+from simul.models.embedded.translator import EmbeddedTranslator
+from simul.models.hub import FoundModel
+from simul.models.translation.interface import TextTranslator
+from tests.simul.models.folders import ctranslate2_folder
 
 
 @pytest.fixture
@@ -46,67 +28,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def found(name: str, size: int, path: Path = Path("nowhere"), kind: hub.Kind = "whisper") -> FoundModel:
+def found(name: str, size: int, path: Path = Path("nowhere"), kind: str = "whisper") -> FoundModel:
     return FoundModel(kind, path, name, size)
-
-
-def test_folders_are_classified_by_what_their_files_say(tmp_path: Path) -> None:
-    assert classify(ctranslate2_folder(tmp_path / "w", "WhisperSpec")) == "whisper"
-    assert classify(ctranslate2_folder(tmp_path / "t", "TransformerSpec")) == "translation"
-    assert classify(ctranslate2_folder(tmp_path / "x", "Wav2Vec2Spec")) is None
-    (tmp_path / "junk").mkdir()
-    assert classify(tmp_path / "junk") is None
-    (tmp_path / "junk" / "model.bin").write_bytes(b"PK")
-    assert classify(tmp_path / "junk") is None
-    transformers = tmp_path / "hf"
-    transformers.mkdir()
-    (transformers / "config.json").write_text('{"model_type": "whisper"}')
-    assert classify(transformers) is None
-    (transformers / "model.safetensors").write_bytes(b"x")
-    assert classify(transformers) == "hf-whisper"
-    (transformers / "config.json").write_text('{"model_type": "marian"}')
-    assert classify(transformers) == "transformers"
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"HF_HUB_CACHE": "/a", "HUGGINGFACE_HUB_CACHE": "/b", "HF_HOME": "/c"}, "/a"),
-        ({"HUGGINGFACE_HUB_CACHE": "/b", "HF_HOME": "/c"}, "/b"),
-        ({"HF_HOME": "/c", "XDG_CACHE_HOME": "/d"}, "/c/hub"),
-        ({"XDG_CACHE_HOME": "/d"}, "/d/huggingface/hub"),
-        ({}, str(Path.home() / ".cache/huggingface/hub")),
-    ],
-)
-def test_the_hub_cache_is_where_the_hub_s_client_puts_it(environment: dict[str, str], expected: str) -> None:
-    assert hub_cache(environment) == Path(expected)
-
-
-def test_our_cache_rule_agrees_with_the_client_itself(tmp_path: Path) -> None:
-    constants = pytest.importorskip("huggingface_hub.constants")
-    assert Path(constants.HF_HUB_CACHE) == hub_cache()
-
-
-def test_of_a_cached_repository_the_main_revision_counts_and_broken_ones_do_not(cache: Path) -> None:
-    cached(cache, "Systran/faster-whisper-tiny", "a" * 40, main=True, size=5)
-    newer = cached(cache, "Systran/faster-whisper-tiny", "b" * 40, main=False, size=7)
-    os.utime(newer, (2e9, 2e9))
-    dangling = cache / "models--x--y" / "snapshots" / "c"
-    dangling.mkdir(parents=True)
-    (dangling / "model.bin").symlink_to(cache / "blobs-that-never-came")
-    models = find_models()
-    assert [(m.name, m.kind, m.path.name) for m in models] == [
-        ("Systran/faster-whisper-tiny", "whisper", "a" * 40)
-    ]
-    assert models[0].size == (models[0].path / "model.bin").stat().st_size
-
-
-def test_explicit_folders_and_their_subfolders_are_searched_first(tmp_path: Path, cache: Path) -> None:
-    cached(cache, "Systran/faster-whisper-tiny")
-    ctranslate2_folder(tmp_path / "models" / "mine", "WhisperSpec")
-    ctranslate2_folder(tmp_path / "models" / "de", "TransformerSpec")
-    names = [(m.name, m.kind) for m in find_models([tmp_path / "models", tmp_path / "missing"])]
-    assert names == [("de", "translation"), ("mine", "whisper"), ("Systran/faster-whisper-tiny", "whisper")]
 
 
 def test_auto_takes_the_largest_model_that_keeps_up_and_serves_the_pair(tmp_path: Path) -> None:
@@ -125,133 +48,6 @@ def test_auto_takes_the_largest_model_that_keeps_up_and_serves_the_pair(tmp_path
     assert choose([large], "de", "en") is large
     assert choose(every, "de", "en", "cuda") is large
     assert choose(every, "en", "de") is None
-
-
-def test_names_resolve_to_the_cache_and_to_folders_of_the_right_kind(tmp_path: Path, cache: Path) -> None:
-    pytest.importorskip("faster_whisper")
-    snapshot = cached(cache, "Systran/faster-whisper-small")
-    for name in ("small", "Systran/faster-whisper-small"):
-        assert resolve(name, "whisper").path == snapshot
-    translation = ctranslate2_folder(tmp_path / "opus", "TransformerSpec")
-    assert resolve(str(translation), "translation").kind == "translation"
-    with pytest.raises(UsageError, match="--mt"):
-        resolve(str(translation), "whisper")
-    with pytest.raises(UsageError, match="--asr"):
-        resolve(str(snapshot), "translation")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelMissingError, match="holds no model"):
-        resolve(str(tmp_path / "empty"), "whisper")
-    transformers = tmp_path / "hf"
-    transformers.mkdir()
-    (transformers / "config.json").write_text('{"model_type": "whisper"}')
-    (transformers / "model.safetensors").write_bytes(b"x")
-    assert resolve(str(transformers), "whisper").kind == "hf-whisper"
-    with pytest.raises(UsageError, match="--asr"):
-        resolve(str(transformers), "translation")
-    (transformers / "config.json").write_text('{"model_type": "marian"}')
-    with pytest.raises(UsageError, match="ct2-transformers-converter"):
-        resolve(str(transformers), "translation")
-
-
-def test_a_missing_name_says_how_to_get_it_and_nothing_is_fetched_unasked(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("faster_whisper")
-    hub = pytest.importorskip("huggingface_hub")
-
-    def never(*_: object, **__: object) -> str:
-        raise AssertionError("a download was tried")
-
-    monkeypatch.setattr(hub, "list_repo_files", never)
-    monkeypatch.setattr(hub, "snapshot_download", never)
-    with pytest.raises(ModelMissingError, match=r"--model small --download"):
-        resolve("small", "whisper")
-    with pytest.raises(ModelMissingError, match="check the path"):
-        resolve("./no/such/folder", "whisper")
-
-
-class Remote:
-    """A hub with one repository, whose files are those of a folder; only what is allowed arrives."""
-
-    def __init__(self, folder: Path, place: Path) -> None:
-        self.folder, self.place = folder, place
-        self.asked: list[str] = []
-
-    def list_repo_files(self, name: str) -> list[str]:
-        self.asked.append(name)
-        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file())
-
-    def snapshot_download(self, name: str, *, allow_patterns: list[str]) -> str:
-        from huggingface_hub.utils import filter_repo_objects
-
-        for file in filter_repo_objects(self.list_repo_files(name), allow_patterns=allow_patterns):
-            (self.place / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(self.folder / file, self.place / file)
-        return str(self.place)
-
-
-def serve(hub: Any, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("list_repo_files", "snapshot_download"):
-        monkeypatch.setattr(hub, name, getattr(remote, name))
-
-
-def test_a_download_happens_on_demand_and_its_failure_is_one_sentence(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("faster_whisper")
-    hub = pytest.importorskip("huggingface_hub")
-    remote = Remote(ctranslate2_folder(tmp_path / "remote", "WhisperSpec"), tmp_path / "arrived")
-    serve(hub, remote, monkeypatch)
-    assert resolve("small", "whisper", download=True).path == tmp_path / "arrived"
-    assert set(remote.asked) == {"Systran/faster-whisper-small"}
-
-    def fail(name: str) -> list[str]:
-        raise OSError("Name or service not known\nsecond line")
-
-    monkeypatch.setattr(hub, "list_repo_files", fail)
-    with pytest.raises(ModelMissingError) as caught:
-        resolve("small", "whisper", download=True)
-    assert "Name or service not known" in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert caught.value.exit_code == 3
-
-
-@pytest.mark.parametrize(
-    ("family", "wanted", "kind"),
-    [
-        ('{"model_type": "whisper"}', "whisper", "hf-whisper"),
-        ('{"model_type": "seamless_m4t_v2"}', "whisper", "hf-seamless"),
-        ('{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}', "translation", "hf-causal"),
-    ],
-)
-def test_a_repository_of_the_transformers_format_comes_with_one_kind_of_weights(
-    family: str, wanted: Any, kind: Any, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "faster_whisper", None)
-    hub = pytest.importorskip("huggingface_hub")
-    files = {"config.json", "tokenizer.json", "merges.txt", "chat_template.jinja", "sentencepiece.bpe.model"}
-    files |= {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"}
-    others = {"pytorch_model.bin", "model.fp32-00001-of-00002.safetensors", "flax_model.msgpack", "README.md"}
-    for name in (*files, *others, "onnx/config.json", "original/model.safetensors"):
-        (tmp_path / "remote" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "remote" / name).write_text(family if name == "config.json" else "x")
-    serve(hub, Remote(tmp_path / "remote", tmp_path / "arrived"), monkeypatch)
-    model = resolve("some/model", wanted, download=True, also=[kind])
-    assert (model.kind, model.name) == (kind, "some/model")
-    assert {str(p.relative_to(model.path)) for p in model.path.rglob("*") if p.is_file()} == files
-
-
-def test_without_faster_whisper_the_package_to_install_is_named(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "faster_whisper", None)
-    with pytest.raises(ModelMissingError, match=r'pip install "simul\[whisper\]"'):
-        resolve("small", "whisper")
-    monkeypatch.setitem(sys.modules, "faster_whisper.feature_extractor", None)
-    from simul.models.whisper.ctranslate2 import WhisperModel
-
-    with pytest.raises(ModelMissingError, match=r'pip install "simul\[whisper\]"'):
-        WhisperModel(cache)
 
 
 def test_auto_passes_over_a_model_that_no_package_can_run(
@@ -309,3 +105,77 @@ def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
 
 def test_every_setting_has_help_for_the_command_line() -> None:
     assert all(field.metadata["help"] for field in dataclasses.fields(ModelConfig))
+
+
+def transformers_folder(folder: Path, config: str) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(config)
+    (folder / "model.safetensors").write_bytes(b"x")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("option", "kind", "said"),
+    [
+        (
+            "model",
+            "TransformerSpec",
+            "holds a text translation model, which translates text; give it with --mt.",
+        ),
+        ("asr", "TransformerSpec", "give it with --mt."),
+        ("mt", "WhisperSpec", "holds a Whisper model, which recognises speech; give it with --asr."),
+        ("mt", '{"model_type": "whisper"}', "give it with --asr."),
+        ("mt", '{"model_type": "seamless_m4t_v2"}', "translates speech by itself; give it with --model."),
+        ("asr", '{"model_type": "seamless_m4t_v2"}', "give it with --model."),
+        ("model", '{"model_type": "x", "architectures": ["XForCausalLM"]}', "holds a language model, which"),
+        ("mt", '{"model_type": "bart"}', "ct2-transformers-converter"),
+    ],
+)
+def test_a_folder_for_another_option_is_told_its_place(
+    option: str, kind: str, said: str, tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / "folder"
+    if kind.startswith("{"):
+        transformers_folder(folder, kind)
+    else:
+        ctranslate2_folder(folder, kind)
+    with pytest.raises(UsageError) as caught:
+        load_backend(ModelConfig(**{option: str(folder)}), "en", "de")  # type: ignore[arg-type]
+    assert said in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def test_a_cascade_is_refused_before_anything_is_loaded(tmp_path: Path, cache: Path) -> None:
+    """The folder could not be loaded; what is wrong with the other half is said first."""
+    whisper = ctranslate2_folder(tmp_path / "whisper", "WhisperSpec")
+    with pytest.raises(UsageError, match="embedded translator turns English into"):
+        load_backend(ModelConfig(asr=str(whisper)), "fr", "de")
+    with pytest.raises(UsageError, match="embedded translator turns English into"):
+        load_backend(ModelConfig(model=str(whisper)), "en", "it")
+    translator = ctranslate2_folder(tmp_path / "opus", "TransformerSpec")
+    with pytest.raises(UsageError, match=r"hears English only.*--asr FOLDER"):
+        load_backend(ModelConfig(mt=str(translator)), "fr", "de")
+
+
+def test_a_new_family_is_one_entry_and_one_loader(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    folder = transformers_folder(tmp_path / "marian", '{"model_type": "marian"}')
+    told: list[Asked] = []
+
+    def loader(asked: Asked) -> Part[TextTranslator]:
+        told.append(asked)
+        return Part(EmbeddedTranslator(), f"Marian {asked.name}", elapsed_seconds)
+
+    family = Family("Marian model", loader, ["hf-marian"])
+    grown = dataclasses.replace(families.TRANSLATORS, families=(*families.TRANSLATORS.families, family))
+    monkeypatch.setattr(families, "TRANSLATORS", grown)
+    loaded = load_backend(ModelConfig(mt=str(folder)), "en", "de", needs=frozenset({Need.BEAMS}))
+    assert loaded.description == "Cascade: embedded recogniser, Marian marian."
+    assert loaded.backend.meter is elapsed_seconds
+    assert [(asked.folder, asked.kind, asked.needs) for asked in told] == [
+        (folder, "hf-marian", frozenset({Need.BEAMS}))
+    ]
+    with pytest.raises(UsageError, match="holds a Marian model, which translates text; give it with --mt"):
+        load_backend(ModelConfig(model=str(folder)), "en", "de")

@@ -355,7 +355,7 @@ def test_pauses_end_segments(model: SeamlessModel) -> None:
 def test_a_folder_becomes_a_backend(made: tuple[Any, Path]) -> None:
     pytest.importorskip("faster_whisper", reason="voice activity detection needs faster-whisper")
     _, folder = made
-    assert classify(folder) == "hf-seamless"
+    assert classify(folder) == "hf-seamless_m4t_v2"
     loaded = load_backend(ModelConfig(model=str(folder), device="cpu", threads=1), "es", "fr", [])
     assert isinstance(loaded.backend, SeamlessBackend)
     assert "Seamless" in loaded.description

@@ -1,0 +1,202 @@
+"""Loaders of model families: each turns what was asked for into the part of a backend that it stands for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from policies.base import Need
+from simul.clock import cpu_seconds, elapsed_seconds
+from simul.config import ModelConfig
+from simul.errors import UsageError
+from simul.models.hub import FoundModel
+
+if TYPE_CHECKING:
+    from simul.backends.base import Backend
+    from simul.backends.cascade import Recognizer
+    from simul.models.translation.interface import TextTranslator
+    from simul.models.whisper.interface import Whisper
+
+EMBEDDED = "embedded"
+T = TypeVar("T", covariant=True)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a loader is told.
+
+    source, target: ISO 639-1, equal for transcription. needs: what the policy wants to see. name: the model's name, or
+    the word or address given for it. kind, folder: of a model on disk, the former as `hub.classify` says it.
+    """
+
+    config: ModelConfig
+    source: str
+    target: str
+    needs: frozenset[Need] = frozenset()
+    name: str = EMBEDDED
+    kind: str = ""
+    folder: Path = Path()
+
+    def of(self, model: FoundModel) -> Asked:
+        """The same about a model on disk."""
+        return replace(self, name=model.name, kind=model.kind, folder=model.path)
+
+
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """What a loader made, what the description says of it, and what its computing is measured by."""
+
+    made: T
+    said: str
+    meter: Callable[[], float] = cpu_seconds
+
+
+def device(config: ModelConfig) -> str:
+    """Where CTranslate2 computes: "cpu" or "cuda"."""
+    if config.device != "auto":
+        return config.device
+    import ctranslate2
+
+    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+
+
+def _meter(config: ModelConfig) -> Callable[[], float]:
+    """What the computing of a model in this process is measured by."""
+    return cpu_seconds if config.threads == 1 and device(config) == "cpu" else elapsed_seconds
+
+
+def _compute(config: ModelConfig) -> str:
+    if config.compute != "auto":
+        return config.compute
+    return "float16" if device(config) == "cuda" else "int8"
+
+
+def _set_torch_threads(config: ModelConfig) -> None:
+    import torch
+
+    # One setting for all models of a process, which is why it is made where models are loaded.
+    torch.set_num_threads(config.threads or min(4, os.cpu_count() or 1))
+
+
+def embedded_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:
+    """The recogniser inside the package, of English."""
+    from simul.memory import settle_allocator
+    from simul.models.embedded.sphinx import SphinxRecognizer, stock_model
+
+    stock_model()
+    # For all of the process, like torch's threads.
+    settle_allocator()
+    return Part(SphinxRecognizer, "embedded recogniser")
+
+
+def embedded_translator(asked: Asked) -> Part[TextTranslator]:
+    """The translator inside the package, from English."""
+    from simul.models.embedded.translator import EmbeddedTranslator
+
+    threads = asked.config.threads or 1
+    made = EmbeddedTranslator(
+        beam=asked.config.beam or 2, threads=threads, alternatives=Need.BEAMS in asked.needs
+    )
+    return Part(made, "embedded translator", cpu_seconds if threads == 1 else elapsed_seconds)
+
+
+def _ctranslate2_whisper(asked: Asked) -> Whisper:
+    from simul.models.whisper.ctranslate2 import WhisperModel
+
+    config = asked.config
+    return WhisperModel(
+        asked.folder, device(config), _compute(config), config.threads, config.beam or 1, config.crop
+    )
+
+
+def _torch_whisper(asked: Asked) -> Whisper:
+    from simul.models.whisper.torch import TorchWhisper
+
+    config = asked.config
+    model = TorchWhisper(asked.folder, config.device, config.compute, config.beam or 1, config.crop)
+    _set_torch_threads(config)
+    return model
+
+
+WHISPERS: Mapping[str, Callable[[Asked], Whisper]] = {
+    "whisper": _ctranslate2_whisper,
+    "hf-whisper": _torch_whisper,
+}
+"""What computes a folder of the Whisper family."""
+
+
+def whisper(asked: Asked) -> Part[Backend]:
+    """Whisper alone: transcription, or translation into English."""
+    from simul.backends.whisper import WhisperBackend
+
+    backend = WhisperBackend(WHISPERS[asked.kind](asked), timestamps=Need.SEGMENTS in asked.needs)
+    task = "transcription" if asked.source == asked.target else "translation into English"
+    return Part(backend, f"Whisper model {asked.name}: {task} from speech.", _meter(asked.config))
+
+
+def whisper_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:
+    """Whisper as the recogniser of a cascade."""
+    from simul.backends.whisper_recognizer import WhisperRecognizer
+
+    model = WHISPERS[asked.kind](asked)
+    model.check_source(asked.source)
+    return Part(
+        lambda: WhisperRecognizer(model, asked.source),
+        f"Whisper model {asked.name} as recogniser",
+        _meter(asked.config),
+    )
+
+
+def seamless(asked: Asked) -> Part[Backend]:
+    """SeamlessM4T: speech in any of its languages to text in any that it writes."""
+    from simul.backends.seamless import SeamlessBackend
+    from simul.models.seamless.model import SeamlessModel
+
+    config = asked.config
+    if config.beam is not None and config.beam > 1:
+        raise UsageError("A Seamless model follows one hypothesis only; leave --beam out.")
+    backend = SeamlessBackend(SeamlessModel(asked.folder, config.device, config.compute))
+    _set_torch_threads(config)
+    task = "transcription" if asked.source == asked.target else "translation"
+    return Part(backend, f"Seamless model {asked.name}: {task} from speech.", _meter(config))
+
+
+def ctranslate2_translator(asked: Asked) -> Part[TextTranslator]:
+    """Opus-MT, NLLB or M2M-100, converted."""
+    from simul.models.translation.ctranslate2 import CTranslate2Translator
+
+    config = asked.config
+    made = CTranslate2Translator(
+        asked.folder,
+        asked.source,
+        asked.target,
+        device(config),
+        _compute(config),
+        config.threads,
+        config.beam or 2,
+        Need.BEAMS in asked.needs,
+    )
+    return Part(made, f"translator {asked.name}", _meter(config))
+
+
+def causal_translator(asked: Asked) -> Part[TextTranslator]:
+    """A language model with a chat template."""
+    from simul.models.llm.translator import CausalTranslator
+
+    config = asked.config
+    made = CausalTranslator(asked.folder, asked.source, asked.target, config.device, config.compute)
+    _set_torch_threads(config)
+    return Part(made, f"language model {asked.name} as translator", _meter(config))
+
+
+def endpoint_translator(asked: Asked) -> Part[TextTranslator]:
+    """A language model behind a server, given as URL#MODEL."""
+    from simul.models.llm.endpoint import EndpointTranslator
+
+    url, _, model = asked.name.partition("#")
+    key = os.environ.get(asked.config.mt_key_variable) or None
+    made = EndpointTranslator(url, model or None, asked.source, asked.target, key)
+    return Part(made, f"translator {made.name}", elapsed_seconds)
