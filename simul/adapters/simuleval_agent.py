@@ -21,11 +21,11 @@ from simul.adapters.append_only import WordWriter
 from simul.adapters.pieces import SPACE
 from simul.adapters.sessions import Sessions
 from simul.audio.intake import FrameIntake
-from simul.backends.families import LoadedBackend, ModelConfig
+from simul.backends.families import LoadedBackend
 from simul.cli.build import MODEL_NAMES, SessionFactory
 from simul.cli.context import load_installed
 from simul.cli.options import add_dataclass, from_namespace
-from simul.config import StreamOptions
+from simul.config import ModelConfig, StreamOptions
 from simul.errors import SimulError, UsageError
 from simul.evaluation.records import latency_unit
 from simul.session import Session

@@ -12,11 +12,11 @@ from simulstream.server.speech_processors.incremental_output import IncrementalO
 from policies.base import Need
 from simul.adapters.pieces import Pieces, text_of
 from simul.adapters.sessions import Sessions
-from simul.backends.families import LoadedBackend, ModelConfig
+from simul.backends.families import LoadedBackend
 from simul.cli.build import MODEL_NAMES, SessionFactory, add_session_options
 from simul.cli.context import load_installed
 from simul.cli.options import Parser, from_namespace
-from simul.config import StreamOptions
+from simul.config import ModelConfig, StreamOptions
 from simul.errors import UsageError
 from simul.session import Session
 from simul.session.events import Event

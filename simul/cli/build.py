@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from simul.cli.context import Context, LoadBackend
 from simul.cli.options import Parser, from_namespace
-from simul.config import StreamOptions
+from simul.config import ModelConfig, StreamOptions
 
 if TYPE_CHECKING:
     from policies.base import Policy
-    from simul.backends.families import ModelConfig
     from simul.clock import Clock
     from simul.session import Session
 
@@ -23,8 +22,6 @@ MODEL_NAMES = {"device": "model_device"}
 
 def add_session_options(parser: Parser) -> None:
     """Languages, policy, chunk and model."""
-    from simul.backends.families import ModelConfig
-
     parser.add_dataclass(StreamOptions, "stream")
     parser.add_dataclass(ModelConfig, "model", MODEL_NAMES)
 
@@ -41,8 +38,6 @@ class SessionFactory:
     @classmethod
     def of(cls, given: argparse.Namespace, context: Context) -> SessionFactory:
         """The factory that the options describe; raises for an unknown policy or parameter at once."""
-        from simul.backends.families import ModelConfig
-
         model = from_namespace(ModelConfig, given, MODEL_NAMES)
         factory = cls(from_namespace(StreamOptions, given), model, context.load_backend)
         factory.policy()
