@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from policies.base import Need
     from simul.backends.families import LoadedBackend, ModelConfig
+    from simul.cli.view.screen import Screen
 
 
 class LoadBackend(Protocol):
@@ -40,6 +43,7 @@ class Context:
 
     Results go to `stdout`, everything for people to `stderr`. `sound` is a module with the interface of
     `sounddevice` (None: that package itself). `verbosity`: -1 errors and warnings only, 0 normal, 1 details.
+    `screen`: what draws on the terminal, if anything does.
     """
 
     stdin: BinaryIO
@@ -49,6 +53,7 @@ class Context:
     load_backend: LoadBackend = load_installed
     sound: Any = None
     verbosity: int = 0
+    screen: Screen | None = None
 
     @classmethod
     def of_process(cls) -> Context:
@@ -75,6 +80,9 @@ class Context:
 
     def _say(self, text: str) -> None:
         if self.is_terminal(self.stderr):
+            if self.screen is not None and self.screen.drawn:
+                self.screen.print(text)
+                return
             width = max(20, shutil.get_terminal_size().columns)
             text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
         try:
@@ -93,3 +101,18 @@ class Context:
     def colours(self, stream: TextIO) -> bool:
         """Whether colours are wanted on `stream`: a terminal, and no NO_COLOR."""
         return self.is_terminal(stream) and not self.environ.get("NO_COLOR")
+
+    def console(self, stream: TextIO, **settings: Any) -> Console:
+        """What draws on `stream`; text is taken as it is."""
+        from rich.console import Console
+
+        colours = self.colours(stream)
+        return Console(
+            file=stream,
+            no_color=not colours,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            _environ=self.environ,
+            **settings,
+        )

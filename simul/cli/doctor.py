@@ -245,25 +245,22 @@ def _level(context: Context, device: int) -> Finding:
 
 
 def _print(context: Context, findings: list[Finding]) -> None:
-    from simul.cli.view.render import BOLD, GREEN, RED, YELLOW, cell_width, paint
+    from rich.cells import cell_len
+    from rich.text import Text
 
-    colours = context.colours(context.stdout)
-    width = max(cell_width(finding.name) for finding in findings)
+    console = context.console(context.stdout)
+    width = max(cell_len(finding.name) for finding in findings)
     area = ""
     for finding in findings:
         if finding.area != area:
-            area = finding.area
-            context.stdout.write(
-                ("\n" if finding is not findings[0] else "") + paint(area, BOLD, colours) + "\n"
-            )
-        mark, style = (
-            ("✓", GREEN) if finding.state == OK else ("–", YELLOW) if finding.optional else ("✗", RED)
+            heading, area = "\n" if area else "", finding.area
+            console.print(Text.assemble(heading, (area, "bold")), soft_wrap=True)
+        mark = (
+            ("✓", "green") if finding.state == OK else ("–", "yellow") if finding.optional else ("✗", "red")
         )
-        pad = " " * (width - cell_width(finding.name))
+        pad = " " * (width - cell_len(finding.name))
         state = "" if finding.state == OK else f"{finding.state}, "
-        context.stdout.write(
-            f"  {paint(mark, style, colours)} {finding.name}{pad}  {state}{finding.detail}\n"
-        )
+        line = Text.assemble("  ", mark, f" {finding.name}{pad}  {state}{finding.detail}")
+        console.print(line, soft_wrap=True)
         if finding.remedy:
-            context.stdout.write(f"    {' ' * width}  → {finding.remedy}\n")
-    context.stdout.flush()
+            console.print(f"    {' ' * width}  → {finding.remedy}", soft_wrap=True)

@@ -159,7 +159,8 @@ def _recorder(given: argparse.Namespace, stack: contextlib.ExitStack) -> Callabl
 def _outputs(
     given: argparse.Namespace, context: Context, factory: SessionFactory, stream: TextIO, revises: bool
 ) -> list[Output]:
-    from simul.cli.view.views import MicrophoneStatus, SilenceWarning, visible_outputs
+    from simul.cli.view.status import MicrophoneStatus
+    from simul.cli.view.views import SilenceWarning, visible_outputs
 
     outputs = visible_outputs(given, context, factory, stream, MicrophoneStatus(), revises, {})
     if not context.is_terminal(context.stderr):

@@ -205,7 +205,8 @@ class Translation:
     def _outputs(
         self, item: Input, stream: TextIO, source: AudioSource, revises: bool, several: bool
     ) -> list[Output]:
-        from simul.cli.view.views import FileStatus, visible_outputs
+        from simul.cli.view.status import FileStatus
+        from simul.cli.view.views import visible_outputs
 
         duration = source.duration_samples
         status = FileStatus(item.stem if several else "", duration, self.given.simulate)

@@ -1,34 +1,15 @@
-"""A small terminal: replays the escape sequences that `simul.cli.view.render` uses, to see what stays on the screen."""
+"""A terminal that keeps what scrolls away, to see what a drawing leaves on it."""
 
-import re
-
-_SEQUENCES = re.compile(r"\x1b\[(\d*)([A-Za-z])|(\n)|(\r)|([^\x1b])")
+import pyte
 
 
 def replay(output, width):
-    """The lines left on the screen after `output`; trailing blank ones are left away."""
-    rows, row, column = [[]], 0, 0
-    for number, code, newline, back, character in _SEQUENCES.findall(output):
-        if newline:
-            row, column = row + 1, 0
-        elif back:
-            column = 0
-        elif code == "A":
-            row -= int(number or 1)
-        elif code == "C":
-            column += int(number or 1)
-        elif code == "J":
-            del rows[row + 1 :]
-            del rows[row][column:]
-        elif character:
-            assert column < width, "the line runs over the edge of the terminal"
-            line = rows[row]
-            line += [" "] * (column + 1 - len(line))
-            line[column] = character
-            column += 1
-        assert row >= 0
-        rows += [[] for _ in range(row + 1 - len(rows))]
-    lines = ["".join(line).rstrip() for line in rows]
+    """The lines left after `output`, with those that scrolled away; trailing blank ones are left out."""
+    screen = pyte.HistoryScreen(width, 25, history=100_000, ratio=0.5)
+    screen.set_mode(pyte.modes.LNM)  # "\n" also goes to the first column, as terminals are set for programs
+    pyte.Stream(screen).feed(output)
+    above = ["".join(row[column].data for column in range(width)) for row in screen.history.top]
+    lines = [line.rstrip() for line in [*above, *screen.display]]
     while lines and not lines[-1]:
         lines.pop()
     return lines

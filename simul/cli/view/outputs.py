@@ -1,16 +1,15 @@
-"""Where the events of a stream go: text, JSON lines, subtitles, the terminal."""
+"""Where the events of a stream go: text, JSON lines, subtitles."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol, TextIO
 
 from simul.captions import VTT_HEADER, CueMaker, srt, vtt
-from simul.cli.view.render import DIM, PLAIN, Part, Screen
 from simul.evaluation.records import json_line
 from simul.session.drive import Step
-from simul.session.events import Retract, SegmentEnd, Settled, Tail
+from simul.session.events import Retract, SegmentEnd, Settled
 
 
 class Output(Protocol):
@@ -58,55 +57,6 @@ class TextOutput:
     def _put(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
-
-
-class TerminalOutput:
-    """Settled text as it settles, the tail dim behind it, a status line below."""
-
-    def __init__(self, screen: Screen, status: Callable[[Step], list[Part]], revises: bool = False) -> None:
-        self._screen, self._status, self._revises = screen, status, revises
-        self._open = self._tail = ""
-
-    def step(self, step: Step) -> None:
-        """Write what settled and redraw the rest."""
-        for event in step.events:
-            if isinstance(event, Settled):
-                if self._revises:
-                    self._open += event.text
-                else:
-                    self._screen.write(event.text)
-            elif isinstance(event, Retract):
-                self._open = self._open[: len(self._open) - event.characters]
-            elif isinstance(event, Tail):
-                self._tail = event.text
-            elif isinstance(event, SegmentEnd):
-                self._screen.write(self._open)
-                self._screen.end_line()
-                self._open = self._tail = ""
-        if step.samples is not None:
-            self._screen.draw([(self._open, PLAIN), (self._tail, DIM)], self._status(step))
-
-    def close(self) -> None:
-        """Take away tail and status; what is settled stays."""
-        self._screen.write(self._open)
-        self._screen.end_line()
-        self._open = self._tail = ""
-
-
-class StatusOutput:
-    """The status line alone, where the text goes elsewhere."""
-
-    def __init__(self, screen: Screen, status: Callable[[Step], list[Part]]) -> None:
-        self._screen, self._status = screen, status
-
-    def step(self, step: Step) -> None:
-        """Redraw the line."""
-        if step.samples is not None:
-            self._screen.draw([], self._status(step))
-
-    def close(self) -> None:
-        """Take the line away."""
-        self._screen.clear()
 
 
 class JsonOutput:

@@ -58,7 +58,6 @@ def byte_progress(context: Context, what: str, total: int) -> Iterator[Callable[
 
 
 def _bar(context: Context) -> Any:
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -76,5 +75,4 @@ def _bar(context: Context) -> Any:
         TimeRemainingColumn(),
         TextColumn("{task.fields[item]}", markup=False),
     )
-    console = Console(file=context.stderr, no_color=not context.colours(context.stderr))
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=context.console(context.stderr), transient=True)
