@@ -1,13 +1,16 @@
-"""Requests to an OpenAI-compatible address over HTTP: kept connections, retries, errors as sentences, no key shown."""
+"""Requests to an OpenAI-compatible address by httpx: retries, errors as sentences, no key shown."""
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import httpx
 
 from simul.errors import ExitCode, SimulError, UsageError
 
@@ -15,6 +18,7 @@ LONGEST_WAIT = 10.0
 """Seconds between two tries at most, whatever a server asks for."""
 FIRST_WAIT = 0.5
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class EndpointError(SimulError):
@@ -28,28 +32,36 @@ class Refused(EndpointError):
 
 
 class Client:
-    """One server. Calls may come from several threads; each takes a kept connection or opens one.
+    """One server. Calls may come from several threads.
 
-    url: up to the version, such as http://127.0.0.1:8000/v1. key: a bearer token, or None.
+    url: up to the version, such as http://127.0.0.1:8000/v1. key: a bearer token, or None. A proxy that the environment
+    names is used for other machines than this one.
 
     Raises:
-        UsageError: `url` is no address.
+        UsageError: `url` is no address, or `key` holds what no header may.
     """
 
     def __init__(self, url: str, key: str | None = None, timeout: float = 30.0, retries: int = 3) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        try:
+            parts = httpx.URL(url)
+        except httpx.InvalidURL:
+            parts = httpx.URL()
+        if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or parts.query:
             raise UsageError(
-                f"{parts.hostname or url!r} is no address; give one such as http://127.0.0.1:8000/v1."
+                f"{parts.host or url!r} is no address; give one such as http://127.0.0.1:8000/v1."
             )
-        self.host = parts.netloc
-        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self._secure, self._path = parts.scheme == "https", parts.path.rstrip("/")
+        if key and not (key.isascii() and key.isprintable()):
+            raise UsageError("The API key holds characters that no key has; is there a line break in it?")
+        self.host, self.url = parts.netloc.decode(), str(parts).rstrip("/")
         self._key, self._timeout, self._retries = key, timeout, retries
-        self._lock = threading.Lock()
-        self._idle: list[http.client.HTTPConnection] = []
-        self._busy: set[http.client.HTTPConnection] = set()
         self._closed = threading.Event()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=timeout,
+            trust_env=parts.host not in _THIS_MACHINE,
+        )
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON object at `path`.
@@ -66,130 +78,90 @@ class Client:
             Refused: the server does not accept the request.
             EndpointError: the server failed, also after the retries.
         """
-        return self._ask("POST", "/chat/completions", json.dumps(body).encode())
+        return self._ask("POST", "/chat/completions", body)
 
     def close(self) -> None:
         """End requests in flight, which raise `EndpointError`, and refuse new ones."""
         self._closed.set()
-        with self._lock:
-            for connection in (*self._idle, *self._busy):
-                _cut(connection)
-            self._idle.clear()
+        for connected in list(self._sockets):
+            # Closing a socket does not wake the thread that reads from it.
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+        self._http.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        reason, wait = "", FIRST_WAIT
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        reason, wait = "", 0.0
         for attempt in range(self._retries + 1):
-            if attempt and self._closed.wait(wait):
+            if self._closed.wait(wait):
                 break
+            wait = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
             try:
-                status, asked_wait, raw = self._once(method, path, body)
-            except (OSError, http.client.HTTPException) as error:
+                answer = self._http.request(method, path, json=body, extensions={"trace": self._trace})
+            except httpx.HTTPError as error:
                 reason = self._lost(error)
-                wait = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
                 continue
-            if status == 200:
-                return self._object(raw)
-            reason = self._refusal(status, raw)
-            if status not in AGAIN:
-                raise (Refused if status in (400, 422) else EndpointError)(reason)
-            wait = min(max(FIRST_WAIT * 2**attempt, asked_wait), LONGEST_WAIT)
+            except RuntimeError:
+                if not self._closed.is_set():
+                    raise
+                break
+            if answer.status_code == 200:
+                return self._object(answer)
+            reason = self._refusal(answer)
+            if answer.status_code not in AGAIN:
+                raise (Refused if answer.status_code in (400, 422) else EndpointError)(reason)
+            asked = answer.headers.get("Retry-After", "")
+            if asked.replace(".", "", 1).isdigit():
+                wait = min(max(wait, float(asked)), LONGEST_WAIT)
         if self._closed.is_set():
             raise EndpointError(f"The connection to {self.url} was closed while it was asked to translate.")
-        tried = f" (tried {self._retries + 1} times)" if self._retries else ""
-        raise EndpointError(reason.rstrip(".") + tried + ".")
+        if self._retries:
+            reason = f"{reason.rstrip('.')} (tried {self._retries + 1} times)."
+        raise EndpointError(reason)
 
-    def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, float, bytes]:
-        """Status, seconds that the server wants to be left alone, and the body of its answer."""
-        connection = self._take()
-        try:
-            headers = {"Content-Type": "application/json", "Accept": "application/json"}
-            if self._key:
-                headers["Authorization"] = f"Bearer {self._key}"
-            connection.request(method, self._path + path, body, headers)
-            answer = connection.getresponse()
-            raw = answer.read()
-            wait = answer.getheader("Retry-After") or ""
-        except BaseException:
-            self._drop(connection)
-            raise
-        self._give(connection, answer.will_close)
-        return answer.status, float(wait) if wait.replace(".", "", 1).isdigit() else 0.0, raw
+    def _trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """Keep the sockets that connections use."""
+        if name in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._sockets.add(info["return_value"].get_extra_info("socket"))
 
-    def _take(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        with self._lock:
-            if self._closed.is_set():
-                raise http.client.HTTPException("closed")
-            connection = self._idle.pop() if self._idle else kind(self.host, timeout=self._timeout)
-            self._busy.add(connection)
-            return connection
-
-    def _give(self, connection: http.client.HTTPConnection, ends: bool) -> None:
-        with self._lock:
-            self._busy.discard(connection)
-            if not ends and not self._closed.is_set():
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def _drop(self, connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            self._busy.discard(connection)
-        connection.close()
-
-    def _lost(self, error: Exception) -> str:
-        if isinstance(error, TimeoutError):
+    def _lost(self, error: httpx.HTTPError) -> str:
+        if isinstance(error, httpx.TimeoutException):
             return f"The translation server {self.url} did not answer within {self._timeout:g} s."
-        if isinstance(error, ConnectionRefusedError):
-            return f"The translation server {self.url} cannot be reached; is it running?"
+        if isinstance(error, httpx.ConnectError):
+            return f"The translation server {self.url} cannot be reached ({error}); is it running?"
         return f"The connection to the translation server {self.url} failed: {error or type(error).__name__}."
 
-    def _refusal(self, status: int, raw: bytes) -> str:
+    def _refusal(self, answer: httpx.Response) -> str:
+        status = answer.status_code
         if status in (401, 403):
             known = "the API key" if self._key else "requests without an API key"
             return (
                 f"The translation server {self.url} refused {known} ({status}); put the key into the environment "
                 "variable that --mt-key-variable names."
             )
-        said = self._said(raw)
+        said = self._said(answer)
         if status == 404:
             return f"The translation server {self.url} does not know the model or the path (404){said}."
         return f"The translation server {self.url} answered with the status {status}{said}."
 
-    def _said(self, raw: bytes) -> str:
+    def _said(self, answer: httpx.Response) -> str:
         """What the server's error says, on one line, without the key in case it repeats it."""
-        text = raw.decode("utf-8", "replace")
-        try:
+        text = answer.text
+        with contextlib.suppress(ValueError):
             found = json.loads(text)
             inner = found.get("error", found) if isinstance(found, dict) else found
             text = str(inner.get("message", inner)) if isinstance(inner, dict) else str(inner)
-        except ValueError:
-            pass
         if self._key:
             text = text.replace(self._key, "…")
         text = " ".join(text.split())[:200].rstrip(".")
         return f": {text}" if text else ""
 
-    def _object(self, raw: bytes) -> dict[str, Any]:
-        try:
-            found = json.loads(raw)
-        except ValueError:
-            found = None
+    def _object(self, answer: httpx.Response) -> dict[str, Any]:
+        found = None
+        with contextlib.suppress(ValueError):
+            found = answer.json()
         if not isinstance(found, dict):
             raise EndpointError(
                 f"The translation server {self.url} answered with something that is not JSON; is it an "
                 "OpenAI-compatible address, up to its version (…/v1)?"
             )
         return found
-
-
-def _cut(connection: http.client.HTTPConnection) -> None:
-    """End a connection that another thread may be reading from."""
-    import socket
-
-    sock = connection.sock
-    if sock is not None:
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return

@@ -225,8 +225,26 @@ def test_errors_are_sentences_and_never_hold_the_key() -> None:
     assert "no message" in str(refusing(200, {"choices": []}))
     with pytest.raises(EndpointError, match="is it running"):
         EndpointTranslator("http://127.0.0.1:9/v1", "m", "en", "de", retries=0)
-    with pytest.raises(UsageError, match="is no address"):
-        EndpointTranslator("ftp://127.0.0.1/v1", "m", "en", "de")
+    for address in (
+        "ftp://127.0.0.1/v1",
+        "127.0.0.1",
+        "http://me:secret@127.0.0.1/v1",
+        "http://127.0.0.1/v1?a=b",
+    ):
+        with pytest.raises(UsageError, match="is no address") as raised:
+            EndpointTranslator(address, "m", "en", "de")
+        assert "secret" not in str(raised.value)
+    with pytest.raises(UsageError, match="line break") as raised:
+        EndpointTranslator("http://127.0.0.1:9/v1", "m", "en", "de", key=KEY + "\nsecond")
+    assert KEY not in str(raised.value)
+
+
+def test_a_server_on_this_machine_is_not_asked_through_a_proxy(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert ask(translator(server, retries=0)).tokens
 
 
 def test_a_slow_server_times_out(server: Server) -> None:
