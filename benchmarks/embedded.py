@@ -29,10 +29,10 @@ import numpy as np
 from benchmarks.machine import describe
 from policies.registry import make_policy
 from simul.audio import FileSource, to_samples
-from simul.backends.families import ModelConfig
-from simul.cli.context import load_installed
+from simul.backends.families import ModelConfig, load_backend
 from simul.clock import Clock, MeteredClock, WallClock
 from simul.config import DEFAULT_POLICY
+from simul.memory import freeze
 from simul.session import Session, SessionConfig
 from simul.session.drive import Step, drive
 from simul.session.events import End, Settled
@@ -86,7 +86,8 @@ def for_minutes(files: list[Path], chunk_ms: int, minutes: int) -> Iterator[Samp
 
 def open_session(given: argparse.Namespace, clock: Clock) -> Session:
     """A session as the command line asks for it, with everything loaded."""
-    loaded = load_installed(ModelConfig(model=given.model, threads=1), "en", given.target, needs=frozenset())
+    loaded = load_backend(ModelConfig(model=given.model, threads=1), "en", given.target)
+    freeze()
     for path in given.files:
         # So that the code which reads a format is there before memory is watched.
         with FileSource(path) as source:

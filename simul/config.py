@@ -1,6 +1,7 @@
 """Options of a stream and of its models: one declaration for the command line, the adapters and the documents.
 
-The metadata of a field describes the option of the command line: help, metavar, choices.
+The metadata of a field describes its option: help, metavar, choices, and its name where that is not the field's:
+`--device` is the microphone.
 """
 
 from __future__ import annotations
@@ -93,7 +94,11 @@ class ModelConfig:
     )
     device: str = field(
         default="auto",
-        metadata={"help": "where Whisper and translation models run", "choices": ("auto", "cpu", "cuda")},
+        metadata={
+            "help": "where Whisper and translation models run",
+            "choices": ("auto", "cpu", "cuda"),
+            "option": "model_device",
+        },
     )
     compute: str = field(
         default="auto",

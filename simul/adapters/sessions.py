@@ -6,9 +6,9 @@ from dataclasses import replace
 from threading import Lock
 
 from simul.backends.base import StreamSpec, check_evidence, check_languages
-from simul.cli.build import SessionFactory
 from simul.clock import WallClock
 from simul.session import Session
+from simul.session.factory import SessionFactory
 
 
 class Sessions:

@@ -21,17 +21,16 @@ from simul.adapters.append_only import WordWriter
 from simul.adapters.pieces import SPACE
 from simul.adapters.sessions import Sessions
 from simul.audio.intake import FrameIntake
-from simul.backends.families import LoadedBackend
-from simul.cli.build import MODEL_NAMES, SessionFactory
-from simul.cli.context import load_installed
-from simul.cli.options import add_dataclass, from_namespace
+from simul.backends.families import LoadedBackend, load_backend
 from simul.config import ModelConfig, StreamOptions
 from simul.errors import SimulError, UsageError
 from simul.evaluation.records import latency_unit
+from simul.options import add_options, from_namespace
 from simul.session import Session
 from simul.session.events import Event
+from simul.session.factory import SessionFactory
 
-NAMES = {"source": "source_lang", "target": "target_lang", **MODEL_NAMES}
+NAMES = {"source": "source_lang", "target": "target_lang"}
 """Where our options are called otherwise, because SimulEval has one of that name."""
 
 _LOG = logging.getLogger("simul.adapters.simuleval")
@@ -84,19 +83,19 @@ class SimulAgent(SpeechToTextAgent):
         config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
     ) -> LoadedBackend:
         """The model for a language pair."""
-        return load_installed(config, source, target, needs=needs)
+        return load_backend(config, source, target, needs=needs)
 
     @staticmethod
     def add_args(parser: ArgumentParser) -> None:
         """The options of `simul translate` for stream and model, by the names in `NAMES` where they differ."""
-        add_dataclass(parser, StreamOptions, "stream of simul", NAMES, leave_out=["chunk_ms"])
+        add_options(parser, StreamOptions, "stream of simul", NAMES, leave_out=["chunk_ms"])
         parser.add_argument(
             "--chunk-ms",
             type=int,
             metavar="MS",
             help="audio between two decisions, in milliseconds (default: that of --source-segment-size)",
         )
-        add_dataclass(parser, ModelConfig, "model of simul", NAMES)
+        add_options(parser, ModelConfig, "model of simul", NAMES)
 
     @classmethod
     def from_args(cls, args: Namespace) -> SimulAgent:

@@ -12,14 +12,13 @@ from simulstream.server.speech_processors.incremental_output import IncrementalO
 from policies.base import Need
 from simul.adapters.pieces import Pieces, text_of
 from simul.adapters.sessions import Sessions
-from simul.backends.families import LoadedBackend
-from simul.cli.build import MODEL_NAMES, SessionFactory, add_session_options
-from simul.cli.context import load_installed
-from simul.cli.options import Parser, from_namespace
+from simul.backends.families import LoadedBackend, load_backend
 from simul.config import ModelConfig, StreamOptions
 from simul.errors import UsageError
+from simul.options import from_table
 from simul.session import Session
 from simul.session.events import Event
+from simul.session.factory import SessionFactory
 from simul.units import SAMPLE_RATE, Samples
 
 DETOKENIZER = {"detokenizer_type": "simuleval", "latency_unit": "spm"}
@@ -50,7 +49,7 @@ class SimulProcessor(SpeechProcessor):
         config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
     ) -> LoadedBackend:
         """The model for a language pair."""
-        return load_installed(config, source, target, needs=needs)
+        return load_backend(config, source, target, needs=needs)
 
     @classmethod
     def load_model(cls, config: SimpleNamespace) -> None:
@@ -144,10 +143,5 @@ def _factory(config: SimpleNamespace, load: Any) -> SessionFactory:
         if name not in _THEIRS and not name.startswith("vad_")
     }
     table.setdefault("chunk_ms", round(seconds * 1000))
-    parser = Parser("translate", "")
-    add_session_options(parser)
-    hint = "it takes the options for stream and model in `simul translate --help`"
-    given = parser.parse_args(parser.arguments(table, "The configuration", hint))
-    return SessionFactory(
-        from_namespace(StreamOptions, given), from_namespace(ModelConfig, given, MODEL_NAMES), load
-    )
+    stream, model = from_table((StreamOptions, ModelConfig), table, "The configuration")
+    return SessionFactory(stream, model, load)

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,15 +16,7 @@ if TYPE_CHECKING:
     from policies.base import Need
     from simul.backends.families import LoadedBackend, ModelConfig
     from simul.cli.view.screen import Screen
-
-
-class LoadBackend(Protocol):
-    """Loads a model, as `simul.backends.families.load_backend` does."""
-
-    def __call__(
-        self, config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
-    ) -> LoadedBackend:
-        """The model for a language pair that can show what a policy needs."""
+    from simul.session.factory import LoadBackend
 
 
 def load_installed(config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]) -> LoadedBackend:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from simul.cli.build import MODEL_NAMES
 from simul.cli.context import Context
-from simul.cli.options import Parser, from_namespace
+from simul.cli.options import Parser
+from simul.config import ModelConfig
 from simul.errors import ExitCode, UsageError
+from simul.options import add_options, from_namespace
 
 if TYPE_CHECKING:
-    from simul.backends.families import ModelConfig
     from simul.evaluation.dugan import Utterance
 
 WHISPER_BEAM = 5
@@ -24,8 +24,6 @@ WHISPER_BEAM = 5
 
 def parser() -> Parser:
     """The options of the command."""
-    from simul.backends.families import ModelConfig
-
     p = Parser(
         "dugan",
         "Run the experiment of Dugan et al. (Interspeech 2023): windows that grow by 1 and 2 seconds; Greedy, "
@@ -54,13 +52,12 @@ def parser() -> Parser:
         help="keep the decoded windows there, also of a run that is stopped, and take them from there",
     )
     p.add_argument("--json", action="store_true", help="all cells as JSON")
-    p.add_dataclass(ModelConfig, "model", MODEL_NAMES)
+    add_options(p, ModelConfig, "model")
     return p
 
 
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
-    from simul.backends.families import ModelConfig
     from simul.cli.view.progress import progress
     from simul.evaluation.dugan import (
         LATENCY_HEADER,
@@ -76,7 +73,7 @@ def run(arguments: list[str], context: Context) -> int:
         raise UsageError(f"--limit is {given.limit}; give 1 or more.")
     if any(not window > 0 for window in given.window):
         raise UsageError("--window is the increment of the window in seconds; give a number above 0.")
-    model = from_namespace(ModelConfig, given, MODEL_NAMES)
+    model = from_namespace(ModelConfig, given)
     pairs: dict[str, list[Utterance]] = {}
     count: Callable[[str], int] = _words
     for text in given.lists:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from simul.cli.build import SessionFactory, add_session_options, announce
+from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.errors import ExitCode, UsageError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from latency_metrics.recording import Segment
     from simul.cli.lists import ItemList
     from simul.evaluation.evaluate import EvaluationResult
+    from simul.session.factory import SessionFactory
 
 
 def parser() -> Parser:
@@ -53,7 +54,7 @@ def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
     given = parser().parse(arguments, context)
     _check(given)
-    factory = SessionFactory.of(given, context)
+    factory = session_factory(given, context)
     found = _read(given, factory)
     segments: list[Segment] | None = None
     if given.segmentation:

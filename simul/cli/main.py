@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from simul.cli.commands import COMMANDS, find, listing
 from simul.cli.context import Context
 from simul.errors import ExitCode, SimulError, UsageError
-
-Run = Callable[[list[str], Context], int]
-
-
-class Command(NamedTuple):
-    """A subcommand: "module:function" with the signature `Run`, imported only when chosen, and one line of help."""
-
-    target: str
-    help: str
-
-
-COMMANDS: dict[str, Command] = {
-    "translate": Command("simul.cli.translate:run", "translate or transcribe audio files or standard input"),
-    "mic": Command("simul.cli.mic:run", "translate or transcribe the microphone"),
-    "eval": Command("simul.cli.eval:run", "run a list of recordings and score quality and latency"),
-    "sweep": Command("simul.cli.sweep:run", "compare policies and settings: quality against latency"),
-    "dugan": Command("simul.cli.dugan:run", "run the experiment of Dugan et al. 2023"),
-    "score": Command("simul.cli.score.command:run", "score logs of simultaneous systems, compare systems"),
-    "train": Command("simul.cli.train:run", "train the translator that the toolkit ships"),
-    "models": Command("simul.cli.models:run", "list, fetch, check, find and remove models"),
-    "policies": Command("simul.cli.policies:run", "list the read/write policies and their parameters"),
-    "doctor": Command("simul.cli.doctor:run", "check packages, devices, models and the microphone"),
-}
-"""Every subcommand by name."""
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model missing, 4 audio device, "
@@ -99,10 +73,6 @@ def _discard(context: Context) -> None:
 
 
 def _dispatch(given: list[str], context: Context) -> int:
-    if given and given[0] in COMMANDS:
-        module, _, name = COMMANDS[given[0]].target.partition(":")
-        run: Run = getattr(import_module(module), name)
-        return run(given[1:], context)
     if given and given[0] in ("-h", "--help"):
         context.stdout.write(overview())
         return ExitCode.OK
@@ -113,21 +83,18 @@ def _dispatch(given: list[str], context: Context) -> int:
         return ExitCode.OK
     if not given:
         raise UsageError(f"Name a command: {', '.join(COMMANDS)}; `simul --help` describes them.")
-    near = difflib.get_close_matches(given[0], COMMANDS, n=1)
-    hint = f"did you mean `simul {near[0]}`?" if near else f"choose one of {', '.join(COMMANDS)}."
-    raise UsageError(f"There is no command {given[0]!r}; {hint}")
+    return find(given[0], COMMANDS, "simul").run(given[1:], context)
 
 
 def overview() -> str:
     """The text of `simul --help`."""
-    width = max(map(len, COMMANDS)) + 2
     lines = [
         "usage: simul COMMAND [options]",
         "",
         "Streaming speech translation: speech in, live translation out.",
         "",
         "commands:",
-        *(f"  {name:<{width}}{command.help}" for name, command in COMMANDS.items()),
+        *listing(COMMANDS),
         "",
         "`simul COMMAND --help` describes a command; `simul --version` prints the version.",
         "Results go to standard output, everything else to standard error.",

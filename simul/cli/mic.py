@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from simul.cli.build import SessionFactory, add_session_options, announce
+from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.view.formats import add_output_options
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simul.audio.microphone import MicrophoneSource
     from simul.cli.view.outputs import Output
     from simul.session.drive import Step
+    from simul.session.factory import SessionFactory
 
 METER_MS = 100
 """Length of the pieces that the level meter shows; decisions keep to --chunk-ms."""
@@ -48,7 +49,7 @@ def run(arguments: list[str], context: Context) -> int:
         if given.format not in (None, "json"):
             raise UsageError("--json and another --format contradict each other; give one of them.")
         given.format = "json"
-    factory = SessionFactory.of(given, context)
+    factory = session_factory(given, context)
     _check_device(given, context)
     with contextlib.ExitStack() as stack:
         stream = _output_stream(given, context, stack)

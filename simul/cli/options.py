@@ -1,22 +1,18 @@
-"""Options: parsers whose flags come from dataclasses, and defaults from SIMUL_* variables and a TOML file."""
+"""The parser of a command: argparse with defaults from SIMUL_* variables and a TOML file."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import types
-import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
+from simul.cli.commands import COMMANDS, SCORES, parsers
 from simul.cli.context import Context
-from simul.errors import UsageError
-
-T = TypeVar("T")
+from simul.errors import UsageError, did_you_mean
+from simul.options import texts, truth
 
 ENVIRONMENT_PREFIX = "SIMUL_"
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,12 +33,6 @@ class Parser(argparse.ArgumentParser):
         """Raise a UsageError in place of printing the usage and exiting."""
         text = message[:1].upper() + message[1:]
         raise UsageError(f"{text.rstrip('.')}; see `{self.prog} --help`.")
-
-    def add_dataclass(
-        self, cls: type, title: str, names: Mapping[str, str] | None = None, leave_out: Iterable[str] = ()
-    ) -> None:
-        """`add_dataclass` for this parser."""
-        add_dataclass(self, cls, title, names, leave_out)
 
     def parse(self, arguments: Sequence[str], context: Context) -> argparse.Namespace:
         """Parse, with defaults: option, then SIMUL_* variable, then configuration file, then built in.
@@ -76,50 +66,33 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def _from_config(self, path: str | None) -> list[str]:
+        """Defaults in a file: of every command at its top, of one command in a table of that name."""
         if path is None:
             return []
-        table = _read_toml(path)
-        own = table.get(self.command)
-        options = self._options()
-        found: list[str] = []
-        for name, value in table.items():
-            dest = name.replace("-", "_")
-            if not isinstance(value, dict) and dest in options:
-                found += _as_arguments(options[dest], value, f"{path}: {name}")
-        hint = f"see `{self.prog} --help`"
-        return found + self.arguments(own if isinstance(own, dict) else {}, f"{path}: [{self.command}]", hint)
+        return self._from_table(_read_toml(path), path, self.command.split())
 
-    def arguments(self, table: Mapping[str, Any], where: str, hint: str) -> list[str]:
-        """The options that `table` names (hyphens or underscores) as they would stand on the command line.
+    def _from_table(
+        self, table: Mapping[str, Any], where: str, names: Sequence[str], commands: Iterable[str] = COMMANDS
+    ) -> list[str]:
+        """The options of `table` and of the tables in it that `names` lead to, as on the command line.
 
         Raises:
-            UsageError: an option is not known; `where` and `hint` say where it stands and what is.
+            UsageError: something is no option of this command, or, outside its table, of none.
         """
         options = self._options()
         found: list[str] = []
-        for name, value in table.items():
-            dest = name.replace("-", "_")
-            if dest not in options:
-                raise UsageError(f"{where} has no option {name!r}; {hint}.")
-            found += _as_arguments(options[dest], value, f"{where}: {name}")
+        for key, value in table.items():
+            dest = key.replace("-", "_")
+            if dest in options:
+                found += _as_arguments(options[dest], value, f"{where}: {key}")
+            elif not names or key not in commands:
+                known = {name for p in parsers() for name in p._options()} if names else set(options)
+                if dest not in known:
+                    near = did_you_mean(dest, {*known, *(commands if names else ())})
+                    raise UsageError(f"{where} has no option {key!r}{near}; see `{self.prog} --help`.")
+        if names and isinstance(table.get(names[0]), dict):
+            found += self._from_table(table[names[0]], f"{where}: [{names[0]}]", names[1:], SCORES)
         return found
-
-
-def add_dataclass(
-    parser: argparse.ArgumentParser,
-    cls: type,
-    title: str,
-    names: Mapping[str, str] | None = None,
-    leave_out: Iterable[str] = (),
-) -> None:
-    """One option per field of a dataclass; `names` renames fields, metadata gives help, metavar, choices."""
-    group = parser.add_argument_group(title)
-    hints = typing.get_type_hints(cls)
-    for item in dataclasses.fields(cls):
-        if item.name in leave_out:
-            continue
-        flag = "--" + (names or {}).get(item.name, item.name).replace("_", "-")
-        group.add_argument(flag, **_settings(item, hints[item.name]))
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -136,50 +109,12 @@ class _Formatter(argparse.HelpFormatter):
         return text
 
 
-def _settings(item: Any, hint: Any) -> dict[str, Any]:
-    """Arguments of `add_argument` for a dataclass field."""
-    settings = {"default": item.default, **item.metadata}
-    kinds = [t for t in typing.get_args(hint) if t is not type(None)] if _is_union(hint) else [hint]
-    kind = kinds[0]
-    if kind is bool:
-        settings["action"] = "store_true"
-        settings.pop("metavar", None)
-    elif typing.get_origin(kind) is tuple:
-        settings.update(action="append", default=[])
-    elif kind is not str:
-        settings["type"] = kind
-    if "choices" in settings:
-        settings.pop("metavar", None)
-    return settings
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
-
-
-def from_namespace(cls: type[T], given: argparse.Namespace, names: Mapping[str, str] | None = None) -> T:
-    """The dataclass whose options `Parser.add_dataclass` made."""
-    values = {}
-    for item in dataclasses.fields(cls):  # type: ignore[arg-type]
-        dest = (names or {}).get(item.name, item.name)
-        if hasattr(given, dest):
-            value = getattr(given, dest)
-            values[item.name] = tuple(value) if isinstance(value, list) else value
-    return cls(**values)
-
-
 def _as_arguments(action: argparse.Action, value: Any, where: str) -> list[str]:
     """`value` of a variable or a file as it would stand on the command line."""
     flag = action.option_strings[-1]
     if action.nargs == 0:
-        text = str(value).lower()
-        if text not in _TRUE + _FALSE:
-            raise UsageError(f"{where} is {value!r}; give true or false.")
-        return [flag] if text in _TRUE else []
-    if isinstance(value, dict):
-        value = [f"{key}={item}" for key, item in value.items()]
-    values = value if isinstance(value, list) else [value]
-    return [f"{flag}={item}" for item in values]
+        return [flag] if truth(value, where) else []
+    return [f"{flag}={text}" for text in texts(value)]
 
 
 def _config_path(arguments: Sequence[str], context: Context) -> str | None:

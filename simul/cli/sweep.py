@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from simul.cli.build import SessionFactory, add_session_options
+from simul.cli.build import add_session_options, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.errors import ExitCode, ModelMissingError, UsageError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simul.cli.lists import ItemList
     from simul.evaluation.sweep.run import SweepRunner
     from simul.evaluation.sweep.sweep import Sweep
+    from simul.session.factory import SessionFactory
 
 GRID_EXAMPLE = "local-agreement:n=2,3,4;hold-n:n=2,4,6"
 
@@ -95,7 +96,7 @@ def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
     given = parser().parse(arguments, context)
     _check(given)
-    factory = SessionFactory.of(given, context)
+    factory = session_factory(given, context)
     found, segments = _read(given, factory)
     runner = _runner(given, factory, context)
     pseudo = segments is None and not any(item.reference for item in found.items)

@@ -19,30 +19,31 @@ EPILOG = """The recipe is deterministic for one seed and number of workers, and 
 --output when there is one. --data is a folder with tatoeba/, cmudict/ and librispeech-hyps/."""
 
 
-def _parser() -> Parser:
-    parser = Parser("train", "Train a model that the toolkit ships.", epilog=EPILOG)
-    parser.add_argument("what", choices=("translator",), help="the model to train")
-    parser.add_argument("--data", required=True, metavar="FOLDER", help="folder with the training data")
-    parser.add_argument(
+def parser() -> Parser:
+    """The options of the command."""
+    p = Parser("train", "Train a model that the toolkit ships.", epilog=EPILOG)
+    p.add_argument("what", choices=("translator",), help="the model to train")
+    p.add_argument("--data", required=True, metavar="FOLDER", help="folder with the training data")
+    p.add_argument(
         "--output", required=True, metavar="FOLDER", help="folder of the run: checkpoint and vocabularies"
     )
-    parser.add_argument(
+    p.add_argument(
         "--export", metavar="FOLDER", help="write the finished int8 model here (default: OUTPUT/model)"
     )
-    parser.add_argument("--languages", default="de,es,fr", metavar="LIST", help="target languages")
-    parser.add_argument(
+    p.add_argument("--languages", default="de,es,fr", metavar="LIST", help="target languages")
+    p.add_argument(
         "--steps", type=int, metavar="N", help="optimiser steps (default: those of the shipped model)"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="read only the first N pairs of each language")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="CPU cores to train on")
-    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or cuda:N")
-    return parser
+    p.add_argument("--limit", type=int, metavar="N", help="read only the first N pairs of each language")
+    p.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
+    p.add_argument("--workers", type=int, default=2, metavar="N", help="CPU cores to train on")
+    p.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or cuda:N")
+    return p
 
 
 def run(arguments: list[str], context: Context) -> int:
     """Train, export, and say where the model is."""
-    given = _parser().parse(arguments, context)
+    given = parser().parse(arguments, context)
     try:
         from simul.training.translator.export import export
         from simul.training.translator.trainer import Trainer, TrainingConfig

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from simul.cli import inputs
-from simul.cli.build import SessionFactory, add_session_options, announce
+from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.view.formats import SUFFIXES, add_output_options, output_format
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from simul.cli.inputs import Input
     from simul.cli.interrupts import Interrupts
     from simul.cli.view.outputs import Output
-    from simul.cli.voice import Voice
     from simul.clock import Clock
     from simul.evaluation.records import LogFolder, StreamRecord
+    from simul.session.factory import SessionFactory
+    from simul.speech import SpeechOutput
 
 
 def parser() -> Parser:
@@ -53,7 +54,7 @@ def run(arguments: list[str], context: Context) -> int:
     given = parser().parse(arguments, context)
     if not given.files:
         raise UsageError("Name at least one audio file, or - for standard input.")
-    factory = SessionFactory.of(given, context)
+    factory = session_factory(given, context)
     job = Translation(given, context, factory)
     return job.run(inputs.expand(given.files))
 
@@ -195,7 +196,9 @@ class Translation:
         path = inputs.place(self.given.output, item.stem, SUFFIXES[output_format(self.given)])
         return stack.enter_context(create(path))
 
-    def _voice(self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack) -> Voice | None:
+    def _voice(
+        self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack
+    ) -> SpeechOutput | None:
         from simul.cli.voice import make_voice
 
         path = str(inputs.place(self.given.speak, item.stem, "wav")) if self.given.speak else None

@@ -11,11 +11,11 @@ from simul.cli.view.formats import output_format
 from simul.session.drive import Step
 
 if TYPE_CHECKING:
-    from simul.cli.build import SessionFactory
     from simul.cli.context import Context
     from simul.cli.view.live import StatusOf
     from simul.cli.view.outputs import Output
     from simul.cli.view.screen import Screen
+    from simul.session.factory import SessionFactory
 
 
 class SilenceWarning:

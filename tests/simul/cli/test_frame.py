@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-from simul.cli import main as frame
+from simul.cli.commands import COMMANDS, SCORES
 from simul.cli.context import Context
-from simul.cli.options import Parser
 from simul.cli.view.tables import print_table
 from simul.errors import ExitCode, ModelMissingError
 from tests.simul.scripted_cli import Terminal, command, load, talk
@@ -18,7 +17,8 @@ from tests.simul.scripted_cli import Terminal, command, load, talk
     ("arguments", "told"),
     [
         ([], "Name a command"),
-        (["transalte"], "did you mean `simul translate`"),
+        (["transalte"], "did you mean 'translate'"),
+        (["score", "longfrom"], "did you mean 'longform'"),
         (["xyzzy"], "choose one of translate"),
         (["translate"], "Name at least one audio file"),
         (["translate", "a.wav", "--flim"], "--flim"),
@@ -41,13 +41,13 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, told):
 def test_help_and_version_go_to_standard_output():
     code, out, _ = command("--help")
     assert code == 0
-    assert all(name in out for name in frame.COMMANDS)
+    assert all(name in out for name in COMMANDS)
     assert command("--version")[1].startswith("simul ")
 
 
 def test_every_command_of_the_table_exists_and_describes_itself(capsys):
-    for name in frame.COMMANDS:
-        code, out, _ = command(name, "--help")
+    for name in [*COMMANDS, *(f"score {name}" for name in SCORES)]:
+        code, out, _ = command(*name.split(), "--help")
         assert code == 0
         assert f"usage: simul {name}" in out + capsys.readouterr().out
 
@@ -129,7 +129,12 @@ def test_policy_arguments_of_the_command_line_override_those_of_the_file(tmp_pat
     ("text", "told"),
     [
         ("target = ", "not TOML"),
-        ("[translate]\nspeed = 3\n", "no option 'speed'"),
+        ("[translate]\nspeed = 3\n", "[translate] has no option 'speed'"),
+        ("[translate]\ntraget = 'es'\n", "[translate] has no option 'traget' (did you mean 'target'?)"),
+        ("[translate]\njobs = 3\n", "[translate] has no option 'jobs'"),
+        ("pollicy = 'wait-k'\n", "has no option 'pollicy' (did you mean 'policy'?)"),
+        ("[transalte]\ntarget = 'es'\n", "has no option 'transalte' (did you mean 'translate'?)"),
+        ("[longform]\njobs = 3\n", "has no option 'longform'"),
         ("[translate]\nsimulate = 'often'\n", "true or false"),
     ],
 )
@@ -143,28 +148,19 @@ def test_a_wrong_configuration_is_named(tmp_path, text, told):
     assert command("translate", "a.wav", "--config", tmp_path / "none.toml")[0] == ExitCode.USAGE
 
 
+def test_a_configuration_serves_all_commands(tmp_path):
+    config = tmp_path / "simul.toml"
+    config.write_text(
+        "jobs = 1\npolicy_arg = {n = 3}\n[eval]\nlimit = 1\n[score]\nmax-gap = 2\n[score.longform]\nlang = 'de'\n",
+        encoding="utf-8",
+    )
+    assert command("policies", "wait-k", "--config", config)[0] == 0
+    code, _, err = command("score", "longform", "--config", config)
+    assert (code, "max-gap" in err) == (ExitCode.USAGE, True)
+
+
 def test_variables_of_options_that_a_command_lacks_do_not_disturb_it():
     assert command("policies", environ={"SIMUL_TARGET": "xx", "SIMUL_BEAM": "many"})[0] == 0
-
-
-def test_parsers_turn_dataclasses_into_options():
-    from dataclasses import dataclass, field
-
-    @dataclass(frozen=True)
-    class Options:
-        count: int = field(default=3, metadata={"help": "how many", "metavar": "N"})
-        name: str | None = field(default=None, metadata={"help": "what"})
-        loud: bool = field(default=False, metadata={"help": "louder"})
-        tags: tuple[str, ...] = field(default=(), metadata={"help": "which"})
-
-    parser = Parser("test", "A test.")
-    parser.add_dataclass(Options, "options", {"name": "call"})
-    from simul.cli.options import from_namespace
-
-    given = parser.parse_args(["--count", "5", "--tags", "a", "--loud", "--tags", "b", "--call", "x"])
-    assert from_namespace(Options, given, {"name": "call"}) == Options(5, "x", True, ("a", "b"))
-    assert from_namespace(Options, parser.parse_args([]), {"name": "call"}) == Options()
-    assert "(default: 3)" in parser.format_help()
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 100, 200])

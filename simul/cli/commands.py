@@ -1,0 +1,76 @@
+"""The commands by name. Each is a module with `parser()` and `run(arguments, context)`, imported only when chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from simul.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from simul.cli.context import Context
+    from simul.cli.options import Parser
+
+
+class Command(NamedTuple):
+    """A command: its module, and one line of help."""
+
+    module: str
+    help: str
+
+    def run(self, arguments: list[str], context: Context) -> int:
+        """Run it; returns the exit code."""
+        code: int = import_module(self.module).run(arguments, context)
+        return code
+
+
+COMMANDS = {
+    "translate": Command("simul.cli.translate", "translate or transcribe audio files or standard input"),
+    "mic": Command("simul.cli.mic", "translate or transcribe the microphone"),
+    "eval": Command("simul.cli.eval", "run a list of recordings and score quality and latency"),
+    "sweep": Command("simul.cli.sweep", "compare policies and settings: quality against latency"),
+    "dugan": Command("simul.cli.dugan", "run the experiment of Dugan et al. 2023"),
+    "score": Command("simul.cli.score.command", "score logs of simultaneous systems, compare systems"),
+    "train": Command("simul.cli.train", "train the translator that the toolkit ships"),
+    "models": Command("simul.cli.models", "list, fetch, check, find and remove models"),
+    "policies": Command("simul.cli.policies", "list the read/write policies and their parameters"),
+    "doctor": Command("simul.cli.doctor", "check packages, devices, models and the microphone"),
+}
+"""`simul COMMAND`."""
+
+SCORES = {
+    "shortform": Command("simul.cli.score.shortform", "a log of utterances: quality and latency"),
+    "longform": Command(
+        "simul.cli.score.longform", "whole recordings, cut into reference segments and scored"
+    ),
+    "speech": Command("simul.cli.score.speech", "speech output: playback, silences and latency"),
+    "stats": Command("simul.cli.score.stats", "what is in a log: words, durations, lag, oddities"),
+    "compare": Command("simul.cli.score.compare", "several systems: differences and their significance"),
+}
+"""`simul score SUBCOMMAND`."""
+
+
+def find(name: str, table: Mapping[str, Command], before: str) -> Command:
+    """The command called `name`, which stands behind `before` on the command line.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in table:
+        near = did_you_mean(name, table)
+        raise UsageError(f"There is no command `{before} {name}`{near}; choose one of {', '.join(table)}.")
+    return table[name]
+
+
+def listing(table: Mapping[str, Command]) -> list[str]:
+    """A line of help for each command."""
+    width = max(map(len, table)) + 2
+    return [f"  {name:<{width}}{command.help}" for name, command in table.items()]
+
+
+def parsers() -> Iterator[Parser]:
+    """The parsers of all commands, which takes importing them."""
+    for name, command in {**COMMANDS, **SCORES}.items():
+        if name != "score":
+            yield import_module(command.module).parser()
