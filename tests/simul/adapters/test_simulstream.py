@@ -247,9 +247,9 @@ def test_a_language_that_no_model_serves_ends_one_connection_and_the_next_is_ser
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"polcy": "wait-k"}, "has no option 'polcy'"),
+        ({"polcy": "wait-k"}, "has no option 'polcy' (did you mean 'policy'?)"),
         ({"policy": "wait-kk"}, "wait-k"),
-        ({"chunk_ms": "half"}, "chunk-ms"),
+        ({"chunk_ms": "half"}, "chunk_ms is 'half'; give a whole number"),
         ({"target": "xx"}, "The target language 'xx' is not served"),
         ({"latency_unit": "word"}, "has latency_unit: word, but"),
         ({"speech_chunk_size": None}, "needs speech_chunk_size"),
