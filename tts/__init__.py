@@ -5,6 +5,7 @@ from __future__ import annotations
 from tts.base import Engine, Speech, TtsError, Voice, WordMark
 from tts.chunker import Chunker, ChunkerConfig
 from tts.espeak import EspeakConfig, EspeakEngine
+from tts.hibari import HibariEngine
 from tts.playout import Pace, Playout, PlayoutConfig, Slot, Timeline
 from tts.speaker import Speaker, SpeakerConfig, SpeechUnit
 from tts.stretch import stretch, stretch_speech, trim_pauses
@@ -16,6 +17,7 @@ __all__ = [
     "Engine",
     "EspeakConfig",
     "EspeakEngine",
+    "HibariEngine",
     "Pace",
     "Playout",
     "PlayoutConfig",
@@ -37,7 +39,7 @@ __all__ = [
 
 
 def make_engine(language: str, voice: str | None = None) -> Engine:
-    """The embedded engine for a language (BCP 47 tag), with a voice of espeak-ng's by name if wanted.
+    """The embedded engine, espeak-ng, for a language (BCP 47 tag), with a voice of espeak-ng's by name if wanted.
 
     Raises:
         TtsError: the package espeakng-loader is missing, or the language or voice is not known.

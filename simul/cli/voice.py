@@ -27,10 +27,11 @@ def make_voice(
     """The voice that --speak (into `path`) and --play ask for; None without them."""
     if not (path or given.play):
         return None
+    from simul.models.voices import speech_engine
     from simul.speech import SpeechOutput, into_wav, to_loudspeaker
-    from tts import Speaker, make_engine
+    from tts import Speaker
 
-    engine = make_engine(language, given.voice)
+    engine = speech_engine(language, given.voice, context.note)
     players = []
     if path:
         from simul.audio.wav import WavWriter
