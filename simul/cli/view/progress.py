@@ -41,7 +41,6 @@ def byte_progress(context: Context, what: str, total: int) -> Iterator[Callable[
     if context.verbosity < 0 or not context.is_terminal(context.stderr):
         yield lambda name, count: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (
@@ -51,8 +50,7 @@ def byte_progress(context: Context, what: str, total: int) -> Iterator[Callable[
         TransferSpeedColumn(),
         TextColumn("{task.fields[item]}", markup=False),
     )
-    console = Console(file=context.stderr, no_color=not context.colours(context.stderr))
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=context.console(context.stderr), transient=True) as bar:
         task = bar.add_task(what, total=total, item="")
         yield lambda name, count: bar.update(task, advance=count, item=name)
 
