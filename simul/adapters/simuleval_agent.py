@@ -23,7 +23,7 @@ from simul.audio.intake import FrameIntake
 from simul.backends.families import LoadedBackend, load_backend
 from simul.config import ModelConfig, StreamOptions
 from simul.errors import UsageError, exit_code_of
-from simul.evaluation.records import latency_unit
+from simul.languages import latency_unit
 from simul.options import add_options, from_namespace
 from simul.session import Session
 from simul.session.events import Event

@@ -86,7 +86,7 @@ def _check_device(given: argparse.Namespace, context: Context) -> None:
 
 def _output_stream(given: argparse.Namespace, context: Context, stack: contextlib.ExitStack) -> TextIO:
     from simul.cli import inputs
-    from simul.evaluation.records import create
+    from simul.files import create
 
     if given.output is None:
         return context.stdout

@@ -143,7 +143,7 @@ class Translation:
 
     def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
         """The stream that every input's results go to; None where each has its own file."""
-        from simul.evaluation.records import create
+        from simul.files import create
 
         if self.given.output is None:
             return self.context.stdout
@@ -193,7 +193,7 @@ class Translation:
         return interrupts.stopped
 
     def _own_output(self, item: Input, stack: contextlib.ExitStack) -> TextIO:
-        from simul.evaluation.records import create
+        from simul.files import create
 
         path = inputs.place(self.given.output, item.stem, SUFFIXES[output_format(self.given)])
         return stack.enter_context(create(path))

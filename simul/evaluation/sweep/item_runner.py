@@ -17,8 +17,8 @@ from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
 from simul.clock import Clock, MeteredClock, VirtualClock
 from simul.errors import UsageError
-from simul.evaluation.evaluate import Item, ItemResult, item_result
-from simul.evaluation.records import StreamRecord, make_folder, safe_name
+from simul.evaluation.items import Item, ItemResult
+from simul.evaluation.records import StreamRecord
 from simul.evaluation.sweep.grid import Setting
 from simul.evaluation.trace.recognizer import (
     CachedTranslator,
@@ -35,10 +35,11 @@ from simul.evaluation.trace.trace import (
     recording,
     replaying,
 )
+from simul.files import make_folder, safe_name
 from simul.session import Session, SessionConfig
 from simul.session.drive import drive
 from simul.session.events import Retract, SegmentEnd
-from simul.units import Samples
+from simul.units import SAMPLES_PER_MS, Samples
 
 T = TypeVar("T", Trace, RecognizerTrace)
 
@@ -162,7 +163,7 @@ class SweepRunner:
         if step in traces:
             return traces[step]
         for length in dict.fromkeys((finest, step)):
-            place = self._place(item, f"{length // 16}ms.recognizer")
+            place = self._place(item, f"{length // SAMPLES_PER_MS}ms.recognizer")
             if place is not None and place.is_file():
                 trace = self._checked(RecognizerTrace.read(place), place)
                 if trace.any_cut or length == step:
@@ -170,12 +171,12 @@ class SweepRunner:
                     return trace
         recognizer = RecordingRecognizer(backend.make_recognizer(), backend.meter)
         length = finest if recognizer.trace.any_cut else step
-        with FileSource(item.audio, length / 16) as source:
+        with FileSource(item.audio, length / SAMPLES_PER_MS) as source:
             for samples in source:
                 recognizer.push(samples)
         recognizer.finish()
         recognizer.trace.model = self.model
-        place = self._place(item, f"{length // 16}ms.recognizer")
+        place = self._place(item, f"{length // SAMPLES_PER_MS}ms.recognizer")
         if place is not None:
             recognizer.trace.write(place)
         traces[length] = recognizer.trace
@@ -228,7 +229,7 @@ class SweepRunner:
                 elif isinstance(event, Retract):
                     erased += event.characters
         passes = record.end.passes if record.end is not None else 0
-        return Run(item_result(item, record), segments, passes, erased=erased)
+        return Run(ItemResult.of(item, record), segments, passes, erased=erased)
 
 
 def _replayed(
