@@ -15,6 +15,7 @@ from policies.base import (
     Segment,
     SourceView,
     StopRule,
+    Word,
 )
 from policies.combinators import AllOf, AnyOf, Then
 from policies.confidence_aware import ConfidenceAware
@@ -81,6 +82,7 @@ __all__ = [
     "Timeout",
     "TokenConfidence",
     "WaitK",
+    "Word",
     "WordHold",
     "describe",
     "make_policy",

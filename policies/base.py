@@ -101,6 +101,20 @@ class Activity:
     speech_ratio: float
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word of the source.
+
+    `start_sample` and `end_sample` (exclusive) count samples from the start of the stream. `confidence` is
+    the word's posterior probability in the final lattice, or None while the utterance is still open.
+    """
+
+    text: str
+    start_sample: int
+    end_sample: int
+    confidence: float | None = None
+
+
 @dataclass(frozen=True)
 class SourceView:
     """What is known of the source before decoding.
@@ -108,7 +122,9 @@ class SourceView:
     `heard`: samples received since the stream began. `new`: samples since the last decoding pass.
     `segment_start`: where the current segment begins. `segment_final`: no later audio can change this segment
     (a pause, a limit or the end of the stream closed it). `finished`: the stream has ended.
-    `units`: counters of the current segment, such as {"word": 7}.
+    `units`: counters of the current segment, such as {"word": 7}. `words`: what a cascade's recogniser understood of
+    the current segment. `speech`: the current segment's audio holds speech. `closed_by`: what closed a final segment
+    ("pause", "limit" or "end").
     """
 
     heard: int
@@ -118,6 +134,9 @@ class SourceView:
     finished: bool = False
     units: Mapping[str, int] = field(default_factory=dict)
     activity: Activity | None = None
+    words: tuple[Word, ...] = ()
+    speech: bool = True
+    closed_by: str = ""
 
 
 @dataclass(frozen=True)

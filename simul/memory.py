@@ -1,4 +1,4 @@
-"""Keeps the memory of long streams flat: free blocks go back to the system, garbage is collected between segments."""
+"""Keeps the memory of long streams flat; whoever hosts the process decides when free blocks go back to the system."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from simul.units import SAMPLE_RATE
+
 ALLOCATOR = {-8: 1, -3: 1 << 19, -1: 1 << 26}
 """glibc's settings for small models: one arena; blocks from 512 KiB on are mappings of their own, which leave no holes;
-up to 64 MiB that are free at the heap's end stay until `trim`, since giving them back at once costs time."""
+up to 64 MiB that are free at the heap's end stay until `release`, since giving them back at once costs time."""
 
 FILL_NEW_BLOCKS = -6
 """glibc's setting (M_PERTURB) by which every block that is allocated is written to at once."""
@@ -65,22 +67,28 @@ def freeze() -> None:
     gc.freeze()
 
 
-def trim() -> None:
-    """Return free blocks; after a pass over small models, which takes 0.3 ms of tens.
+class Housekeeping:
+    """For the host of a process, such as a command: gives free memory back while streams run, every `every` samples.
 
     Models allocate blocks of ever other sizes, and the holes between them add up to some percent within an hour.
+    Giving back takes a few milliseconds: a full collection, which also empties the interpreter's lists of free
+    objects, is made only in a process that called `freeze`.
     """
-    give_back = _function("malloc_trim", ctypes.c_size_t)
-    if give_back is not None:
-        give_back(0)
+
+    def __init__(self, every: int = 10 * SAMPLE_RATE) -> None:
+        self._every, self._done = every, 0
+
+    def heard(self, samples: int) -> None:
+        """A stream is at this sample."""
+        if not self._done <= samples < self._done + self._every:
+            self._done = samples
+            release()
 
 
 def release() -> None:
-    """Collect garbage and return free blocks; between segments.
-
-    Takes a few milliseconds: a full collection, which also empties the interpreter's lists of free objects, is made
-    only in a process that called `freeze`.
-    """
+    """Collect garbage and return free blocks to the system."""
     if gc.get_freeze_count():
         gc.collect()
-    trim()
+    give_back = _function("malloc_trim", ctypes.c_size_t)
+    if give_back is not None:
+        give_back(0)

@@ -30,6 +30,18 @@ class Detokenizer:
         other._held = self._held
         return other
 
+    @property
+    def held(self) -> str:
+        """The bytes that wait, as surrogate escapes."""
+        return surface(self._held)
+
+    @classmethod
+    def holding(cls, held: str) -> Detokenizer:
+        """One that waits with the bytes that another `held`."""
+        made = cls()
+        made._held = token_bytes([held])
+        return made
+
     def push(self, tokens: Sequence[str]) -> str:
         """The text that the tokens complete."""
         raw = self._held + token_bytes(tokens)
@@ -74,3 +86,38 @@ def follows_word(token: str) -> bool:
     if begins_word(token):
         return True
     return bool(token) and all(c not in _JOINERS and unicodedata.category(c)[0] == "P" for c in token)
+
+
+def word_ranges(pieces: Sequence[str], spaceless: bool) -> list[tuple[int, int]]:
+    """Token ranges of words: from one leading space to the next, or, without spaces, one whole character on.
+
+    Punctuation stays with the word before it.
+    """
+    ranges: list[tuple[int, int]] = []
+    begin = 0
+    for i in range(1, len(pieces) + 1):
+        if i < len(pieces):
+            piece = pieces[i]
+            whole = not _half(pieces[begin:i])
+            new = piece.startswith(" ") or (
+                spaceless and whole and not _half([piece]) and not _punctuation(piece)
+            )
+            if not (new and whole):
+                continue
+        ranges.append((begin, i))
+        begin = i
+    return ranges
+
+
+def _half(pieces: Sequence[str]) -> bool:
+    """Whether the pieces end or begin inside a character."""
+    return any("\udc80" <= char <= "\udcff" for char in _joined(pieces))
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    """The pieces joined, with surrogate escapes only where a character is still incomplete."""
+    return "".join(pieces).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+def _punctuation(piece: str) -> bool:
+    return all(unicodedata.category(char).startswith("P") for char in piece)

@@ -139,7 +139,7 @@ class MicrophoneSource(AudioSource):
         *,
         backend: Any = None,
         clock: Clock | None = None,
-        queue_seconds: float = 30.0,
+        queue_seconds: float = 120.0,
         stall_seconds: float = 3.0,
         reopen_attempts: int = 5,
     ) -> None:
@@ -162,6 +162,11 @@ class MicrophoneSource(AudioSource):
     def bad_samples(self) -> int:
         """Samples replaced by 0 so far: NaN, infinite or absurdly large."""
         return self._bad_before + self._intake.bad_samples
+
+    @property
+    def waiting(self) -> int:
+        """Samples at 16 kHz that were heard and not taken yet."""
+        return self._blocks.qsize() * self._block * SAMPLE_RATE // self.rate
 
     def stop(self) -> None:
         """Stop recording, from any thread; the iteration still yields what was heard, then ends."""
@@ -224,7 +229,7 @@ class MicrophoneSource(AudioSource):
         except Exception:
             stream.close()
             raise
-        self._stream, self._blocks, self._ended = stream, blocks, ended
+        self._stream, self._blocks, self._ended, self._block = stream, blocks, ended, block
         self.rate, self.channels = rate, channels
         self._intake = FrameIntake(rate)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
-from simul.memory import release, trim
+from simul.clock import cpu_seconds
 from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.models.words import Utterance, Word, stretches
 from simul.units import Samples
@@ -24,7 +24,7 @@ Key = tuple[str, bool, tuple[str, ...], tuple[int, ...], int | None, bool]
 
 
 class Recognizer(Protocol):
-    """A streaming recogniser: one instance serves one stream, or one after the other if it has a `reset`."""
+    """A streaming recogniser of one stream. `hypothesis` and `events` compute what is due."""
 
     @property
     def heard(self) -> int: ...
@@ -41,21 +41,55 @@ class Recognizer(Protocol):
     def finish(self) -> list[Utterance]: ...
 
 
+@runtime_checkable
+class Batched(Protocol):
+    """A recogniser that can compute what is due for several streams at once."""
+
+    @staticmethod
+    def compute(recognizers: Sequence[Any]) -> None: ...
+
+
+@runtime_checkable
+class Reusable(Protocol):
+    """A recogniser that can serve one stream after the other."""
+
+    def reset(self) -> None: ...
+
+
 @dataclass
-class _Stream:
+class CascadeState:
+    """One stream. words: of the utterance that is open at the end of what was advanced to; before: of the hypothesis at
+    the last pass, to tell which words are stable; cached: the last translation and what was asked."""
+
     spec: StreamSpec
     recognizer: Recognizer
+    pushed: list[Samples] = field(default_factory=list)
     received: int = 0
     decoded_at: int = 0
+    closing: bool = False
     ended: bool = False
-    closed: bool = False
     utterances: deque[Utterance] = field(default_factory=deque)
+    words: tuple[Word, ...] = ()
     before: tuple[str, ...] = ()
-    """Words of the hypothesis at the last pass, to tell which words are stable."""
     cached: tuple[Key, TextResult] | None = None
 
+    def take(self) -> None:
+        """Give the recogniser what was pushed."""
+        for samples in self.pushed:
+            self.recognizer.push(samples)
+            self.received += len(samples)
+        self.pushed.clear()
 
-class CascadeBackend(Backend):
+    def look(self) -> None:
+        """Ask the recogniser what it understood."""
+        self.utterances.extend(self.recognizer.events())
+        if self.closing and not self.ended:
+            self.ended = True
+            self.utterances.extend(self.recognizer.finish())
+        self.words = () if self.ended else self.recognizer.hypothesis()
+
+
+class CascadeBackend(Backend[CascadeState]):
     """One segment is one utterance of the recogniser; each pass translates the words recognised so far.
 
     Without a translator, or when source and target agree, the recognised words are the output.
@@ -63,131 +97,130 @@ class CascadeBackend(Backend):
     shown but not committed. Attention on the source is the translator's on the recognised words, each spread over the
     time in which it was spoken. Segments are what belongs to the words between two pauses; as Whisper's, those of a
     pass share a no-speech probability, here the part of the utterance so far in which no word was recognised.
+
+    meter: what computing is measured by.
     """
 
     name: ClassVar[str] = "cascade"
-    provides = frozenset(
-        {Need.TOKENS, Need.SPANS, Need.SEGMENTS, Need.ALIGNMENT, Need.UNIT_COUNTS, Need.ACTIVITY},
-    )
 
     def __init__(
         self,
         recognizer: Callable[[], Recognizer],
         translator: TextTranslator | None,
         languages: frozenset[str] = frozenset({"en"}),
+        meter: Callable[[], float] = cpu_seconds,
     ) -> None:
         self.make_recognizer, self.translator = recognizer, translator
         self._idle: list[Recognizer] = []
         """The recogniser of the last stream that was closed: loading one takes longer than a chunk."""
         targets = languages if translator is None else languages | translator.targets
-        self.limits = Limits(languages, targets)
-        if translator is not None:
-            lacks: frozenset[Need] = getattr(translator, "lacks", frozenset())
-            if Need.SPANS in lacks:
-                lacks |= {Need.ALIGNMENT, Need.SEGMENTS}
-            more = {Need.LOGPROBS, Need.BEAMS} if getattr(translator, "offers", 1) > 1 else {Need.LOGPROBS}
-            self.provides = (self.provides | more) - lacks
+        super().__init__(_provided(translator), Limits(languages, targets, meter=meter))
 
-    def open(self, spec: StreamSpec) -> _Stream:
+    def _start(self, spec: StreamSpec) -> CascadeState:
         check_languages("this model", self.limits, spec)
         try:
             recognizer = self._idle.pop()
         except IndexError:
             recognizer = self.make_recognizer()
-        return _Stream(spec, recognizer)
+        return CascadeState(spec, recognizer)
 
-    def push(self, handle: _Stream, samples: Samples) -> None:
-        handle.recognizer.push(samples)
-        handle.received += len(samples)
-        handle.utterances.extend(handle.recognizer.events())
+    def _stop(self, state: CascadeState) -> None:
+        if isinstance(state.recognizer, Reusable):
+            state.recognizer.reset()
+            self._idle[:] = [state.recognizer]
 
-    def end(self, handle: _Stream) -> None:
-        handle.ended = True
-        handle.utterances.extend(handle.recognizer.finish())
+    def push(self, stream: int, samples: Samples) -> None:
+        self.state(stream).pushed.append(samples.copy())
 
-    def _words(self, handle: _Stream) -> tuple[Word, ...]:
-        if handle.utterances:
-            return handle.utterances[0].words
-        return () if handle.ended else handle.recognizer.hypothesis()
+    def end(self, stream: int) -> None:
+        self.state(stream).closing = True
 
-    def view(self, handle: _Stream) -> SourceView:
-        closed = handle.utterances[0] if handle.utterances else None
-        words = self._words(handle)
-        start = closed.start_sample if closed else min(handle.recognizer.utterance_start, handle.received)
+    def advance(self, streams: Sequence[int]) -> None:
+        states = [self.state(stream) for stream in streams]
+        for state in states:
+            state.take()
+        if states and isinstance(states[0].recognizer, Batched):
+            states[0].recognizer.compute([state.recognizer for state in states])
+        for state in states:
+            state.look()
+
+    def view(self, stream: int) -> SourceView:
+        state = self.state(stream)
+        closed = state.utterances[0] if state.utterances else None
+        words = closed.words if closed else state.words
+        start = closed.start_sample if closed else min(state.recognizer.utterance_start, state.received)
         last = words[-1].end_sample if words else start
-        new = handle.received - handle.decoded_at
-        speech = min(1.0, max(0, last - handle.decoded_at) / new) if new > 0 else 0.0
+        new = state.received - state.decoded_at
+        speech = min(1.0, max(0, last - state.decoded_at) / new) if new > 0 else 0.0
+        final = closed is not None or state.ended
         return SourceView(
-            heard=handle.received,
+            heard=state.received,
             new=new,
             segment_start=start,
-            segment_final=closed is not None or handle.ended,
-            finished=handle.ended and len(handle.utterances) <= 1,
+            segment_final=final,
+            finished=state.ended and len(state.utterances) <= 1,
             units={"word": len(words)},
-            activity=Activity(silence=max(0, handle.received - last), speech_ratio=speech),
+            activity=Activity(silence=max(0, state.received - last), speech_ratio=speech),
+            words=words,
+            closed_by=(closed.cause if closed else "end") if final else "",
         )
 
     def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
-        sources = [self._words(request.handle) for request in requests]
-        results = self._translate(requests, sources)
         candidates = []
-        for request, words, result in zip(requests, sources, results, strict=True):
-            handle: _Stream = request.handle
-            handle.decoded_at = handle.received
+        for request, result in zip(requests, self._translate(requests), strict=True):
+            state, words = self.state(request.stream), request.view.words
+            state.decoded_at = request.until
             texts = tuple(word.text for word in words)
-            stable = len(texts) if request.view.segment_final else _agreeing(handle.before, texts)
-            handle.before = texts
+            stable = len(texts) if request.final else _agreeing(state.before, texts)
+            state.before = texts
             candidates.append(_candidate(result, words, stable, request.view))
-        trim()
         return candidates
 
-    def _translate(
-        self, requests: Sequence[DecodeRequest], sources: Sequence[tuple[Word, ...]]
-    ) -> list[TextResult]:
+    def _translate(self, requests: Sequence[DecodeRequest]) -> list[TextResult]:
         """Results in order; a stream whose source and prefix have not changed gets its former result."""
         results: list[TextResult | None] = []
         todo: list[TextRequest] = []
         keys: list[Key] = []
-        for request, words in zip(requests, sources, strict=True):
+        for request in requests:
+            words, state = request.view.words, self.state(request.stream)
             text = " ".join(word.text for word in words)
-            handle: _Stream = request.handle
             asked = request.prefix, request.prefix_ids, request.max_new_tokens, request.word_complete
-            key: Key = (text, request.view.segment_final, *asked)
+            key: Key = (text, request.final, *asked)
             keys.append(key)
-            if self.translator is None or handle.spec.source == handle.spec.target:
+            if self.translator is None or state.spec.source == state.spec.target:
                 results.append(_as_words(words, len(request.prefix), request.max_new_tokens))
-            elif handle.cached is not None and handle.cached[0] == key:
-                results.append(handle.cached[1])
+            elif state.cached is not None and state.cached[0] == key:
+                results.append(state.cached[1])
             else:
                 results.append(None)
-                todo.append(
-                    TextRequest(text, handle.spec.target, *key[1:]),
-                )
+                todo.append(TextRequest(text, state.spec.target, *key[1:]))
         if self.translator is not None and todo:
             fresh = iter(self.translator.translate(todo))
             for index, request in enumerate(requests):
                 if results[index] is None:
-                    results[index] = next(fresh)
-                    request.handle.cached = (keys[index], results[index])
+                    results[index] = result = next(fresh)
+                    self.state(request.stream).cached = (keys[index], result)
         return [result for result in results if result is not None]
 
-    def next_segment(self, handle: _Stream) -> None:
-        if handle.utterances:
-            handle.utterances.popleft()
-        handle.before, handle.cached = (), None
-        release()
+    def next_segment(self, stream: int) -> None:
+        state = self.state(stream)
+        if state.utterances:
+            state.utterances.popleft()
+        state.before, state.cached = (), None
 
-    def segment_kind(self, handle: _Stream) -> str:
-        return handle.utterances[0].cause if handle.utterances else "end"
 
-    def close(self, handle: _Stream) -> None:
-        handle.ended = True
-        handle.utterances.clear()
-        reset: Callable[[], None] | None = getattr(handle.recognizer, "reset", None)
-        if reset is not None and not handle.closed:
-            reset()
-            self._idle[:] = [handle.recognizer]
-        handle.closed = True
+def _provided(translator: TextTranslator | None) -> frozenset[Need]:
+    """What a cascade shows: everything that words have, less what its translator lacks."""
+    provides = {Need.TOKENS, Need.SPANS, Need.SEGMENTS, Need.ALIGNMENT, Need.UNIT_COUNTS, Need.ACTIVITY}
+    if translator is None:
+        return frozenset(provides)
+    lacks: frozenset[Need] = getattr(translator, "lacks", frozenset())
+    if Need.SPANS in lacks:
+        lacks |= {Need.ALIGNMENT, Need.SEGMENTS}
+    provides.add(Need.LOGPROBS)
+    if getattr(translator, "offers", 1) > 1:
+        provides.add(Need.BEAMS)
+    return frozenset(provides) - lacks
 
 
 def _agreeing(before: tuple[str, ...], now: tuple[str, ...]) -> int:

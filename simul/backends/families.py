@@ -126,7 +126,7 @@ def load_backend(
         part = _cascade(RECOGNIZERS.find(asked, config.asr or EMBEDDED, found))
     else:
         raise UsageError("Give either --model, or --asr and --mt, not both.")
-    part.made.meter = part.meter
+    part.made.limits = replace(part.made.limits, meter=part.meter)
     return LoadedBackend(part.made, part.said)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,15 +42,19 @@ class ScriptedSegment:
 
 
 @dataclass
-class _Stream:
+class ScriptedState:
+    """Samples pushed and advanced to, the segment, the last pass and the last trimming."""
+
+    pushed: int = 0
     received: int = 0
+    closing: bool = False
     ended: bool = False
     index: int = 0
     decoded_at: int = 0
     trimmed: int = 0
 
 
-class ScriptedBackend(Backend):
+class ScriptedBackend(Backend[ScriptedState]):
     """Replays `segments`; after the last, the audio holds nothing.
 
     A candidate continues the forced prefix as a model does: the hypothesis's first tokens, as many as are
@@ -67,50 +71,57 @@ class ScriptedBackend(Backend):
         on_decode: Callable[[int], None] | None = None,
         limits: Limits | None = None,
     ) -> None:
+        super().__init__(provides, limits or Limits(LANGUAGES, LANGUAGES, trims=True, exports=True))
         self.segments = tuple(segments)
-        self.provides = provides
-        self.limits = limits or Limits(LANGUAGES, LANGUAGES)
         self._on_decode = on_decode
 
-    def open(self, spec: StreamSpec) -> _Stream:
+    def _start(self, spec: StreamSpec) -> ScriptedState:
         check_languages(self.name, self.limits, spec)
-        return _Stream()
+        return ScriptedState()
 
-    def push(self, handle: _Stream, samples: Samples) -> None:
-        handle.received += len(samples)
+    def push(self, stream: int, samples: Samples) -> None:
+        self.state(stream).pushed += len(samples)
 
-    def end(self, handle: _Stream) -> None:
-        handle.ended = True
+    def end(self, stream: int) -> None:
+        self.state(stream).closing = True
 
-    def _segment(self, handle: _Stream) -> ScriptedSegment | None:
-        return self.segments[handle.index] if handle.index < len(self.segments) else None
+    def advance(self, streams: Sequence[int]) -> None:
+        for state in map(self.state, streams):
+            state.received, state.ended = state.pushed, state.closing
 
-    def _more(self, handle: _Stream) -> bool:
-        """Whether a segment after the current one begins within the audio received."""
-        following = self.segments[handle.index + 1 :]
-        return bool(following) and following[0].start < handle.received
+    def segments_of(self, state: ScriptedState) -> tuple[ScriptedSegment, ...]:
+        """The segments of a stream."""
+        return self.segments
 
-    def _pass(self, handle: _Stream) -> Pass | None:
-        segment = self._segment(handle)
+    def _segment(self, state: ScriptedState) -> ScriptedSegment | None:
+        script = self.segments_of(state)
+        return script[state.index] if state.index < len(script) else None
+
+    def _pass(self, state: ScriptedState, heard: int, final: bool) -> Pass | None:
+        segment = self._segment(state)
         if segment is None:
             return None
-        final = handle.received >= segment.end or handle.ended
-        until = segment.end if final else handle.received
+        until = segment.end if final else heard
         done = [p for p in segment.passes if p.heard <= until]
         return done[-1] if done else None
 
-    def view(self, handle: _Stream) -> SourceView:
-        segment, current = self._segment(handle), self._pass(handle)
-        start = segment.start if segment else handle.received
-        final = handle.ended or (segment is not None and handle.received >= segment.end)
+    def view(self, stream: int) -> SourceView:
+        state = self.state(stream)
+        segment, received = self._segment(state), state.received
+        final = state.ended or (segment is not None and received >= segment.end)
+        current = self._pass(state, received, final)
+        following = self.segments_of(state)[state.index + 1 :]
+        more = bool(following) and following[0].start < received
+        last = state.ended and not more
         return SourceView(
-            heard=handle.received,
-            new=handle.received - handle.decoded_at,
-            segment_start=start,
+            heard=received,
+            new=received - state.decoded_at,
+            segment_start=segment.start if segment else received,
             segment_final=final,
-            finished=handle.ended and not self._more(handle),
+            finished=last,
             units=current.units if current else {},
             activity=current.activity if current else None,
+            closed_by=("end" if last else "pause") if final else "",
         )
 
     def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
@@ -119,31 +130,33 @@ class ScriptedBackend(Backend):
         return [self._replay(request) for request in requests]
 
     def _replay(self, request: DecodeRequest) -> Candidate:
-        handle: _Stream = request.handle
-        handle.decoded_at = handle.received
-        current = self._pass(handle)
+        state = self.state(request.stream)
+        state.decoded_at = request.until
+        current = self._pass(state, request.until, request.final)
         if current is None:
             return Candidate(())
-        skip = _forgotten(current.candidate, handle.trimmed) + len(request.prefix)
+        skip = _forgotten(current.candidate, state.trimmed) + len(request.prefix)
         stop = len(current.candidate.tokens)
         if request.max_new_tokens is not None:
             stop = min(stop, skip + request.max_new_tokens)
         return part(current.candidate, skip, stop)
 
-    def next_segment(self, handle: _Stream) -> None:
-        segment = self._segment(handle)
+    def next_segment(self, stream: int) -> None:
+        state = self.state(stream)
+        segment = self._segment(state)
         if segment is not None:
-            handle.decoded_at = min(handle.received, segment.end)
-            handle.index += 1
+            state.decoded_at = min(state.received, segment.end)
+            state.index += 1
 
-    def segment_kind(self, handle: _Stream) -> str:
-        return "end" if handle.ended and not self._more(handle) else "pause"
+    def trim(self, stream: int, before: int) -> None:
+        state = self.state(stream)
+        state.trimmed = max(state.trimmed, before)
 
-    def trim(self, handle: _Stream, before: int) -> None:
-        handle.trimmed = max(handle.trimmed, before)
+    def export_state(self, stream: int) -> dict[str, int | bool]:
+        return vars(self.state(stream)).copy()
 
-    def close(self, handle: _Stream) -> None:
-        handle.ended = True
+    def import_state(self, exported: Mapping[str, Any]) -> int:
+        return self._admit(ScriptedState(**exported))
 
 
 def _forgotten(candidate: Candidate, trimmed: int) -> int:

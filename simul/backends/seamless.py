@@ -13,6 +13,7 @@ from policies.attention import RunningColumns
 from policies.base import Alignment, Candidate, Need, StopRule
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
 from simul.backends.windowed import WindowedBackend, WindowedStream
+from simul.clock import cpu_seconds
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SEAMLESS
@@ -31,13 +32,12 @@ SHORTEST = SAMPLE_RATE // 20
 class _Stream(WindowedStream):
     """`ids` and `ends` (stream samples): tokens of the last pass in the current window, committed ones included."""
 
-    window: tuple[int, int] = (0, 0)
-    encoded: Any = None
     ids: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
 
     def forget_window(self) -> None:
-        self.encoded, self.ids, self.ends = None, (), ()
+        super().forget_window()
+        self.ids, self.ends = (), ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Job:
 
     index: int
     request: DecodeRequest
-    handle: _Stream
+    state: _Stream
     start: int
     until: int
     prompt: Prompt
@@ -58,7 +58,7 @@ class _Job:
         return max(self.start, self.ends[-1]) if self.ends else self.start
 
 
-class SeamlessBackend(WindowedBackend):
+class SeamlessBackend(WindowedBackend[_Stream]):
     """Each pass decodes the current window greedily with the committed tokens forced.
 
     Cross-attention is that of one decoder layer, mean over its heads, in frames of 160 ms (2560 samples): a
@@ -67,7 +67,7 @@ class SeamlessBackend(WindowedBackend):
     cut away leaves the prefix; these models take no further context.
 
     activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
-    guard: limits against invented text.
+    guard: limits against invented text. meter: what the model's computing is measured by.
     """
 
     name: ClassVar[str] = "seamless"
@@ -77,19 +77,24 @@ class SeamlessBackend(WindowedBackend):
         model: SeamlessModel,
         activity: Callable[[], VoiceActivity] | None = SileroActivity,
         guard: GuardConfig | None = None,
+        meter: Callable[[], float] = cpu_seconds,
     ) -> None:
         self.model, self.activity = model, activity
         self.guard = guard or GuardConfig()
         provides = {Need.TOKENS, Need.LOGPROBS, Need.SPANS, Need.ALIGNMENT}
-        self.provides = frozenset(provides if activity is None else provides | {Need.ACTIVITY})
-        self.limits = Limits(
+        if activity is not None:
+            provides.add(Need.ACTIVITY)
+        limits = Limits(
             frozenset(SEAMLESS),
             frozenset(model.targets),
             soft_window=15 * SAMPLE_RATE,
             hard_window=28 * SAMPLE_RATE,
+            trims=True,
+            meter=meter,
         )
+        super().__init__(frozenset(provides), limits)
 
-    def open(self, spec: StreamSpec) -> _Stream:
+    def _start(self, spec: StreamSpec) -> _Stream:
         check_languages(f"the Seamless model {self.model.folder.name}", self.limits, spec)
         return _Stream(spec, SpeechStream(self.activity))
 
@@ -97,25 +102,24 @@ class SeamlessBackend(WindowedBackend):
         """The work that a request brings; None when there is nothing to decode."""
         from simul.models.seamless.decode import Prompt
 
-        handle: _Stream = request.handle
-        audio = handle.audio
-        handle.mark_pass()
-        if not audio.speaking or audio.until - audio.start < SHORTEST:
+        state = self.state(request.stream)
+        start, until = state.window_of(request)
+        if not request.view.speech or until - start < SHORTEST:
             return None
         count = len(request.prefix_ids)
-        known = 0 < count <= len(handle.ids) and handle.ids[:count] == request.prefix_ids
-        ends = handle.ends[:count] if known else (audio.start,) * count
-        room = self.guard.budget((audio.until - max((audio.start, *ends))) / SAMPLE_RATE)
+        known = 0 < count <= len(state.ids) and state.ids[:count] == request.prefix_ids
+        ends = state.ends[:count] if known else (start,) * count
+        room = self.guard.budget((until - max((start, *ends))) / SAMPLE_RATE)
         if request.max_new_tokens is not None:
             room = min(room, request.max_new_tokens)
         prompt = Prompt(
-            self.model.head(handle.spec.target),
+            self.model.head(state.spec.target),
             request.prefix_ids,
             max(1, room),
             request.word_complete,
             request.stop or StopRule(),
         )
-        return _Job(index, request, handle, audio.start, audio.until, prompt, ends)
+        return _Job(index, request, state, start, until, prompt, ends)
 
     def _without_loop(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         return hypothesis.first(self.guard.without_loop(job.prompt.prefix, hypothesis.ids))
@@ -126,12 +130,12 @@ class SeamlessBackend(WindowedBackend):
         return [self._candidate(job, self._without_loop(job, h)) for job, h in zip(jobs, found, strict=True)]
 
     def _candidate(self, job: _Job, hypothesis: Hypothesis) -> Candidate:
-        request, handle, ids = job.request, job.handle, hypothesis.ids
+        request, state, ids = job.request, job.state, hypothesis.ids
         tokens = self.model.surfaces(ids)
         alignment = Alignment(hypothesis.attention, self.model.frame, job.start - self.model.lead)
         spans = self._spans(job, alignment)
-        handle.ids = (*request.prefix_ids, *ids)
-        handle.ends = (*job.ends, *(int(end) for end in spans[:, 1]))
+        state.ids = (*request.prefix_ids, *ids)
+        state.ends = (*job.ends, *(int(end) for end in spans[:, 1]))
         return Candidate(
             tokens=tokens,
             ids=ids,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from policies.base import Alignment, Candidate, Need, Segment
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
 from simul.backends.windowed import WindowedBackend, WindowedStream
+from simul.clock import cpu_seconds
 from simul.errors import UsageError
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
@@ -40,13 +41,12 @@ class _Pass:
 
 @dataclass
 class _Stream(WindowedStream):
-    window: tuple[int, int] = (0, 0)
-    encoded: Encoded = None
     last: _Pass = _Pass()
     context_dropped: bool = False
 
     def forget_window(self) -> None:
-        self.last, self.encoded = _Pass(), None
+        super().forget_window()
+        self.last = _Pass()
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class _Job:
     """One stream's work in a pass: samples [start, until) of the stream, and the prompt."""
 
     index: int
-    handle: _Stream
+    state: _Stream
     start: int
     until: int
     prefix: tuple[int, ...]
     prompt: Prompt
 
 
-class WhisperBackend(WindowedBackend):
+class WhisperBackend(WindowedBackend[_Stream]):
     """Each pass decodes the current window with the committed tokens forced.
 
     A committed word that was seen to be over is never made longer, but in languages written without spaces.
@@ -70,7 +70,7 @@ class WhisperBackend(WindowedBackend):
     timestamps: let the model divide its text into timed segments (`Need.SEGMENTS`), as the policies that judge
         segments want; without, the text after a forced prefix is cleaner and passes are shorter.
     activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
-    guard: limits against invented text.
+    guard: limits against invented text. meter: what the model's computing is measured by.
     """
 
     name: ClassVar[str] = "whisper"
@@ -81,6 +81,7 @@ class WhisperBackend(WindowedBackend):
         timestamps: bool = False,
         activity: Callable[[], VoiceActivity] | None = SileroActivity,
         guard: GuardConfig | None = None,
+        meter: Callable[[], float] = cpu_seconds,
     ) -> None:
         self.model, self.timestamps, self.activity = model, timestamps, activity
         self.guard = guard or GuardConfig()
@@ -95,13 +96,13 @@ class WhisperBackend(WindowedBackend):
             provides.add(Need.SEGMENTS)
         if activity is not None:
             provides.add(Need.ACTIVITY)
-        self.provides = frozenset(provides)
         languages = model.tokens.languages
-        self.limits = Limits(
-            languages, languages | {"en"}, soft_window=15 * SAMPLE_RATE, hard_window=28 * SAMPLE_RATE
+        limits = Limits(
+            languages, languages | {"en"}, 15 * SAMPLE_RATE, 28 * SAMPLE_RATE, trims=True, meter=meter
         )
+        super().__init__(frozenset(provides), limits)
 
-    def open(self, spec: StreamSpec) -> _Stream:
+    def _start(self, spec: StreamSpec) -> _Stream:
         check_languages(f"the Whisper model {self.model.folder.name}", self.limits, spec)
         if spec.target not in (spec.source, "en"):
             raise UsageError(
@@ -113,54 +114,53 @@ class WhisperBackend(WindowedBackend):
     def _candidates(
         self, jobs: Sequence[_Job], windows: Sequence[Any], found: Sequence[Hypothesis]
     ) -> list[Candidate]:
-        kept = [self._keep(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
+        kept = [self._heard(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
         spans = self._align(jobs, windows, kept)
         return [self._candidate(*each) for each in zip(jobs, kept, spans, strict=True)]
 
-    def next_segment(self, handle: Any) -> None:
-        super().next_segment(handle)
-        handle.context_dropped = False
+    def next_segment(self, stream: int) -> None:
+        super().next_segment(stream)
+        self.state(stream).context_dropped = False
 
     def _job(self, index: int, request: DecodeRequest) -> _Job | None:
         """The work that a request brings; None when there is nothing to decode."""
-        handle: _Stream = request.handle
-        audio = handle.audio
-        handle.mark_pass()
-        if not audio.speaking or audio.until - audio.start < SHORTEST:
+        state = self.state(request.stream)
+        start, until = state.window_of(request)
+        if not request.view.speech or until - start < SHORTEST:
             return None
         prefix = request.prefix_ids
-        pending = audio.until - max(audio.start, self._covered(handle, prefix))
+        pending = until - max(start, self._covered(state, prefix))
         room = self.guard.budget(pending / SAMPLE_RATE) * (2 if self.timestamps else 1)
         if request.max_new_tokens is not None:
             room = min(room, request.max_new_tokens)
-        head = self._head(handle, request.context, prefix[:-PREFIX_TOKENS])
-        forced = self._forced(handle, prefix)[-PREFIX_TOKENS:]
+        head = self._head(state, request.context, prefix[:-PREFIX_TOKENS])
+        forced = self._forced(state, prefix)[-PREFIX_TOKENS:]
         prompt = Prompt(head, forced, room, request.stop, request.word_complete)
-        return _Job(index, handle, audio.start, audio.until, prefix, prompt)
+        return _Job(index, state, start, until, prefix, prompt)
 
     @staticmethod
-    def _covered(handle: _Stream, prefix: tuple[int, ...]) -> int:
+    def _covered(state: _Stream, prefix: tuple[int, ...]) -> int:
         """The stream sample up to which the committed tokens reach, as the last pass aligned them."""
-        count, last = len(prefix), handle.last
+        count, last = len(prefix), state.last
         return last.ends[count - 1] if 0 < count <= len(last.ends) and last.ids[:count] == prefix else 0
 
-    def _head(self, handle: _Stream, context: str, overflow: tuple[int, ...]) -> tuple[int, ...]:
+    def _head(self, state: _Stream, context: str, overflow: tuple[int, ...]) -> tuple[int, ...]:
         """Previous text (capped, left out after a loop), start, language, task and the choice about times."""
         tokens = self.model.tokens
-        head = tokens.task(handle.spec.source, handle.spec.target)
+        head = tokens.task(state.spec.source, state.spec.target)
         if not self.timestamps:
             head = (*head, tokens.no_timestamps)
         before = context.strip()
         previous = (*(tokens.encode(" " + before) if before else ()), *overflow)[-CONTEXT_TOKENS:]
-        if not previous or handle.context_dropped:
+        if not previous or state.context_dropped:
             return head
         return (tokens.previous, *previous, *head)
 
-    def _forced(self, handle: _Stream, prefix: tuple[int, ...]) -> tuple[int, ...]:
+    def _forced(self, state: _Stream, prefix: tuple[int, ...]) -> tuple[int, ...]:
         """The committed tokens, with the time tokens among them where the model writes times."""
         if not self.timestamps or not prefix:
             return prefix
-        tokens, last = self.model.tokens, handle.last
+        tokens, last = self.model.tokens, state.last
         if last.ids[: len(prefix)] != prefix:
             return (tokens.first_timestamp, *prefix)
         forced, count = [], 0
@@ -172,7 +172,7 @@ class WhisperBackend(WindowedBackend):
             forced.append(token)
         return tuple(forced)
 
-    def _keep(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
+    def _heard(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         """The hypothesis without loops and without text over silence."""
         if not job.prefix and self.guard.is_silence(hypothesis.no_speech_prob, hypothesis.logprobs):
             return replace(hypothesis.first(0), ended=hypothesis.ended, beams=())
@@ -180,7 +180,7 @@ class WhisperBackend(WindowedBackend):
         count = self.guard.without_loop(job.prefix, [hypothesis.ids[i] for i in text])
         if count == len(text):
             return hypothesis
-        job.handle.context_dropped = True
+        job.state.context_dropped = True
         return hypothesis.first(text[count])
 
     def _align(
@@ -191,7 +191,7 @@ class WhisperBackend(WindowedBackend):
             return [None] * len(jobs)
         is_text = self.model.tokens.is_text
         results: list[NDArray[np.int64] | None] = [None] * len(jobs)
-        heads = [self.model.tokens.task(job.handle.spec.source, job.handle.spec.target) for job in jobs]
+        heads = [self.model.tokens.task(job.state.spec.source, job.state.spec.target) for job in jobs]
         for head in dict.fromkeys(heads):
             chosen = [i for i, other in enumerate(heads) if other == head]
             texts = [[*jobs[i].prefix, *(t for t in kept[i].ids if is_text(t))] for i in chosen]
@@ -208,7 +208,7 @@ class WhisperBackend(WindowedBackend):
         ids = tuple(hypothesis.ids[i] for i in text)
         ends = () if spans is None else tuple(int(end) for end in spans[:, 1])
         timed = (*job.prompt.prefix, *hypothesis.ids) if self.timestamps else ()
-        job.handle.last = _Pass((*job.prefix, *ids), ends, timed)
+        job.state.last = _Pass((*job.prefix, *ids), ends, timed)
         segments = self._segments(job, timed, hypothesis.no_speech_prob) if self.timestamps else None
         alignment = None
         if hypothesis.attention is not None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simul.errors import AudioError
-from simul.hearing.speech_stream import Span, SpeechStream
+from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SPACELESS
 from simul.models.whisper.guard import GuardConfig
-from simul.models.whisper.interface import Prompt, Whisper
+from simul.models.whisper.interface import Hypothesis, Prompt, Whisper
 from simul.models.words import Utterance, Word
-from simul.text import join
+from simul.text import join, word_ranges
 from simul.units import SAMPLE_RATE, Samples
 
 SHORTEST = SAMPLE_RATE // 20
@@ -90,94 +91,119 @@ class WhisperRecognizer:
                 "The audio holds samples that are not numbers (NaN or infinite); check its source."
             )
         self._audio.push(samples)
-        self._collect()
 
     def hypothesis(self) -> tuple[Word, ...]:
         """Words of the open utterance, at most `interval` samples old; empty between utterances."""
-        audio = self._audio
-        if not audio.in_speech:
-            return ()
-        start, until = audio.open_start, audio.received
-        if self._decoded[0] != start or until - self._decoded[1] >= self.config.interval:
-            self._partial = self._words(audio.open_audio(), start, final=False)
-            self._decoded = (start, until)
-        return self._partial
+        recognize([self])
+        return self._partial if self._audio.in_speech else ()
 
     def events(self) -> list[Utterance]:
         """The utterances that have ended since the last call, in order."""
+        recognize([self])
         ended, self._events = self._events, []
         return ended
 
     def finish(self) -> list[Utterance]:
         """End the stream: recognise what is left and return the utterances not yet collected."""
         self._audio.end()
-        self._collect()
         return self.events()
 
-    def _collect(self) -> None:
-        """Recognise and leave the segments that have closed."""
-        while self._audio.closed:
-            span: Span = self._audio.closed[0]
-            words = self._words(self._audio.span_audio(span), span.start, final=True)
-            self._events.append(Utterance(words, span.start, span.end, span.cause))
+    @staticmethod
+    def compute(recognizers: Sequence[WhisperRecognizer]) -> None:
+        """Decode in one batch what is due for recognisers that share one model."""
+        recognize(recognizers)
+
+    def jobs(self) -> list[Job]:
+        """What is due: the utterances that have closed, and the open one if enough of it is new."""
+        audio = self._audio
+        jobs = [Job(self, span.start, span.end, span.cause) for span in audio.closed]
+        if audio.in_speech:
+            start, until = audio.open_start, audio.received
+            if self._decoded[0] != start or until - self._decoded[1] >= self.config.interval:
+                jobs.append(Job(self, start, until, None))
+        return jobs
+
+    def take(self, job: Job, words: tuple[Word, ...]) -> None:
+        """What was recognised for a job; jobs come in the order in which `jobs` gave them."""
+        if job.cause is None:
+            self._partial, self._decoded = words, (job.start, job.until)
+        else:
+            self._events.append(Utterance(words, job.start, job.until, job.cause))
             self._audio.next()
 
-    def _words(self, samples: Samples, start: int, final: bool) -> tuple[Word, ...]:
-        if len(samples) < SHORTEST:
-            return ()
+    @property
+    def model(self) -> Whisper:
+        """The model, shared between recognisers."""
+        return self._model
+
+    def prompt(self, job: Job) -> Prompt:
+        """What the decoder is given for a job."""
+        seconds = (job.until - job.start) / SAMPLE_RATE
+        return Prompt(self._head, (), self.config.guard.budget(seconds))
+
+    def samples(self, job: Job) -> Samples:
+        """The audio of a job."""
+        return self._audio.cut(job.start, job.until)
+
+    def text_of(self, found: Hypothesis) -> list[int]:
+        """Which tokens of a hypothesis are its text: none in silence, and only those before a loop."""
         guard, tokens = self.config.guard, self._model.tokens
-        encoded = self._model.encode([samples])
-        found = self._model.generate(
-            encoded, [Prompt(self._head, (), guard.budget(len(samples) / SAMPLE_RATE))]
-        )[0]
         if guard.is_silence(found.no_speech_prob, found.logprobs):
-            return ()
+            return []
         text = [i for i, token in enumerate(found.ids) if tokens.is_text(token)]
-        ids = [found.ids[i] for i in text]
-        ids = ids[: guard.without_loop((), ids)]
-        task = self._head[:-1]
-        spans = self._model.align(encoded, task, [ids], [len(samples)])[0] + start
-        logprobs = found.logprobs[text]
+        return text[: guard.without_loop((), [found.ids[i] for i in text])]
+
+    def words(
+        self, job: Job, found: Hypothesis, text: Sequence[int], spans: NDArray[np.int64]
+    ) -> tuple[Word, ...]:
+        """The tokens `text` of a hypothesis as words, `spans` being their places in the job's audio."""
+        pieces = self._model.tokens.surfaces([found.ids[i] for i in text])
+        logprobs, spans = found.logprobs[list(text)], spans + job.start
         words = []
-        for first, last in word_ranges(tokens.surfaces(ids), self._source in SPACELESS):
-            spelled = join(tokens.surfaces(ids[first:last])).strip()
+        for first, last in word_ranges(pieces, self._source in SPACELESS) if pieces else ():
+            spelled = join(pieces[first:last]).strip()
             if not spelled:
                 continue
-            confidence = float(np.exp(logprobs[first:last].mean())) if final else None
+            confidence = None if job.cause is None else float(np.exp(logprobs[first:last].mean()))
             words.append(Word(spelled, int(spans[first, 0]), int(spans[last - 1, 1]), confidence))
         return tuple(words)
 
+    @property
+    def task(self) -> tuple[int, ...]:
+        """The tokens that tell the aligner language and task."""
+        return self._head[:-1]
 
-def word_ranges(pieces: Sequence[str], spaceless: bool) -> list[tuple[int, int]]:
-    """Token ranges of words: from one leading space to the next, or, without spaces, one whole character on.
 
-    Punctuation stays with the word before it.
-    """
-    ranges: list[tuple[int, int]] = []
-    begin = 0
-    for i in range(1, len(pieces) + 1):
-        if i < len(pieces):
-            piece = pieces[i]
-            whole = not _half(pieces[begin:i])
-            new = piece.startswith(" ") or (
-                spaceless and whole and not _half([piece]) and not _punctuation(piece)
+@dataclass(frozen=True)
+class Job:
+    """Samples [start, until) that a recogniser is to decode; cause: what ended the utterance, None while it is open."""
+
+    recognizer: WhisperRecognizer
+    start: int
+    until: int
+    cause: Literal["pause", "limit", "end"] | None
+
+
+def recognize(recognizers: Sequence[WhisperRecognizer]) -> None:
+    """Decode in one batch what is due for recognisers that share one model."""
+    jobs = [job for recognizer in recognizers for job in recognizer.jobs()]
+    found: dict[int, tuple[Word, ...]] = dict.fromkeys(range(len(jobs)), ())
+    heard = [i for i, job in enumerate(jobs) if job.until - job.start >= SHORTEST]
+    if heard:
+        model = jobs[heard[0]].recognizer.model
+        encoded = model.encode([jobs[i].recognizer.samples(jobs[i]) for i in heard])
+        hypotheses = model.generate(encoded, [jobs[i].recognizer.prompt(jobs[i]) for i in heard])
+        texts = [jobs[i].recognizer.text_of(h) for i, h in zip(heard, hypotheses, strict=True)]
+        for task in dict.fromkeys(jobs[i].recognizer.task for i in heard):
+            chosen = [k for k, i in enumerate(heard) if jobs[i].recognizer.task == task and texts[k]]
+            spans = model.align(
+                [encoded[k] for k in chosen],
+                task,
+                [[hypotheses[k].ids[i] for i in texts[k]] for k in chosen],
+                [jobs[heard[k]].until - jobs[heard[k]].start for k in chosen],
             )
-            if not (new and whole):
-                continue
-        ranges.append((begin, i))
-        begin = i
-    return ranges
-
-
-def _half(pieces: Sequence[str]) -> bool:
-    """Whether the pieces end or begin inside a character."""
-    return any("\udc80" <= char <= "\udcff" for char in join_raw(pieces))
-
-
-def join_raw(pieces: Sequence[str]) -> str:
-    """The pieces joined, with surrogate escapes only where a character is still incomplete."""
-    return "".join(pieces).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-
-
-def _punctuation(piece: str) -> bool:
-    return all(unicodedata.category(char).startswith("P") for char in piece)
+            for k, places in zip(chosen, spans, strict=True):
+                job = jobs[heard[k]]
+                found[heard[k]] = job.recognizer.words(job, hypotheses[k], texts[k], places)
+    for i, job in enumerate(jobs):
+        job.recognizer.take(job, found[i])

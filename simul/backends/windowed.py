@@ -4,32 +4,52 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from policies.base import Activity, Candidate, SourceView
 from simul.backends.base import Backend, DecodeRequest, StreamSpec
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import VoiceActivity
-from simul.memory import release
 from simul.units import Samples
 
 
 @dataclass
 class WindowedStream:
-    """One stream: its audio, and the samples received and voiced up to the last pass."""
+    """One stream: its audio, what was pushed since, and the samples received and voiced up to the last pass.
+
+    voiced: how many samples were voiced up to the places since then where `advance` stopped.
+    """
 
     spec: StreamSpec
     audio: SpeechStream
+    pushed: list[Samples] = field(default_factory=list)
+    closing: bool = False
     decoded_at: int = 0
     voiced_at: int = 0
+    voiced: dict[int, int] = field(default_factory=dict)
+    window: tuple[int, int] = (0, 0)
+    encoded: Any = None
+
+    def advance(self) -> None:
+        """Judge the speech in what was pushed."""
+        for samples in self.pushed:
+            self.audio.push(samples)
+        self.pushed.clear()
+        if self.closing:
+            self.audio.end()
+        self.voiced[self.audio.received] = self.audio.voiced
 
     def forget_window(self) -> None:
         """The current window's beginning has changed: what was computed over it is void."""
+        self.encoded = None
 
-    def mark_pass(self) -> None:
-        """A pass takes in everything received so far."""
-        self.decoded_at, self.voiced_at = self.audio.until, self.audio.voiced
+    def window_of(self, request: DecodeRequest) -> tuple[int, int]:
+        """Samples [start, until) that a request may listen to; the pass takes them in."""
+        until = self.audio.until if request.final else request.until
+        self.decoded_at, self.voiced_at = until, self.voiced.get(request.until, self.audio.voiced)
+        self.voiced = {place: count for place, count in self.voiced.items() if place >= request.until}
+        return request.view.segment_start, until
 
 
 class Job(Protocol):
@@ -39,7 +59,7 @@ class Job(Protocol):
     def index(self) -> int: ...
 
     @property
-    def handle(self) -> Any: ...
+    def state(self) -> Any: ...
 
     @property
     def prompt(self) -> Any: ...
@@ -52,19 +72,19 @@ class Job(Protocol):
 
 
 def encoded(jobs: Sequence[Job], encode: Callable[[list[Samples]], Sequence[Any]]) -> list[Any]:
-    """What `encode` makes of each job's window, computed only where the audio has changed.
-
-    Handles keep it as `encoded`, and as `window` the samples that it is of.
-    """
-    stale = [job for job in jobs if job.handle.encoded is None or job.handle.window != (job.start, job.until)]
-    fresh = encode([job.handle.audio.audio() for job in stale])
+    """What `encode` makes of each job's window, computed only where the audio has changed."""
+    stale = [job for job in jobs if job.state.encoded is None or job.state.window != (job.start, job.until)]
+    fresh = encode([job.state.audio.cut(job.start, job.until) for job in stale])
     for job, result in zip(stale, fresh, strict=True):
-        job.handle.window, job.handle.encoded = (job.start, job.until), result
-    return [job.handle.encoded for job in jobs]
+        job.state.window, job.state.encoded = (job.start, job.until), result
+    return [job.state.encoded for job in jobs]
 
 
-class WindowedBackend(Backend):
-    """A backend over a `SpeechStream`; handles are `WindowedStream`s.
+Kept = TypeVar("Kept", bound=WindowedStream)
+
+
+class WindowedBackend(Backend[Kept]):
+    """A backend over a `SpeechStream`.
 
     activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
     """
@@ -96,18 +116,23 @@ class WindowedBackend(Backend):
     ) -> Iterable[Candidate]:
         """What becomes of the model's hypotheses, one for each job."""
 
-    def push(self, handle: WindowedStream, samples: Samples) -> None:
-        handle.audio.push(samples)
+    def push(self, stream: int, samples: Samples) -> None:
+        self.state(stream).pushed.append(samples.copy())
 
-    def end(self, handle: WindowedStream) -> None:
-        handle.audio.end()
+    def end(self, stream: int) -> None:
+        self.state(stream).closing = True
 
-    def view(self, handle: WindowedStream) -> SourceView:
-        audio = handle.audio
-        new = max(0, audio.until - handle.decoded_at)
+    def advance(self, streams: Sequence[int]) -> None:
+        for state in map(self.state, streams):
+            state.advance()
+
+    def view(self, stream: int) -> SourceView:
+        state = self.state(stream)
+        audio = state.audio
+        new = max(0, audio.until - state.decoded_at)
         activity = None
         if self.activity is not None:
-            ratio = min(1.0, (audio.voiced - handle.voiced_at) / new) if new else 0.0
+            ratio = min(1.0, (audio.voiced - state.voiced_at) / new) if new else 0.0
             activity = Activity(silence=max(0, audio.until - audio.voiced_end), speech_ratio=ratio)
         return SourceView(
             heard=audio.received,
@@ -116,22 +141,17 @@ class WindowedBackend(Backend):
             segment_final=audio.final,
             finished=audio.finished,
             activity=activity,
+            speech=audio.speaking,
+            closed_by=audio.closed_by,
         )
 
-    def next_segment(self, handle: WindowedStream) -> None:
-        handle.decoded_at = handle.audio.until
-        handle.audio.next()
-        handle.forget_window()
-        release()
+    def next_segment(self, stream: int) -> None:
+        state = self.state(stream)
+        state.decoded_at = state.audio.until
+        state.audio.next()
+        state.forget_window()
 
-    def segment_kind(self, handle: WindowedStream) -> str:
-        return handle.audio.closed[0].cause if handle.audio.closed else "end"
-
-    def trim(self, handle: WindowedStream, before: int) -> None:
-        handle.audio.trim(before)
-        handle.forget_window()
-
-    def close(self, handle: Any) -> None:
-        handle.audio = SpeechStream(None)
-        handle.audio.ended = True
-        handle.forget_window()
+    def trim(self, stream: int, before: int) -> None:
+        state = self.state(stream)
+        state.audio.trim(before)
+        state.forget_window()

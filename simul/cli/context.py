@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import sys
@@ -10,8 +9,6 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
-
-from simul.errors import SimulError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,21 +49,12 @@ class Context:
 
     @classmethod
     def of_process(cls) -> Context:
-        """The context of this process; results are UTF-8 wherever they go.
-
-        Raises:
-            SimulError: standard output is closed.
-        """
-        if sys.stdout is None:
-            raise SimulError(
-                "Standard output is closed; leave it open, or send it to a file or to /dev/null."
-            )
+        """The context of this process; results are UTF-8 wherever they go."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 # A byte of an unfinished character inside JSON becomes the escape that JSON itself uses.
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-        stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
-        return cls(stdin, sys.stdout, sys.stderr or io.StringIO(), os.environ)
+        return cls(sys.stdin.buffer, sys.stdout, sys.stderr, os.environ)
 
     def note(self, text: str) -> None:
         """Say something that is good to know; silent with -q."""

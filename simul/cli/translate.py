@@ -13,8 +13,7 @@ from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.view.formats import SUFFIXES, add_output_options, output_format
-from simul.cli.voice import check_voice, make_voice
-from simul.errors import ExitCode, UsageError, exit_code_of
+from simul.errors import ExitCode, SimulError, UsageError
 
 if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
@@ -56,7 +55,6 @@ def run(arguments: list[str], context: Context) -> int:
     if not given.files:
         raise UsageError("Name at least one audio file, or - for standard input.")
     factory = session_factory(given, context)
-    check_voice(given, factory.stream.target)
     job = Translation(given, context, factory)
     return job.run(inputs.expand(given.files))
 
@@ -88,8 +86,8 @@ class Translation:
             for item in usable:
                 try:
                     self._stream(item, shared, log, interrupts, several)
-                except Exception as error:
-                    if not several or exit_code_of(error) is None:
+                except SimulError as error:
+                    if not several:
                         raise
                     self._failed(error)
                 if interrupts.stopped():
@@ -109,9 +107,9 @@ class Translation:
         self._failed(error)
         return True
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: SimulError) -> None:
         self.context.warn(str(error))
-        self.codes.append(exit_code_of(error) or ExitCode.FAILED)
+        self.codes.append(error.exit_code)
 
     def _exit_code(self, count: int) -> int:
         if not self.codes:
@@ -143,7 +141,7 @@ class Translation:
 
     def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
         """The stream that every input's results go to; None where each has its own file."""
-        from simul.files import create
+        from simul.evaluation.records import create
 
         if self.given.output is None:
             return self.context.stdout
@@ -163,6 +161,7 @@ class Translation:
         from simul.cli.view.outputs import closing_all
         from simul.clock import MeteredClock, WallClock
         from simul.evaluation.records import StreamRecord
+        from simul.memory import Housekeeping
         from simul.session.drive import drive
 
         clock = WallClock() if self.given.simulate else MeteredClock()
@@ -179,7 +178,9 @@ class Translation:
             logged = [_logged(log, item.stem, stack)] if log else []
             outputs = [*self._outputs(item, stream, source, session.policy.revises, several), *logged]
             with closing_all(outputs):
-                for step in drive(source, session, clock, stopped=self._stop(item, interrupts)):
+                keeping, stop = Housekeeping(), self._stop(item, interrupts)
+                for step in drive(source, session, clock, coalesce=self.given.simulate, stopped=stop):
+                    keeping.heard(step.arrived)
                     spoken = voice.voiced(step) if voice else step
                     record.step(spoken)
                     for output in outputs:
@@ -193,7 +194,7 @@ class Translation:
         return interrupts.stopped
 
     def _own_output(self, item: Input, stack: contextlib.ExitStack) -> TextIO:
-        from simul.files import create
+        from simul.evaluation.records import create
 
         path = inputs.place(self.given.output, item.stem, SUFFIXES[output_format(self.given)])
         return stack.enter_context(create(path))
@@ -201,6 +202,8 @@ class Translation:
     def _voice(
         self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack
     ) -> SpeechOutput | None:
+        from simul.cli.voice import make_voice
+
         path = str(inputs.place(self.given.speak, item.stem, "wav")) if self.given.speak else None
         target = self.factory.stream.target
         return make_voice(self.given, self.context, target, path, clock, revises, stack)

@@ -34,8 +34,8 @@ from policies.segments import SegmentPolicy
 from simul.backends.base import Backend, DecodeRequest, StreamSpec
 from simul.backends.cascade import CascadeBackend, Recognizer
 from simul.errors import UsageError
+from simul.evaluation.records import create
 from simul.evaluation.trace.meter import Meter
-from simul.files import create
 from simul.hearing.pauses import PauseSegmenter
 from simul.models.translation.interface import TextRequest
 from simul.models.words import Word, stretches
@@ -75,28 +75,29 @@ class WindowReader(Protocol):
 class BackendReader:
     """A backend with segments, such as Whisper with timestamps: each window is decoded as a recording of its own."""
 
-    def __init__(self, backend: Backend, samples: Samples, source: str, target: str) -> None:
+    def __init__(self, backend: Backend[Any], samples: Samples, source: str, target: str) -> None:
         self._backend, self._samples, self._spec = backend, samples, StreamSpec(source, target)
 
     def window(self, begin: float, end: float) -> Decoded:
         """See `WindowReader`."""
         meter = Meter(None, self._backend.meter)
         meter.start()
-        handle = self._backend.open(self._spec)
-        self._backend.push(handle, self._samples[round(begin * SAMPLE_RATE) : round(end * SAMPLE_RATE)])
-        self._backend.end(handle)
+        stream = self._backend.open(self._spec)
+        self._backend.push(stream, self._samples[round(begin * SAMPLE_RATE) : round(end * SAMPLE_RATE)])
+        self._backend.end(stream)
+        self._backend.advance([stream])
         found: list[ClipSegment] = []
         while True:
-            view = self._backend.view(handle)
-            candidate = self._backend.decode([DecodeRequest(handle, view)])[0]
+            view = self._backend.view(stream)
+            candidate = self._backend.decode([DecodeRequest(stream, 0, view)])[0]
             for s in candidate.segments or ():
                 found.append(
                     ClipSegment(s.start / SAMPLE_RATE, s.end / SAMPLE_RATE, s.text, s.no_speech_prob)
                 )
             if view.finished:
                 break
-            self._backend.next_segment(handle)
-        self._backend.close(handle)
+            self._backend.next_segment(stream)
+        self._backend.release(stream)
         return tuple(found), (meter.stop(),) * (len(found) + 1)
 
     def whole(self) -> tuple[str, float]:
@@ -468,7 +469,7 @@ def read_passes(path: str | os.PathLike[str]) -> dict[str, Remembered]:
     return found
 
 
-def reader_of(backend: Backend, samples: Samples, source: str, target: str) -> WindowReader:
+def reader_of(backend: Backend[Any], samples: Samples, source: str, target: str) -> WindowReader:
     """The reader for a backend.
 
     Raises:

@@ -104,17 +104,14 @@ class SpeechStream:
         """Where the last voiced frame of the current segment ends."""
         return self.closed[0].voiced_end if self.closed else self._last_voiced
 
-    def audio(self) -> NDArray[np.float32]:
-        """The current segment's samples."""
-        return self._cut(self.start, self.until)
+    @property
+    def closed_by(self) -> str:
+        """What closed the current segment; empty while it is open."""
+        return (self.closed[0].cause if self.closed else "end") if self.final else ""
 
-    def open_audio(self) -> NDArray[np.float32]:
-        """The samples of the open segment."""
-        return self._cut(self.open_start, self.received)
-
-    def span_audio(self, span: Span) -> NDArray[np.float32]:
-        """The samples of a closed segment that has not been left yet."""
-        return self._cut(span.start, span.end)
+    def cut(self, start: int, end: int) -> NDArray[np.float32]:
+        """Samples [start, end) of the stream, of segments that have not been left yet."""
+        return self._buffer[start - self._base : end - self._base]
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Take in float32 mono samples at 16 kHz."""
@@ -125,7 +122,7 @@ class SpeechStream:
             self._close_long(received)
             return
         whole = (received - self._judged) // FRAME
-        frames = self._cut(self._judged, self._judged + whole * FRAME).reshape(whole, FRAME)
+        frames = self.cut(self._judged, self._judged + whole * FRAME).reshape(whole, FRAME)
         for voiced in self._activity(frames):
             self._judged += FRAME
             self._judge(voiced)
@@ -187,11 +184,8 @@ class SpeechStream:
 
     def _quietest(self, low: int, high: int) -> int:
         """The middle of the 0.2 s with the least energy between two samples."""
-        energy = np.concatenate([[0.0], np.cumsum(self._cut(low, high).astype(np.float64) ** 2)])
+        energy = np.concatenate([[0.0], np.cumsum(self.cut(low, high).astype(np.float64) ** 2)])
         return low + int(np.argmin(energy[QUIET:] - energy[:-QUIET])) + QUIET // 2
-
-    def _cut(self, start: int, end: int) -> NDArray[np.float32]:
-        return self._buffer[start - self._base : end - self._base]
 
     def _drop(self) -> None:
         """Free the samples that no segment can need any more."""

@@ -6,22 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from policies.base import Word
+
+__all__ = ["Utterance", "Word", "stretches"]
+
 STRETCH_GAP = 16000 // 5
 """Silence between two recognised words, in samples, that ends a stretch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One recognised word.
-
-    `start_sample` and `end_sample` (exclusive) count samples from the start of the stream. `confidence` is
-    the word's posterior probability in the final lattice, or None while the utterance is still open.
-    """
-
-    text: str
-    start_sample: int
-    end_sample: int
-    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

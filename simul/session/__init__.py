@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from simul.session.session import Session, SessionConfig
+from simul.session.session import Session
+from simul.session.stream import SessionConfig, Stream
 
-__all__ = ["Session", "SessionConfig"]
+__all__ = ["Session", "SessionConfig", "Stream"]

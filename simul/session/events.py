@@ -1,19 +1,22 @@
 """What a session says: one versioned schema for files, standard output, logs and the wire.
 
 Positions are integer samples of the stream (16 kHz). `time` is in seconds on the session's clock since the
-stream was opened: the moment the event was put out, computation included.
+stream was opened: the moment the event was put out, computation included. Every event names its stream, and events
+that hold text the language of it. Events of schema 1, which lack some fields, are read too.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from simul.errors import SimulError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+WORDS = frozenset({"words", "source_words"})
+"""Fields that hold timed words."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,37 @@ class Event:
     """Base of all events; `type` names the kind in JSON."""
 
     type: ClassVar[str] = "event"
+    stream: str = field(default="", kw_only=True)
+    language: str = field(default="", kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, with the kind under "type" and the schema version under "v"."""
-        return {"v": SCHEMA_VERSION, "type": self.type, **asdict(self)}
+        """Plain JSON values, with the kind under "type" and the schema version under "v"; of words, what is known."""
+        found = {"v": SCHEMA_VERSION, "type": self.type, **asdict(self)}
+        for name in WORDS & found.keys():
+            found[name] = [
+                {k: v for k, v in word.items() if v is not None and v is not False} for word in found[name]
+            ]
+        return found
 
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word of the target or the source, or a part of one where an event ends inside it.
+
+    start, end: stream samples it rests on. confidence: its probability, 0 to 1. stability: how many passes in a row
+    have shown it in this place (words of a tail). joined: it makes the word before it longer. None: not known.
+    """
+
+    text: str
+    start: int | None = None
+    end: int | None = None
+    confidence: float | None = None
+    stability: int | None = None
+    joined: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +76,8 @@ class Settled(Event):
 
     `tokens` are the model's pieces; `spans` the source samples (start, end) each rests on, where known.
     `heard` is how much of the stream had been received when the decision was taken. `forced` marks text that
-    a limit settled, not the policy's rule.
+    a limit settled, not the policy's rule. `words`: the text as timed words. `source_words`: the words of the source
+    that were heard since the last settled text of the segment up to where this text rests, where there is a recogniser.
     """
 
     type: ClassVar[str] = "settled"
@@ -62,11 +89,16 @@ class Settled(Event):
     spans: tuple[tuple[int, int], ...] | None = None
     reason: str = ""
     forced: bool = False
+    words: tuple[TimedWord, ...] = ()
+    source_words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True)
 class Tail(Event):
-    """Text that may still change; it replaces the former tail. `source` is the recogniser's view of the segment."""
+    """Text that may still change; it replaces the former tail.
+
+    `source` is the recogniser's view of the whole segment, `source_words` the same as timed words. `words`: the tail's.
+    """
 
     type: ClassVar[str] = "tail"
     segment: int
@@ -74,6 +106,8 @@ class Tail(Event):
     heard: int
     time: float
     source: str | None = None
+    words: tuple[TimedWord, ...] = ()
+    source_words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,11 +138,16 @@ class SegmentEnd(Event):
     heard: int
     time: float
     source: str | None = None
+    source_words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True)
 class Speech(Event):
-    """A unit of target speech: `samples` long at `rate`, to begin at `onset` seconds of session time."""
+    """A unit of target speech: `samples` long at `rate`, to begin at `onset` seconds of session time.
+
+    `start`, `end`: the samples of the source that it renders. `audio`: the sound as base64 of 16-bit little-endian
+    samples, where the reader cannot get it elsewhere (on the wire).
+    """
 
     type: ClassVar[str] = "speech"
     unit: int
@@ -117,6 +156,9 @@ class Speech(Event):
     rate: int
     onset: float
     time: float
+    start: int | None = None
+    end: int | None = None
+    audio: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +183,20 @@ class Skipped(Event):
 
 
 @dataclass(frozen=True)
+class Late(Event):
+    """Computing has fallen behind: `decisions` decision points were passed over. No audio was.
+
+    `reason` says why; `heard` is where the next decision falls.
+    """
+
+    type: ClassVar[str] = "late"
+    decisions: int
+    heard: int
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True)
 class Error(Event):
     """Something went wrong; what was settled before stays valid."""
 
@@ -151,7 +207,10 @@ class Error(Event):
 
 @dataclass(frozen=True)
 class End(Event):
-    """The stream is over; totals. Every sample heard was processed but for `skipped` ones."""
+    """The stream is over; totals. Every sample heard was processed but for `skipped` ones.
+
+    `late_decisions`: decision points that were passed over since computing was behind.
+    """
 
     type: ClassVar[str] = "end"
     heard: int
@@ -161,15 +220,21 @@ class End(Event):
     passes: int
     bad_samples: int
     time: float
+    late_decisions: int = 0
 
 
 KINDS: Mapping[str, type[Event]] = {
-    kind.type: kind for kind in (Start, Settled, Tail, Retract, SegmentEnd, Speech, Lag, Skipped, Error, End)
+    kind.type: kind
+    for kind in (Start, Settled, Tail, Retract, SegmentEnd, Speech, Lag, Skipped, Late, Error, End)
 }
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+def _value(name: str, value: Any) -> Any:
+    """A field's value from JSON: lists become tuples, words their class."""
+    if name in WORDS:
+        known = {f.name for f in fields(TimedWord)}
+        return tuple(TimedWord(**{k: v for k, v in word.items() if k in known}) for word in value)
+    return tuple(_value("", v) for v in value) if isinstance(value, list) else value
 
 
 def from_dict(data: Mapping[str, Any]) -> Event:
@@ -183,7 +248,7 @@ def from_dict(data: Mapping[str, Any]) -> Event:
         raise SimulError(f"Unknown event type {data.get('type')!r}; known are {', '.join(KINDS)}.")
     known = {f.name for f in fields(kind)}
     try:
-        return kind(**{k: _tuples(v) for k, v in data.items() if k in known})
+        return kind(**{k: _value(k, v) for k, v in data.items() if k in known})
     except TypeError as error:
         raise SimulError(f"Incomplete {kind.type} event: {error}.") from error
 

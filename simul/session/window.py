@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from policies.base import Candidate
 from simul.backends.base import Limits
 from simul.text import join
 
 CONTEXT_CHARACTERS = 200
+CONTEXT_IDS = 224
+"""Half of the positions of Whisper's decoder, the largest context that any model here takes."""
 
 
 class Window:
@@ -22,7 +27,25 @@ class Window:
         self.ids: list[int] = []
         self._ends: list[int | None] = []
         self.context = ""
+        self.context_ids: list[int] = []
         self._cut = 0
+
+    def dump(self) -> dict[str, Any]:
+        """All that changes, as plain JSON values."""
+        return {
+            "tokens": self.tokens.copy(),
+            "ids": self.ids.copy(),
+            "ends": self._ends.copy(),
+            "context": self.context,
+            "context_ids": self.context_ids.copy(),
+            "cut": self._cut,
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave."""
+        self.tokens, self.ids = list(dumped["tokens"]), list(dumped["ids"])
+        self._ends, self._cut = list(dumped["ends"]), dumped["cut"]
+        self.context, self.context_ids = dumped["context"], list(dumped["context_ids"])
 
     def commit(self, candidate: Candidate, chosen: list[int]) -> None:
         """Add the candidate's tokens at the indices `chosen`."""
@@ -45,8 +68,13 @@ class Window:
         """The first `count` tokens, which leave the prefix and become context."""
         gone = self.tokens[:count]
         self.context = (self.context + join(gone))[-CONTEXT_CHARACTERS:]
+        self.context_ids = [*self.context_ids, *self.ids[:count]][-CONTEXT_IDS:]
         del self.tokens[:count], self.ids[:count], self._ends[:count]
         return gone
+
+    def drop_context(self) -> None:
+        """Forget the text before the prefix."""
+        self.context, self.context_ids = "", []
 
     def over_hard_limit(self, start: int, heard: int) -> bool:
         """Whether the window from `start` to `heard` must be cut now."""

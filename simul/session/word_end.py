@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from simul.languages import SPACELESS
 from simul.text import follows_word
 
@@ -48,3 +51,18 @@ class WordEnd:
     def note(self, prefix: tuple[str, ...], tokens: tuple[str, ...], ended: bool) -> None:
         """Remember a pass: what was forced, what followed, and whether the decoder ended the text itself."""
         self._text, self._forced, self._ended = (*prefix, *tokens), len(prefix), ended
+
+    def dump(self) -> dict[str, Any]:
+        """All that changes, as plain JSON values."""
+        return {
+            "prefix": list(self._prefix),
+            "complete": self._complete,
+            "text": list(self._text),
+            "forced": self._forced,
+            "ended": self._ended,
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave."""
+        self._prefix, self._text = tuple(dumped["prefix"]), tuple(dumped["text"])
+        self._complete, self._forced, self._ended = dumped["complete"], dumped["forced"], dumped["ended"]

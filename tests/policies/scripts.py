@@ -121,7 +121,7 @@ class RecordingBackend(ScriptedBackend):
     """A scripted backend that keeps its requests and candidates."""
 
     script: Sequence[ScriptedSegment]
-    limits: Limits = field(default_factory=lambda: Limits(LANGUAGES, LANGUAGES))
+    limits: Limits = field(default_factory=lambda: Limits(LANGUAGES, LANGUAGES, trims=True))
     on_decode: Callable[[int], None] | None = None
     provided: frozenset[Need] = frozenset(Need)
     records: list[Record] = field(default_factory=list)
@@ -153,4 +153,9 @@ def run(
         at, turn = at + size, turn + 1
         clock.sleep_until(at / 16000)
         events += session.feed(np.zeros(size, dtype=np.float32))
-    return events + session.finish()
+        if session.failure is not None:
+            raise session.failure
+    events += session.finish()
+    if session.failure is not None:
+        raise session.failure
+    return events

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from policies import Activity, Candidate, Evidence, Need, PlanKind, Segment, StopRule, make_policy
 from policies.loop_guard import find_loop
@@ -41,7 +39,7 @@ def backend(
         now = activity[number - 1] if isinstance(activity, Sequence) else activity
         made.append(Pass(number * CHUNK, given, {}, now))
     whole = [ScriptedSegment(0, len(texts) * CHUNK, tuple(made))]
-    return RecordingBackend(whole, limits or Limits(LANGUAGES, LANGUAGES))
+    return RecordingBackend(whole, limits or Limits(LANGUAGES, LANGUAGES, trims=True))
 
 
 def stream(policy: str, made: RecordingBackend) -> list[Event]:
@@ -163,9 +161,9 @@ def test_a_stall_is_broken_by_force() -> None:
 def test_audio_never_outgrows_its_limit(policy: str) -> None:
     """Two minutes without a pause, and a policy that hardly commits."""
     words = [f"w{i}" for i in range(480)]
-    limits = Limits(LANGUAGES, LANGUAGES, soft_window=8 * SECOND, hard_window=10 * SECOND)
+    limits = Limits(LANGUAGES, LANGUAGES, 8 * SECOND, 10 * SECOND, trims=True)
     if policy.startswith("stream"):
-        limits = Limits(LANGUAGES, LANGUAGES)
+        limits = Limits(LANGUAGES, LANGUAGES, trims=True)
     made = backend([" ".join(words[: 2 * k]) for k in range(1, 241)], limits=limits)
     events = stream(policy, made)
     assert "".join(texts(events)).split() == words, "nothing is lost, nothing comes twice"
@@ -272,23 +270,10 @@ def test_windows_without_times_forget_what_lies_before_their_common_run() -> Non
     assert windows(first, second) == [(0, 0, 6, 0), (0, 4, 5, 2)]
 
 
-def test_longest_common_run_on_known_values() -> None:
+def test_longest_common_run() -> None:
     assert longest_common_run("abcdef", "xcdey") == (2, 1, 3)
     assert longest_common_run("abab", "ab") == (2, 0, 2)
-    assert longest_common_run("ab", "")[2] == longest_common_run("ab", "cd")[2] == 0
-
-
-@given(st.text("abc", max_size=12), st.text("abc", max_size=12))
-def test_the_longest_common_run_is_the_last_one_of_its_length(a: str, b: str) -> None:
-    runs = [
-        (length, i, j)
-        for i in range(len(a))
-        for j in range(len(b))
-        for length in range(1, min(len(a) - i, len(b) - j) + 1)
-        if a[i : i + length] == b[j : j + length]
-    ]
-    at_a, at_b, length = longest_common_run(a, b)
-    assert (length, at_a, at_b) == max(runs) if runs else length == 0
+    assert longest_common_run("ab", "") == (0, 0, 0)
 
 
 def test_half_characters_are_never_shown() -> None:

@@ -62,19 +62,16 @@ class MarkedBackend(ScriptedBackend):
 
     def __init__(self) -> None:
         super().__init__([], limits=Limits(LANGUAGES, LANGUAGES))
+        self.scripts = {}
 
-    def push(self, handle, samples):
-        if handle.received == 0 and len(samples):
-            handle.script = segments_of(SCRIPTS[round(float(samples[0]) * 1024)])
-        super().push(handle, samples)
+    def push(self, stream, samples):
+        state = self.state(stream)
+        if state.pushed == 0 and len(samples):
+            self.scripts[id(state)] = segments_of(SCRIPTS[round(float(samples[0]) * 1024)])
+        super().push(stream, samples)
 
-    def _segment(self, handle):
-        script = getattr(handle, "script", ())
-        return script[handle.index] if handle.index < len(script) else None
-
-    def _more(self, handle):
-        following = getattr(handle, "script", ())[handle.index + 1 :]
-        return bool(following) and following[0].start < handle.received
+    def segments_of(self, state):
+        return self.scripts.get(id(state), ())
 
 
 def segments_of(script: Script) -> tuple[ScriptedSegment, ...]:

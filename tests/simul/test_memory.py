@@ -4,7 +4,6 @@ import ctypes
 import gc
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from simul import memory
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the GNU C library is asked")
-@pytest.mark.parametrize("give_back", [memory.trim, memory.release])
-def test_freed_blocks_leave_the_process(give_back: Callable[[], None]) -> None:
+def test_freed_blocks_leave_the_process() -> None:
     if memory._function("malloc_trim", ctypes.c_size_t) is None:
         pytest.skip("this C library has no malloc_trim")
     # Blocks below the mapping threshold lie in the heap; the last one holds the top, so that freeing returns nothing.
@@ -22,7 +20,7 @@ def test_freed_blocks_leave_the_process(give_back: Callable[[], None]) -> None:
     top = bytearray(100_000)
     before = resident()
     blocks.clear()
-    give_back()
+    memory.release()
     assert resident() < before - 20_000_000
     assert len(top) == 100_000
 
@@ -131,3 +129,14 @@ def resident() -> int:
     import resource
 
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_a_host_gives_memory_back_every_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr(memory, "release", lambda: given.append(1))
+    keeping = memory.Housekeeping(every=100)
+    counts = []
+    for heard in (0, 50, 99, 100, 150, 420, 430, 10, 20):
+        keeping.heard(heard)
+        counts.append(len(given))
+    assert counts == [0, 0, 0, 1, 1, 2, 2, 3, 3]

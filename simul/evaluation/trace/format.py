@@ -1,4 +1,4 @@
-"""How traces are written: views, candidates and stop rules as JSON values, and back without loss."""
+"""How traces are written: candidates and stop rules as JSON values, and back without loss."""
 
 from __future__ import annotations
 
@@ -9,18 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from policies.base import Activity, Alignment, Candidate, Segment, SourceView, StopRule
-
-
-def view_to_json(view: SourceView) -> dict[str, Any]:
-    """A view as plain values."""
-    return {**dataclasses.asdict(view), "units": dict(view.units)}
-
-
-def view_from_json(data: Mapping[str, Any]) -> SourceView:
-    """The view that `view_to_json` wrote."""
-    activity = data["activity"]
-    return SourceView(**{**data, "activity": None if activity is None else Activity(**activity)})
+from policies.base import Alignment, Candidate, Segment, StopRule
 
 
 def stop_to_json(stop: StopRule | None) -> dict[str, Any] | None:

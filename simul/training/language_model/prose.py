@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from simul.errors import SimulError
 from simul.models.embedded.spoken import spoken_form
 
 HELD_OUT = ("sense and sensibility",)
@@ -20,7 +19,7 @@ _TITLE = re.compile(r"\b(?:Mr|Mrs|Dr|St)\.")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+|\n\n+")
 
 
-class ProseError(SimulError):
+class ProseError(ValueError):
     """A file or folder of prose holds nothing that can be read."""
 
 

@@ -31,6 +31,7 @@ from simul.models.words import Utterance, Word
 from simul.session import Session, SessionConfig
 from simul.session.events import SegmentEnd, Settled, Tail
 from simul.units import Samples
+from tests.simul.backends.streams import hear
 
 WORD = 1600
 """Samples per spoken word."""
@@ -175,30 +176,18 @@ def test_an_unchanged_source_is_not_translated_again() -> None:
     assert len(sources) == len(set(sources))
 
 
-def test_free_memory_goes_back_after_every_pass_and_every_segment(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    monkeypatch.setattr("simul.backends.cascade.trim", lambda: calls.append("pass"))
-    monkeypatch.setattr("simul.backends.cascade.release", lambda: calls.append("segment"))
-    session = Session(Offline(), backend(), VirtualClock(), SessionConfig(chunk=WORD))
-    run(session, 9 * WORD, WORD)
-    assert calls[:4] == ["pass", "segment"] * 2
-
-
 def test_a_batch_gives_what_single_calls_give() -> None:
-    def at(words: int) -> tuple[CascadeBackend, object]:
-        one = backend()
+    def at(one: CascadeBackend, words: int) -> DecodeRequest:
         handle = one.open(StreamSpec())
-        one.push(handle, np.zeros(words * WORD, np.float32))
-        return one, handle
+        hear(one, handle, np.zeros(words * WORD, np.float32))
+        return DecodeRequest(handle, 0, one.view(handle))
 
     lengths = (0, 1, 3, 5, 7)
     shared = backend()
-    handles = [at(n)[1] for n in lengths]
-    requests = [DecodeRequest(h, shared.view(h)) for h in handles]
-    together = shared.decode(requests)
+    together = shared.decode([at(shared, n) for n in lengths])
     for length, candidate in zip(lengths, together, strict=True):
-        single, handle = at(length)
-        alone = single.decode([DecodeRequest(handle, single.view(handle))])[0]
+        single = backend()
+        alone = single.decode([at(single, length)])[0]
         assert alone.tokens == candidate.tokens
         assert alone.limit == candidate.limit
         assert alone.source_text == candidate.source_text
@@ -226,10 +215,13 @@ def test_a_closed_stream_leaves_its_recogniser_to_the_next_one() -> None:
     assert run(session, 9 * WORD, WORD) == first
     assert len(made) == 1
     handles = [cascade.open(StreamSpec()) for _ in range(2)]
-    assert handles[0].recognizer is not handles[1].recognizer
-    cascade.close(handles[0])
-    cascade.close(handles[0])
-    assert cascade.open(StreamSpec()).recognizer is not cascade.open(StreamSpec()).recognizer
+    recognizers = [cascade.state(handle).recognizer for handle in handles]
+    assert recognizers[0] is not recognizers[1]
+    cascade.release(handles[0])
+    cascade.release(handles[0])
+    after = [cascade.state(cascade.open(StreamSpec())).recognizer for _ in range(2)]
+    assert after[0] is recognizers[0]
+    assert after[1] is not recognizers[0]
 
 
 class Unaligned(UpperCase):
@@ -260,8 +252,8 @@ def test_hypotheses_of_the_translator_serve_the_policy_that_compares_them() -> N
         Session(SharedPrefix(), backend(), VirtualClock())
     session = Session(SharedPrefix(words=False), backend(translator=Undecided()), VirtualClock())
     handle = session.backend.open(StreamSpec())
-    session.backend.push(handle, np.zeros(3 * WORD, np.float32))
-    found = session.backend.decode([DecodeRequest(handle, session.backend.view(handle))])[0]
+    hear(session.backend, handle, np.zeros(3 * WORD, np.float32))
+    found = session.backend.decode([DecodeRequest(handle, 0, session.backend.view(handle))])[0]
     assert found.beams == ((" ONE", " TWO", " ELSE"),)
     events = run(session, 9 * WORD, WORD)
     assert "".join(e.text for e in events if isinstance(e, Settled)) == "ONE TWO THREE FOUR FIVE SIX"
@@ -285,8 +277,8 @@ class Reordering(UpperCase):
 def segments(translator: UpperCase, heard: int) -> list[tuple[int, int, str, int]]:
     cascade = backend(PAUSED, translator)
     handle = cascade.open(StreamSpec())
-    cascade.push(handle, np.zeros(heard * WORD, np.float32))
-    found = cascade.decode([DecodeRequest(handle, cascade.view(handle))])[0].segments
+    hear(cascade, handle, np.zeros(heard * WORD, np.float32))
+    found = cascade.decode([DecodeRequest(handle, 0, cascade.view(handle))])[0].segments
     assert found is not None
     silent = PAUSED[:heard].count("_") + max(0, heard - len(PAUSED))
     assert [s.no_speech_prob for s in found] == pytest.approx([silent / heard] * len(found))
@@ -348,8 +340,8 @@ class Attentive(UpperCase):
 def attended(translator: UpperCase, script: Sequence[str], heard: int) -> Alignment:
     cascade = CascadeBackend(lambda: ScriptedRecognizer(script), translator)
     handle = cascade.open(StreamSpec())
-    cascade.push(handle, np.zeros(heard, np.float32))
-    found = cascade.decode([DecodeRequest(handle, cascade.view(handle))])[0].alignment
+    hear(cascade, handle, np.zeros(heard, np.float32))
+    found = cascade.decode([DecodeRequest(handle, 0, cascade.view(handle))])[0].alignment
     assert found is not None
     return found
 
@@ -399,7 +391,7 @@ def test_attention_policies_stop_at_the_end_of_a_cascades_audio(policy: Policy, 
 def test_voice_activity_tells_the_silence_since_the_last_word() -> None:
     cascade = backend(["one"])
     handle = cascade.open(StreamSpec())
-    cascade.push(handle, np.zeros(3 * WORD, np.float32))
+    hear(cascade, handle, np.zeros(3 * WORD, np.float32))
     view = cascade.view(handle)
     assert view.activity is not None
     assert view.activity.silence == 2 * WORD

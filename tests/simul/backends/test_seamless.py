@@ -31,6 +31,7 @@ from simul.session import Session, SessionConfig
 from simul.session.events import End, SegmentEnd, Settled
 from simul.text import follows_word
 from tests import tiny_seamless
+from tests.simul.backends.streams import hear
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 RATE = 16000
@@ -204,7 +205,7 @@ def backend(model: SeamlessModel, **more: Any) -> SeamlessBackend:
 
 def opened(served: SeamlessBackend, samples: np.ndarray) -> Any:
     handle = served.open(StreamSpec("en", "de"))
-    served.push(handle, samples)
+    hear(served, handle, samples)
     return handle
 
 
@@ -220,7 +221,7 @@ def test_a_stop_rule_changes_no_decision(
         for stop in (None, policy.plan(policy.start(), SourceView(1, 1)).stop):
             handle = opened(served, window)
             view = served.view(handle)
-            candidate = served.decode([DecodeRequest(handle, view, stop=stop)])[0]
+            candidate = served.decode([DecodeRequest(handle, 0, view, stop=stop)])[0]
             decision = policy.judge(policy.start(), Evidence(view, (), candidate))[1]
             found.append((decision.commit, candidate))
         assert found[0][0] == found[1][0]
@@ -236,13 +237,13 @@ def test_evidence_lies_in_the_stream(model: SeamlessModel, windows: list[np.ndar
     handle = opened(served, np.concatenate(windows))
     served.trim(handle, RATE)
     view = served.view(handle)
-    first = served.decode([DecodeRequest(handle, view)])[0]
+    first = served.decode([DecodeRequest(handle, 0, view)])[0]
     assert len(first.tokens) == len(first.ids) == len(first.logprobs) == len(first.spans) > 8
     assert first.alignment.origin == RATE - FRAME // 2
     assert (np.diff(first.spans, axis=0) >= 0).all()
     assert (first.spans >= RATE).all()
     assert (first.spans <= view.heard).all()
-    rest = served.decode([DecodeRequest(handle, view, first.tokens[:4], first.ids[:4])])[0]
+    rest = served.decode([DecodeRequest(handle, 0, view, first.tokens[:4], first.ids[:4])])[0]
     assert rest.ids[:4] == first.ids[4:8]
     assert rest.spans[0, 0] >= first.spans[3, 0]
     assert rest.alignment.weights.shape == (len(rest.ids), first.alignment.weights.shape[1])
@@ -253,11 +254,11 @@ def test_a_batch_of_streams_gives_what_single_ones_give(
 ) -> None:
     served = backend(model)
     handles = [opened(served, window) for window in [*windows, windows[0][:100]]]
-    together = served.decode([DecodeRequest(h, served.view(h)) for h in handles])
+    together = served.decode([DecodeRequest(h, 0, served.view(h)) for h in handles])
     assert together[-1].tokens == ()
     for window, found in zip(windows, together, strict=False):
         handle = opened(served, window)
-        alone = served.decode([DecodeRequest(handle, served.view(handle))])[0]
+        alone = served.decode([DecodeRequest(handle, 0, served.view(handle))])[0]
         assert (alone.ids, alone.tokens, alone.ended) == (found.ids, found.tokens, found.ended)
         np.testing.assert_array_equal(alone.spans, found.spans)
 
@@ -270,17 +271,16 @@ def test_an_unchanged_window_is_encoded_once(
     monkeypatch.setattr(model, "encode", lambda w: (seen.extend(map(len, w)), encode(w))[1])
     handle = opened(served, windows[2])
     for _ in range(2):
-        served.decode([DecodeRequest(handle, served.view(handle))])
-    served.push(handle, windows[3])
-    served.decode([DecodeRequest(handle, served.view(handle))])
+        served.decode([DecodeRequest(handle, 0, served.view(handle))])
+    hear(served, handle, windows[3])
+    served.decode([DecodeRequest(handle, 0, served.view(handle))])
     assert seen == [LENGTHS[2], LENGTHS[2] + LENGTHS[3]]
 
 
 def test_loops_are_cut(model: SeamlessModel, windows: list[np.ndarray]) -> None:
-    handle = opened(backend(model), windows[1])
-    loop = backend(model, guard=GuardConfig(repeats=2)).decode(
-        [DecodeRequest(handle, backend(model).view(handle))]
-    )[0]
+    guarded = backend(model, guard=GuardConfig(repeats=2))
+    handle = opened(guarded, windows[1])
+    loop = guarded.decode([DecodeRequest(handle, 0, guarded.view(handle))])[0]
     free = write(model, windows[1], room=64).ids
     assert loop.ids == free[: len(loop.ids)]
     assert len(loop.ids) < len(free)

@@ -223,6 +223,7 @@ def test_streams_decoded_together_get_what_they_get_alone(torch_whisper: Path) -
                 made.append(
                     DecodeRequest(
                         handle,
+                        0,
                         backend.view(handle),
                         prefix=backend.model.tokens.surfaces(prefix),
                         prefix_ids=prefix,

@@ -29,6 +29,7 @@ from simul.models.whisper.interface import Prompt
 from simul.session import Session, SessionConfig
 from simul.session.events import End, SegmentEnd, Settled
 from simul.text import join
+from tests.simul.backends.streams import hear
 from tests.tiny_models import ENGLISH, GERMAN, RATE, random_words, tones
 
 
@@ -54,9 +55,7 @@ def stream(
     backend: WhisperBackend, audio: np.ndarray, source: str = "en", target: str = "en", end: bool = True
 ) -> Any:
     handle = backend.open(StreamSpec(source, target))
-    backend.push(handle, audio)
-    if end:
-        backend.end(handle)
+    hear(backend, handle, audio, end)
     return handle
 
 
@@ -65,7 +64,7 @@ def ask(
 ) -> Candidate:
     ids = () if prefix is None else prefix.ids[:count]
     tokens = () if prefix is None else prefix.tokens[:count]
-    request = DecodeRequest(handle, backend.view(handle), prefix=tokens, prefix_ids=ids, **more)
+    request = DecodeRequest(handle, 0, backend.view(handle), prefix=tokens, prefix_ids=ids, **more)
     return backend.decode([request])[0]
 
 
@@ -160,7 +159,7 @@ def test_a_forced_prefix_that_was_not_said_changes_the_scores(
     other = model.tokens.encode(" " + ENGLISH[(words[0] + 1) % len(ENGLISH)])
     request = {"prefix": model.tokens.surfaces(other), "prefix_ids": other}
     handle = stream(backend, audio)
-    forced = backend.decode([DecodeRequest(handle, backend.view(handle), **request)])[0]
+    forced = backend.decode([DecodeRequest(handle, 0, backend.view(handle), **request)])[0]
     assert forced.ids
     same_length = min(len(forced.ids), len(whole.ids) - len(other))
     expected = whole.logprobs[len(other) :][:same_length]
@@ -199,6 +198,7 @@ def test_a_batch_gives_what_single_calls_give(backend: WhisperBackend) -> None:
             made.append(
                 DecodeRequest(
                     handle,
+                    0,
                     backend.view(handle),
                     prefix=backend.model.tokens.surfaces(prefix),
                     prefix_ids=prefix,
@@ -207,7 +207,7 @@ def test_a_batch_gives_what_single_calls_give(backend: WhisperBackend) -> None:
                 )
             )
         silent = stream(backend, np.zeros(0, np.float32))
-        return [*made, DecodeRequest(silent, backend.view(silent))]
+        return [*made, DecodeRequest(silent, 0, backend.view(silent))]
 
     single = [backend.decode([request])[0] for request in requests()]
     batch = backend.decode(requests())
@@ -233,7 +233,7 @@ def test_a_window_is_encoded_once_as_long_as_its_audio_stays(
     handle = stream(backend, audio, end=False)
     first = ask(backend, handle)
     same(first, ask(backend, handle))
-    backend.push(handle, np.zeros(RATE, np.float32))
+    hear(backend, handle, np.zeros(RATE, np.float32))
     ask(backend, handle)
     backend.trim(handle, RATE // 10)
     ask(backend, handle)
@@ -305,7 +305,7 @@ def test_a_loop_is_cut_and_the_prompt_left_out_until_the_segment_ends(
     assert prompts[0].head[0] == model.tokens.previous
     assert prompts[1].head[0] == model.tokens.start
     backend.next_segment(handle)
-    assert not handle.context_dropped
+    assert not backend.state(handle).context_dropped
 
 
 def talk(seed: int, count: int) -> tuple[np.ndarray, list[int]]:
@@ -353,7 +353,7 @@ def test_the_end_of_a_session_gives_what_one_pass_over_the_rest_gives(backend: W
             i for t in tokens for i in [next(k for k in range(400) if backend.model.tokens.surface(k) == t)]
         )
         handle = stream(backend, audio)
-        request = DecodeRequest(handle, backend.view(handle), prefix=tokens, prefix_ids=ids)
+        request = DecodeRequest(handle, 0, backend.view(handle), prefix=tokens, prefix_ids=ids)
         rest = backend.decode([request])[0]
         after = tuple(t for e in session.finish() if isinstance(e, Settled) for t in e.tokens)
         assert after == rest.tokens
@@ -365,9 +365,9 @@ def test_a_minute_without_a_pause_needs_no_more_than_one_window(backend: Whisper
     events: list[Any] = []
     for begin in range(0, len(audio), 2 * RATE):
         events += session.feed(audio[begin : begin + 2 * RATE])
-        view = backend.view(session._handle)
+        view = backend.view(session._number)
         assert view.heard - view.segment_start <= 29 * RATE
-        assert len(session._handle.audio._buffer) <= 29 * RATE
+        assert len(backend.state(session._number).audio._buffer) <= 29 * RATE
     events += session.finish()
     assert len(audio) > 60 * RATE
     spans = np.array([span for e in events if isinstance(e, Settled) and e.spans for span in e.spans])

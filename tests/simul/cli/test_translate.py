@@ -257,7 +257,7 @@ def test_what_comes_before_the_damage_is_settled(tmp_path):
     kinds = [json.loads(line)["type"] for line in out.splitlines()]
     assert code == ExitCode.FAILED
     assert "damaged after" in err
-    assert kinds[-2:] == ["end", "error"]
+    assert kinds[-2:] == ["error", "end"]
     assert text_of(out).startswith(LINES.splitlines()[0])
 
 

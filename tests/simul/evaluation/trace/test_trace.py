@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 
 from policies import make_policy
 from policies.base import Activity, Candidate, SourceView, StopRule
-from simul.backends.base import Backend, DecodeRequest, StreamSpec
-from simul.backends.scripted import Pass, ScriptedBackend, ScriptedSegment
+from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec
+from simul.backends.scripted import LANGUAGES, Pass, ScriptedBackend, ScriptedSegment
 from simul.clock import VirtualClock
 from simul.errors import UsageError
-from simul.evaluation.trace.format import candidate_from_json, candidate_to_json, view_from_json, view_to_json
-from simul.evaluation.trace.trace import Trace, TraceError, recording, replaying
+from simul.evaluation.trace.format import candidate_from_json, candidate_to_json
+from simul.evaluation.trace.record import RecordingBackend
+from simul.evaluation.trace.replay import TraceBackend
+from simul.evaluation.trace.trace import Trace, TraceError
 from simul.session import Session, SessionConfig
+from simul.session.values import view_from_json, view_to_json
 from tests.policies.scripts import CHUNK, candidate_of, hypothesis_of, script
 
 POLICIES = (
@@ -43,6 +46,8 @@ def run(
     events: list = []
     for start in range(0, samples, cut):
         events += session.feed(np.zeros(min(cut, samples - start), np.float32))
+        if session.failure is not None:
+            raise session.failure
     return events + session.finish()
 
 
@@ -82,12 +87,12 @@ def test_the_recorded_policy_is_replayed_to_the_event(
     policy: str, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     segments, samples = script(seed)
-    recorder = recording(ScriptedBackend(segments))
+    recorder = RecordingBackend(ScriptedBackend(segments))
     live = run(policy, recorder, samples)
     assert said(live) == said(run(policy, ScriptedBackend(segments), samples))
     path = tmp_path_factory.mktemp("trace") / "a.jsonl"
     recorder.traces[0].write(path)
-    replay = replaying(Trace.read(path))
+    replay = TraceBackend(Trace.read(path))
     assert said(run(policy, replay, samples)) == said(live)
     assert not replay.departures
 
@@ -100,16 +105,16 @@ def test_another_policy_with_the_model_at_hand_says_what_it_says_live(
     recorded: str, policy: str, seed: int
 ) -> None:
     segments, samples = script(seed)
-    recorder = recording(ScriptedBackend(segments))
+    recorder = RecordingBackend(ScriptedBackend(segments))
     run(recorded, recorder, samples)
     trace = recorder.traces[0]
     before = len(trace.passes)
-    replay = replaying(trace, ScriptedBackend(segments))
+    replay = TraceBackend(trace, ScriptedBackend(segments))
     live = run(policy, ScriptedBackend(segments), samples)
     assert said(run(policy, replay, samples)) == said(live)
     assert len(trace.passes) - before == len(replay.departures)
     # What was decoded then is known now.
-    again = replaying(trace)
+    again = TraceBackend(trace)
     assert said(run(policy, again, samples)) == said(live)
     assert not again.departures
 
@@ -118,13 +123,13 @@ def test_another_policy_with_the_model_at_hand_says_what_it_says_live(
 @settings(max_examples=20)
 def test_passes_without_prefix_serve_every_policy_approximately_and_say_so(seed: int) -> None:
     segments, samples = script(seed)
-    recorder = recording(ScriptedBackend(segments))
+    recorder = RecordingBackend(ScriptedBackend(segments))
     run("pause(silence_ms=9999)", recorder, samples)
-    replay = replaying(recorder.traces[0])
+    replay = TraceBackend(recorder.traces[0])
     # The scripted model does go on as if any prefix were its own, so the approximation is exact here.
     events = run("hold-n(n=2)", replay, samples)
     assert said(events) == said(run("hold-n(n=2)", ScriptedBackend(segments), samples))
-    live_prefixes = recording(ScriptedBackend(segments))
+    live_prefixes = RecordingBackend(ScriptedBackend(segments))
     run("hold-n(n=2)", live_prefixes, samples)
     moved = [p for p in live_prefixes.traces[0].passes if p.prefix or p.context]
     departed = {(d.segment, d.heard) for d in replay.departures}
@@ -135,10 +140,10 @@ def test_passes_without_prefix_serve_every_policy_approximately_and_say_so(seed:
 def test_a_prefix_that_was_never_recorded_is_refused_without_a_model() -> None:
     words = (" a", " b", " c")
     passes = tuple(Pass(k * CHUNK, Candidate(words[:k])) for k in (1, 2, 3))
-    recorder = recording(ScriptedBackend([ScriptedSegment(0, 3 * CHUNK, passes)]))
+    recorder = RecordingBackend(ScriptedBackend([ScriptedSegment(0, 3 * CHUNK, passes)]))
     run("greedy(frame_ms=500)", recorder, 3 * CHUNK)
     with pytest.raises(TraceError, match=r"left the recorded prefix at pass 1 .*replay with the model"):
-        run("offline", replaying(recorder.traces[0]), 3 * CHUNK)
+        run("offline", TraceBackend(recorder.traces[0]), 3 * CHUNK)
 
 
 def test_time_is_that_of_the_recording() -> None:
@@ -152,7 +157,7 @@ def test_time_is_that_of_the_recording() -> None:
             spent.append(total)
             return super().decode(requests)
 
-    recorder = recording(Slow(segments), clock)
+    recorder = RecordingBackend(Slow(segments), clock)
     live = run("local-agreement(n=2)", recorder, samples, clock)
     trace = recorder.traces[0]
     total = sum(p.compute for p in trace.passes) + sum(m.compute for m in trace.moments)
@@ -160,7 +165,7 @@ def test_time_is_that_of_the_recording() -> None:
     assert len(spent) == len(trace.passes)
     assert all(p.compute > 0 for p in trace.passes)
     replay_clock = VirtualClock()
-    replayed = run("local-agreement(n=2)", replaying(trace, None, replay_clock), samples, replay_clock)
+    replayed = run("local-agreement(n=2)", TraceBackend(trace, None, replay_clock), samples, replay_clock)
     assert replayed[-1].time == pytest.approx(total)
     assert [e.time for e in replayed if e.type == "settled"] == pytest.approx(
         [e.time for e in live if e.type == "settled"], abs=1e-3
@@ -169,39 +174,37 @@ def test_time_is_that_of_the_recording() -> None:
 
 def test_a_pass_with_another_stop_rule_or_a_word_that_is_over_is_another_pass() -> None:
     segments, samples = script(3, words=True)
-    recorder = recording(ScriptedBackend(segments))
+    recorder = RecordingBackend(ScriptedBackend(segments))
     run("pause(silence_ms=9999)", recorder, samples)
     trace = recorder.traces[0]
     known = trace.passes[0]
     view = SourceView(known.heard, 0, 0, known.final)
-    request = DecodeRequest(None, view, known.prefix, known.prefix_ids, known.context)
+    request = DecodeRequest(1, 0, view, known.prefix, known.prefix_ids, known.context)
     assert trace.find(known.segment, 0, request) is known
     for other in ({"stop": StopRule(at_frame=1)}, {"word_complete": True}, {"max_new_tokens": 1}):
         assert trace.find(known.segment, 0, replace(request, **other)) is None
 
 
 def test_backends_that_cannot_be_trimmed_stay_so() -> None:
-    class Whole(ScriptedBackend):
-        trim = Backend.trim
-
     segments, samples = script(5)
-    for kind, trims in ((Whole, False), (ScriptedBackend, True)):
-        recorder = recording(kind(segments))
+    for trims in (False, True):
+        limits = Limits(LANGUAGES, LANGUAGES, trims=trims)
+        recorder = RecordingBackend(ScriptedBackend(segments, limits=limits))
         run("stream-att(align-att, keep=1)", recorder, samples)
-        replay = replaying(recorder.traces[0])
-        assert (type(recorder).trim is not Backend.trim) is trims
-        assert (type(replay).trim is not Backend.trim) is trims
+        assert recorder.limits.trims is trims
+        assert TraceBackend(recorder.traces[0]).limits.trims is trims
+        assert any(found.trimmed for found in recorder.traces[0].passes) is trims
 
 
 def test_wrong_use_is_named(tmp_path: Path) -> None:
     segments, samples = script(2)
-    recorder = recording(ScriptedBackend(segments))
+    recorder = RecordingBackend(ScriptedBackend(segments))
     run("offline", recorder, samples)
     trace = recorder.traces[0]
     with pytest.raises(TraceError, match="into 'es'"):
-        replaying(trace).open(StreamSpec("en", "es"))
+        TraceBackend(trace).open(StreamSpec("en", "es"))
     with pytest.raises(TraceError, match="another recording"):
-        run("offline", replaying(trace), samples + 3 * CHUNK)
+        run("offline", TraceBackend(trace), samples + 3 * CHUNK)
     path = tmp_path / "trace.jsonl"
     trace.write(path)
     path.write_text(path.read_text()[:-20])

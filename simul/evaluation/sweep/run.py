@@ -17,8 +17,8 @@ from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
 from simul.clock import Clock, MeteredClock, VirtualClock
 from simul.errors import UsageError
-from simul.evaluation.items import Item, ItemResult
-from simul.evaluation.records import StreamRecord
+from simul.evaluation.evaluate import Item, ItemResult, item_result
+from simul.evaluation.records import StreamRecord, make_folder, safe_name
 from simul.evaluation.sweep.grid import Setting
 from simul.evaluation.trace.recognizer import (
     CachedTranslator,
@@ -27,19 +27,13 @@ from simul.evaluation.trace.recognizer import (
     ReplayRecognizer,
     Translations,
 )
-from simul.evaluation.trace.trace import (
-    RecordingBackend,
-    Trace,
-    TraceBackend,
-    TraceError,
-    recording,
-    replaying,
-)
-from simul.files import make_folder, safe_name
+from simul.evaluation.trace.record import RecordingBackend
+from simul.evaluation.trace.replay import TraceBackend
+from simul.evaluation.trace.trace import Trace, TraceError
 from simul.session import Session, SessionConfig
 from simul.session.drive import drive
 from simul.session.events import Retract, SegmentEnd
-from simul.units import SAMPLES_PER_MS, Samples
+from simul.units import Samples
 
 T = TypeVar("T", Trace, RecognizerTrace)
 
@@ -79,7 +73,7 @@ class SweepRunner:
     traces: str | None = None
     live: bool = False
     model: str = ""
-    _backend: Backend | None = field(default=None, repr=False)
+    _backend: Backend[Any] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_backend": None}
@@ -163,7 +157,7 @@ class SweepRunner:
         if step in traces:
             return traces[step]
         for length in dict.fromkeys((finest, step)):
-            place = self._place(item, f"{length // SAMPLES_PER_MS}ms.recognizer")
+            place = self._place(item, f"{length // 16}ms.recognizer")
             if place is not None and place.is_file():
                 trace = self._checked(RecognizerTrace.read(place), place)
                 if trace.any_cut or length == step:
@@ -171,18 +165,20 @@ class SweepRunner:
                     return trace
         recognizer = RecordingRecognizer(backend.make_recognizer(), backend.meter)
         length = finest if recognizer.trace.any_cut else step
-        with FileSource(item.audio, length / SAMPLES_PER_MS) as source:
+        with FileSource(item.audio, length / 16) as source:
             for samples in source:
                 recognizer.push(samples)
         recognizer.finish()
         recognizer.trace.model = self.model
-        place = self._place(item, f"{length // SAMPLES_PER_MS}ms.recognizer")
+        place = self._place(item, f"{length // 16}ms.recognizer")
         if place is not None:
             recognizer.trace.write(place)
         traces[length] = recognizer.trace
         return recognizer.trace
 
-    def _passes(self, item: Item, setting: Setting, backend: Backend | None, traces: dict[int, Trace]) -> Run:
+    def _passes(
+        self, item: Item, setting: Setting, backend: Backend[Any] | None, traces: dict[int, Trace]
+    ) -> Run:
         """A run of any backend: the first one of a chunk is recorded, the others add what it does not hold."""
         chunk = self._chunk(setting)
         place = self._place(item, f"{chunk}ms.trace")
@@ -191,13 +187,13 @@ class SweepRunner:
         clock = VirtualClock()
         used: RecordingBackend | TraceBackend
         if chunk in traces:
-            used = replaying(traces[chunk], backend, clock)
+            used = TraceBackend(traces[chunk], backend, clock)
         elif backend is None:
             raise UsageError(
                 f"{item.name} has no trace with chunks of {chunk} ms; record it with the model first."
             )
         else:
-            used = recording(backend, clock)
+            used = RecordingBackend(backend, clock)
         before = len(traces[chunk].passes) if chunk in traces else 0
         with contextlib.ExitStack() as stack:
             pieces: Iterable[Samples]
@@ -214,7 +210,7 @@ class SweepRunner:
         return replace(run, computed=len(traces[chunk].passes) - before, approximated=guessed)
 
     def _run(
-        self, item: Item, setting: Setting, backend: Backend, clock: Clock, pieces: Iterable[Samples]
+        self, item: Item, setting: Setting, backend: Backend[Any], clock: Clock, pieces: Iterable[Samples]
     ) -> Run:
         config = SessionConfig(self.source, self.target, to_samples(self._chunk(setting)))
         session = Session(setting.make(), backend, clock, config)
@@ -229,7 +225,7 @@ class SweepRunner:
                 elif isinstance(event, Retract):
                     erased += event.characters
         passes = record.end.passes if record.end is not None else 0
-        return Run(ItemResult.of(item, record), segments, passes, erased=erased)
+        return Run(item_result(item, record), segments, passes, erased=erased)
 
 
 def _replayed(
