@@ -10,7 +10,8 @@ import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from simul.session.events import Event, Retract, SegmentEnd, Settled
+from simul.session.events import Event, SegmentEnd, Settled
+from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE
 
 WIDE = frozenset({"zh", "ja", "ko", "yue"})
@@ -66,36 +67,35 @@ class CueMaker:
     def __init__(self, language: str, source_language: str | None = None) -> None:
         self.rules = Rules.of(language)
         self._source_rules = Rules.of(source_language) if source_language else None
+        self._transcript = Transcript(language)
         self._characters: list[str] = []
         self._times: list[tuple[float, float] | None] = []
         self._held: Cue | None = None
 
     def push(self, event: Event) -> list[Cue]:
         """The cues that `event` completes."""
+        change = self._transcript.push(event)
         if isinstance(event, Settled):
-            self._settle(event)
-        elif isinstance(event, Retract):
-            del self._characters[len(self._characters) - event.characters :]
-            del self._times[len(self._times) - event.characters :]
-        elif isinstance(event, SegmentEnd):
-            return list(self._release(self._segment(event)))
-        return []
+            self._settle(event, change.added)
+        del self._characters[len(self._characters) - change.removed :]
+        del self._times[len(self._times) - change.removed :]
+        return [] if change.closed is None else list(self._release(self._segment(change.closed)))
 
     def finish(self) -> list[Cue]:
         """The last cue."""
         held, self._held = self._held, None
         return [held] if held else []
 
-    def _settle(self, event: Settled) -> None:
+    def _settle(self, event: Settled, text: str) -> None:
         times: list[tuple[float, float] | None] = []
         if event.spans and len(event.spans) == len(event.tokens):
             for token, (start, end) in zip(event.tokens, event.spans, strict=True):
                 times += [(start / SAMPLE_RATE, end / SAMPLE_RATE)] * len(token)
-        missing = len(event.text) - len(times)
+        missing = len(text) - len(times)
         # The first token of a stream loses its leading space; held bytes come with a later token.
         unknown: list[tuple[float, float] | None] = [None] * max(0, missing)
         times = times[-missing:] if missing < 0 else unknown + times
-        self._characters += event.text
+        self._characters += text
         self._times += times
 
     def _segment(self, event: SegmentEnd) -> list[Cue]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from simul.evaluation.records import Joiner
-from simul.session.events import Event, SegmentEnd, Settled, Tail
+from simul.session.events import Event, Settled
+from simul.session.transcript import Transcript
 
 
 class WordWriter:
@@ -17,23 +17,21 @@ class WordWriter:
     """
 
     def __init__(self, language: str, words: bool = True) -> None:
-        self._joiner = Joiner(language)
+        self._transcript = Transcript(language)
         self._words = words
-        self._kept = self._tail = ""
+        self._kept = ""
         self._open = False
         self.lengthened = 0
 
     def take(self, events: Iterable[Event], final: bool = False) -> str:
         """The text to append after `events`; `final`: the stream is over, and nothing is kept back."""
         for event in events:
+            change = self._transcript.push(event)
             if isinstance(event, Settled):
-                self._settle(self._joiner.settled(event.text))
-            elif isinstance(event, Tail):
-                self._tail = event.text
-            elif isinstance(event, SegmentEnd):
-                self._joiner.segment_end()
+                self._settle(change.added)
         count = len(self._kept)
-        if self._words and not final and self._tail and not self._tail[0].isspace():
+        tail = self._transcript.tail
+        if self._words and not final and tail and not tail[0].isspace():
             while count and not self._kept[count - 1].isspace():
                 count -= 1
         text, self._kept = self._kept[:count], self._kept[count:]

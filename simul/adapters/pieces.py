@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from simul.evaluation.records import Joiner
-from simul.session.events import Event, Retract, SegmentEnd, Settled
+from simul.session.events import Event
+from simul.session.transcript import Transcript
 
 SPACE = "▁"
 """What stands for a space in a piece, as in SentencePiece."""
@@ -26,12 +26,12 @@ class Pieces:
     """The settled text of a stream, piece by piece."""
 
     def __init__(self, language: str) -> None:
-        self._joiner = Joiner(language)
+        self._transcript = Transcript(language)
         self._all: list[str] = []
 
     def segment_end(self) -> None:
         """What follows belongs to a further segment."""
-        self._joiner.segment_end()
+        self._transcript.border()
 
     def take(self, events: Iterable[Event]) -> tuple[list[str], list[str]]:
         """What `events` add and what they delete first, which is the end of what stood before.
@@ -41,18 +41,15 @@ class Pieces:
         standing = len(self._all)
         deleted: list[str] = []
         for event in events:
-            if isinstance(event, Settled):
-                self._all += pieces_of(self._joiner.settled(event.text))
-            elif isinstance(event, SegmentEnd):
-                self._joiner.segment_end()
-            elif isinstance(event, Retract):
-                rest = event.characters
-                while rest > 0:
-                    piece = self._all.pop()
-                    if len(self._all) < standing:
-                        standing -= 1
-                        deleted.insert(0, piece)
-                    rest -= len(piece)
-                    if rest < 0:
-                        self._all.append(piece[:-rest])
+            change = self._transcript.push(event)
+            rest = change.removed
+            while rest > 0:
+                piece = self._all.pop()
+                if len(self._all) < standing:
+                    standing -= 1
+                    deleted.insert(0, piece)
+                rest -= len(piece)
+                if rest < 0:
+                    self._all.append(piece[:-rest])
+            self._all += pieces_of(change.added)
         return self._all[standing:], deleted

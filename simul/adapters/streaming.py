@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simul.errors import UsageError
-from simul.evaluation.records import Joiner
 from simul.session import Session
-from simul.session.events import Event, SegmentEnd, Settled
+from simul.session.events import Event, Settled
+from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE, Samples
 
 
@@ -51,7 +51,7 @@ class OnlineProcessor:
         self.session.reset()
         self._offset = offset
         self._audio: list[Samples] = []
-        self._joiner = Joiner(self.session.config.target)
+        self._transcript = Transcript(self.session.config.target)
         self._until = 0
 
     def insert_audio_chunk(self, audio: ArrayLike) -> None:
@@ -94,12 +94,10 @@ class OnlineProcessor:
     def _output(self, events: list[Event]) -> Output:
         text, places = "", list[tuple[int, int]]()
         for event in events:
+            text += self._transcript.push(event).added
             if isinstance(event, Settled) and event.text:
-                text += self._joiner.settled(event.text)
                 places += event.spans or [(self._until, event.heard)]
                 self._until = event.heard
-            elif isinstance(event, SegmentEnd):
-                self._joiner.segment_end()
         if not text:
             return NOTHING
         begin, end = min(a for a, _ in places), max(b for _, b in places)

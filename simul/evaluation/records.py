@@ -12,8 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simul.errors import SimulError, UsageError
+from simul.languages import SPACELESS
 from simul.session.drive import Step
-from simul.session.events import End, Event, Retract, SegmentEnd, Settled
+from simul.session.events import End, Event, Settled
+from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -21,35 +23,12 @@ if TYPE_CHECKING:
 
     from latency_metrics.base import Instance
 
-WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "km", "my", "yue"})
-"""Languages written without spaces between words: their latency unit is the character."""
-
 _MS_PER_SAMPLE = 1000 / SAMPLE_RATE
 
 
 def latency_unit(language: str) -> str:
     """How outputs in `language` are counted by the latency metrics: "word" or "char"."""
-    return "char" if language.split("-")[0].lower() in WITHOUT_SPACES else "word"
-
-
-class Joiner:
-    """Joins the settled texts of a stream: a further segment begins with a space where the language has spaces."""
-
-    def __init__(self, language: str) -> None:
-        self._spaced = latency_unit(language) == "word"
-        self._started = self._boundary = False
-
-    def settled(self, text: str) -> str:
-        """`text` of a settled event as it is to be appended."""
-        if self._boundary and self._started and self._spaced and not text[:1].isspace():
-            text = " " + text
-        self._boundary = False
-        self._started = self._started or bool(text)
-        return text
-
-    def segment_end(self) -> None:
-        """What follows belongs to a further segment."""
-        self._boundary = True
+    return "char" if language.split("-")[0].lower() in SPACELESS else "word"
 
 
 @dataclass
@@ -62,18 +41,15 @@ class StreamRecord:
     """
 
     language: str = "de"
-    segments: int = 0
-    end: End | None = None
     compute: float = 0.0
     behind: list[float] = field(default_factory=list)
     word_lags: list[float] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
     _characters: list[str] = field(default_factory=list)
     _heard: list[int] = field(default_factory=list)
     _times: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._joiner = Joiner(self.language)
+        self._transcript = Transcript(self.language)
 
     def step(self, step: Step) -> None:
         """Take in a step of `drive`."""
@@ -85,26 +61,35 @@ class StreamRecord:
 
     def event(self, event: Event) -> None:
         """Take in an event."""
+        change = self._transcript.push(event)
+        for items in (self._characters, self._heard, self._times):
+            del items[len(items) - change.removed :]
         if isinstance(event, Settled):
-            self._settle(event)
-        elif isinstance(event, Retract):
-            for items in (self._characters, self._heard, self._times):
-                del items[len(items) - event.characters :]
-        elif isinstance(event, SegmentEnd):
-            self.segments += 1
-            self._joiner.segment_end()
-            if event.source:
-                self.sources.append(event.source.strip())
-        elif isinstance(event, End):
-            self.end = event
+            self._characters += change.added
+            self._heard += [event.heard] * len(change.added)
+            self._times += [event.time] * len(change.added)
+            if event.spans:
+                self.word_lags.append(event.time - max(end for _, end in event.spans) / SAMPLE_RATE)
 
-    def _settle(self, event: Settled) -> None:
-        text = self._joiner.settled(event.text)
-        self._characters += text
-        self._heard += [event.heard] * len(text)
-        self._times += [event.time] * len(text)
-        if event.spans:
-            self.word_lags.append(event.time - max(end for _, end in event.spans) / SAMPLE_RATE)
+    @property
+    def segments(self) -> int:
+        """How many segments are complete."""
+        return len(self._transcript.segments)
+
+    @property
+    def end(self) -> End | None:
+        """The totals, once the stream is over."""
+        return self._transcript.end
+
+    @property
+    def spoken(self) -> list[tuple[int, int, str]]:
+        """(first sample, end, text) of the complete segments that hold text."""
+        return [(s.start, s.end, s.text) for s in self._transcript.segments if s.text]
+
+    @property
+    def erased(self) -> int:
+        """Characters that were taken back."""
+        return self._transcript.retracted
 
     def units(self) -> list[tuple[str, int, float]]:
         """(unit, samples heard, seconds) of every unit of the settled text."""
@@ -125,7 +110,7 @@ class StreamRecord:
     @property
     def source_text(self) -> str:
         """What the recogniser understood, as far as the backend says."""
-        return " ".join(self.sources)
+        return " ".join(s.source.strip() for s in self._transcript.segments if s.source)
 
     @property
     def heard(self) -> int:

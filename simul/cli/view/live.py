@@ -13,7 +13,8 @@ from rich.text import Text
 from simul.cli.view.screen import Screen
 from simul.cli.view.status import Piece, Status, clock_text
 from simul.session.drive import Step
-from simul.session.events import Retract, SegmentEnd, Settled, Tail
+from simul.session.events import Settled
+from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE
 
 StatusOf = Callable[[Step], Status]
@@ -36,24 +37,21 @@ class TerminalOutput:
 
     def __init__(self, screen: Screen, status: StatusOf, revises: bool = False) -> None:
         self._screen, self._status, self._revises = screen, status, revises
-        self._open = self._tail = ""
+        self._open, self._transcript = "", Transcript()
 
     def step(self, step: Step) -> None:
         """Write what settled and redraw the rest."""
         for event in step.events:
-            if isinstance(event, Settled):
-                self._open += event.text
-            elif isinstance(event, Retract):
-                self._open = self._open[: len(self._open) - event.characters]
-            elif isinstance(event, Tail):
-                self._tail = event.text
-            elif isinstance(event, SegmentEnd):
+            change = self._transcript.push(event)
+            self._open = change.apply(self._open)
+            if change.closed:
                 self._end_line()
         if not self._revises:
             self._scroll()
         if step.samples is not None:
             width, settled = self._screen.width, self._open.lstrip()
-            text = Text.assemble(settled, (self._tail if settled else self._tail.lstrip(), "dim"))
+            tail = self._transcript.tail
+            text = Text.assemble(settled, (tail if settled else tail.lstrip(), "dim"))
             lines = last_lines(self._screen, text, width, _OPEN_LINES)
             self._screen.draw(Group(*lines, *self._status(step).lines(width)))
 
@@ -74,7 +72,7 @@ class TerminalOutput:
     def _end_line(self) -> None:
         if self._open.strip():
             self._screen.print(Text(self._open.strip()))
-        self._open = self._tail = ""
+        self._open = ""
 
 
 class StatusOutput:
@@ -102,36 +100,26 @@ class CaptionPanel:
 
     def __init__(self, screen: Screen, title: str, status: StatusOf, with_source: bool = True) -> None:
         self._screen, self._title, self._status, self._with_source = screen, title, status, with_source
-        self._source = self._settled = self._tail = ""
+        self._transcript = Transcript()
         self._lag: float | None = None
 
     def step(self, step: Step) -> None:
         """Take in the events and redraw."""
         for event in step.events:
-            if isinstance(event, Settled):
-                self._settle(event)
-            elif isinstance(event, Retract):
-                self._settled = self._settled[: len(self._settled) - event.characters]
-            elif isinstance(event, Tail):
-                self._tail = event.text
-                self._source = event.source or ""
-            elif isinstance(event, SegmentEnd):
-                start = event.start / SAMPLE_RATE
-                self._screen.print(self._written(start, event.text, event.source or ""))
-                self._settled = self._tail = self._source = ""
+            closed = self._transcript.push(event).closed
+            if isinstance(event, Settled) and event.spans:
+                self._lag = event.time - max(end for _, end in event.spans) / SAMPLE_RATE
+            if closed is not None:
+                start = closed.start / SAMPLE_RATE
+                self._screen.print(self._written(start, closed.text, closed.source or ""))
         if step.samples is not None:
             self._screen.draw(self._panel(self._status(step)))
 
     def close(self) -> None:
         """Take the panel away; what is settled stays above."""
-        if self._settled.strip():
-            self._screen.print(self._written(0.0, self._settled, ""))
+        if self._transcript.line.strip():
+            self._screen.print(self._written(0.0, self._transcript.line, ""))
         self._screen.close()
-
-    def _settle(self, event: Settled) -> None:
-        self._settled += event.text
-        if event.spans:
-            self._lag = event.time - max(end for _, end in event.spans) / SAMPLE_RATE
 
     def _written(self, seconds: float, text: str, source: str) -> RenderableType:
         lines = [Text(text.strip(), "bold")] if text.strip() else []
@@ -145,11 +133,16 @@ class CaptionPanel:
 
     def _panel(self, status: Status) -> RenderableType:
         width = max(20, self._screen.width - 4)
-        settled = self._settled.lstrip()
-        tail = self._tail if settled else self._tail.lstrip()
+        said = self._transcript
+        settled = said.line.lstrip()
+        tail = said.tail if settled else said.tail.lstrip()
         rows = self._rows(Text.assemble((settled, "bold"), (tail, "dim italic")), width, _TARGET_LINES)
         if self._with_source:
-            rows = [*self._rows(Text(self._source.strip(), "dim"), width, _SOURCE_LINES), Text(""), *rows]
+            rows = [
+                *self._rows(Text((said.source or "").strip(), "dim"), width, _SOURCE_LINES),
+                Text(""),
+                *rows,
+            ]
         foot = Status((*status.pieces, *self._gauge()), status.warning).lines(width)
         return Panel(
             Group(*rows, Text(""), *foot),

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TextIO
 from simul.captions import VTT_HEADER, CueMaker, srt, vtt
 from simul.evaluation.records import json_line
 from simul.session.drive import Step
-from simul.session.events import Retract, SegmentEnd, Settled
+from simul.session.transcript import Transcript
 
 
 class Output(Protocol):
@@ -30,33 +30,29 @@ class TextOutput:
 
     def __init__(self, stream: TextIO, revises: bool = False) -> None:
         self._stream, self._revises = stream, revises
-        self._line = ""
+        self._transcript = Transcript()
 
     def step(self, step: Step) -> None:
         """Write what settled."""
         for event in step.events:
-            if isinstance(event, Settled):
-                text = event.text if self._line else event.text.lstrip()
-                self._line += text
-                if not self._revises:
-                    self._put(text)
-            elif isinstance(event, Retract):
-                self._line = self._line[: len(self._line) - event.characters]
-            elif isinstance(event, SegmentEnd):
-                self._end_line()
+            line = self._transcript.line
+            if self._transcript.push(event).closed:
+                self._end_line(line)
+            elif not self._revises:
+                self._put(self._transcript.line[len(line) :])
 
     def close(self) -> None:
         """End an open line."""
-        self._end_line()
+        self._end_line(self._transcript.line)
 
-    def _end_line(self) -> None:
-        if self._line:
-            self._put(self._line + "\n" if self._revises else "\n")
-        self._line = ""
+    def _end_line(self, line: str) -> None:
+        if line:
+            self._put(line + "\n" if self._revises else "\n")
 
     def _put(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class JsonOutput:

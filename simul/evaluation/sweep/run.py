@@ -32,7 +32,6 @@ from simul.evaluation.trace.replay import TraceBackend
 from simul.evaluation.trace.trace import Trace, TraceError
 from simul.session import Session, SessionConfig
 from simul.session.drive import drive
-from simul.session.events import Retract, SegmentEnd
 from simul.units import Samples
 
 T = TypeVar("T", Trace, RecognizerTrace)
@@ -215,17 +214,10 @@ class SweepRunner:
         config = SessionConfig(self.source, self.target, to_samples(self._chunk(setting)))
         session = Session(setting.make(), backend, clock, config)
         record = StreamRecord(self.target)
-        segments: list[tuple[int, int, str]] = []
-        erased = 0
         for step in drive(pieces, session, clock):
             record.step(step)
-            for event in step.events:
-                if isinstance(event, SegmentEnd) and event.text:
-                    segments.append((event.start, event.end, event.text))
-                elif isinstance(event, Retract):
-                    erased += event.characters
         passes = record.end.passes if record.end is not None else 0
-        return Run(item_result(item, record), segments, passes, erased=erased)
+        return Run(item_result(item, record), record.spoken, passes, erased=record.erased)
 
 
 def _replayed(
