@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
 import tempfile
@@ -47,7 +48,8 @@ def find_check(data: Any) -> Check | None:
 
 def run_file(path: Path) -> Tally | None:
     """The tally of one vector file; None when it is not one."""
-    data = json.loads(path.read_text(encoding="utf-8"))
+    packed = path.read_bytes()
+    data = json.loads(gzip.decompress(packed) if path.suffix == ".gz" else packed)
     check = find_check(data)
     if check is None:
         return None
@@ -63,10 +65,10 @@ def run_file(path: Path) -> Tally | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line per file and the first disagreement; 1 when a check disagrees, 2 when there was none."""
     parser = argparse.ArgumentParser(prog="python -m latency_metrics.conformance", description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder with vector files (*.json)")
+    parser.add_argument("folder", type=Path, help="folder with vector files (*.json, *.json.gz)")
     folder = parser.parse_args(arguments).folder
     agreed = total = 0
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(p for p in folder.iterdir() if p.name.endswith((".json", ".json.gz"))):
         tally = run_file(path)
         if tally is None:
             continue

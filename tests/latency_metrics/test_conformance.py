@@ -1,4 +1,4 @@
-"""The conformance run: agreement with the shared vectors, and that a wrong value is seen and reported."""
+"""The conformance run: agreement with the vectors, and that a wrong value is seen and reported."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import pytest
 
 from latency_metrics.conformance.__main__ import main, run_file
 from latency_metrics.conformance.tally import Tally
-from tests.latency_metrics.shared import shared
+from tests.vectors import VECTORS, metric_vectors
 
 
-def test_every_shared_vector_agrees(capsys: pytest.CaptureFixture[str]) -> None:
-    folder = shared("vectors", "metrics")
-    status = main([str(folder)])
+def test_every_vector_agrees(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main([str(VECTORS / "metrics")])
     printed = capsys.readouterr().out
     assert status == 0, printed
     agreed, total = printed.splitlines()[-1].removeprefix("all files: ").removesuffix(" agreed").split(" / ")
@@ -25,7 +24,7 @@ def test_every_shared_vector_agrees(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", ["shortform", "longform_en-usual", "mwer", "simulstream_logs", "alignment"])
 def test_one_wrong_value_is_one_disagreement(name: str, tmp_path: Path) -> None:
-    data = json.loads((shared("vectors", "metrics") / f"{name}.json").read_text(encoding="utf-8"))
+    ((_, data),) = metric_vectors(name)
     if name == "shortform":
         data["instances"][3]["expected"]["omnisteval"]["YAAL"] += 1e-4
     elif name == "longform_en-usual":

@@ -20,9 +20,10 @@ from latency_metrics.formats import (
 )
 from latency_metrics.quality import bleu
 from latency_metrics.report import Report
-from tests.latency_metrics.shared import shared
+from tests.vectors import VECTORS, beside
 
-OMNISTEVAL = "simul-logs-omnisteval"
+LOGS = VECTORS / "omnisteval-logs"
+ACL = LOGS / "longform-acl6060-de"
 IWSLT = "simul-logs-iwslt25"
 
 
@@ -48,21 +49,20 @@ def same_segments(report: Report, path: Path) -> None:
 
 
 def test_long_form_acl6060() -> None:
-    folder = shared("data", OMNISTEVAL, "longform-acl6060-de")
     segments = with_references(
-        read_segmentation(folder / "ref_segments.yaml"), read_lines(folder / "references.txt")
+        read_segmentation(ACL / "ref_segments.yaml"), read_lines(ACL / "references.txt")
     )
     report = score_longform(
-        segments, read_recordings(folder / "instances.log.gz"), lang="de", fix_simuleval_emission_ca=True
+        segments, read_recordings(ACL / "instances.log.gz"), lang="de", fix_simuleval_emission_ca=True
     )
-    same_scores(report, folder / "expected.scores.tsv")
-    same_segments(report, folder / "expected.resegmented.jsonl.gz")
+    same_scores(report, ACL / "expected.scores.tsv")
+    same_segments(report, ACL / "expected.resegmented.jsonl.gz")
 
 
 def test_text_form_acl6060() -> None:
-    folder = shared("data", OMNISTEVAL, "textform-acl6060-de")
+    folder = LOGS / "textform-acl6060-de"
     segments = with_references(
-        read_text_segmentation(folder / "text_segmentation.txt"), read_lines(folder / "references.txt")
+        read_text_segmentation(folder / "text_segmentation.txt"), read_lines(ACL / "references.txt")
     )
     report = score_longform(segments, read_text_hypotheses(folder / "hypotheses.txt", segments), lang="en")
     same_scores(report, folder / "expected.scores.tsv")
@@ -70,7 +70,7 @@ def test_text_form_acl6060() -> None:
 
 
 def test_short_form_of_a_degenerate_system() -> None:
-    folder = shared("data", OMNISTEVAL, "shortform-timings")
+    folder = LOGS / "shortform-timings"
     report = score_shortform(read_instances(folder / "instances.log.gz"), quality=False)
     same_scores(report, folder / "expected.scores.tsv")
 
@@ -78,7 +78,7 @@ def test_short_form_of_a_degenerate_system() -> None:
 @pytest.mark.parametrize("language", ["de", "zh"])
 def test_whole_talks_of_iwslt25_systems(language: str) -> None:
     """LAAL, AL, AP, DAL, ATD and BLEU of whole talks as SimulEval printed them, corpus and talk by talk."""
-    folder = shared("data", IWSLT)
+    folder = beside("data", IWSLT)
     unit = "char" if language == "zh" else "word"
     talks = table(folder / "expected.per-talk.tsv")
     runs = [row for row in table(folder / "expected.scores.tsv") if row["lang"] == language]
@@ -98,11 +98,10 @@ def test_whole_talks_of_iwslt25_systems(language: str) -> None:
 
 def test_event_logs_of_recordings_have_every_figure() -> None:
     """The queueing clock lies between CU and SimulEval's running total on a real log."""
-    folder = shared("data", OMNISTEVAL, "longform-acl6060-de")
     segments = with_references(
-        read_segmentation(folder / "ref_segments.yaml"), read_lines(folder / "references.txt")
+        read_segmentation(ACL / "ref_segments.yaml"), read_lines(ACL / "references.txt")
     )
-    report = score_longform(segments, read_recordings(folder / "instances.log.gz"), lang="de")
+    report = score_longform(segments, read_recordings(ACL / "instances.log.gz"), lang="de")
     lags = [report[f"LagP50 ({clock})"].value for clock in ("CU", "CA-queue", "CA")]
     assert lags == sorted(lags)
     assert report["LagSlope (CA)"].value > report["LagSlope (CA-queue)"].value
@@ -111,7 +110,7 @@ def test_event_logs_of_recordings_have_every_figure() -> None:
 @pytest.mark.parametrize("run", ["vad-step1.00", "cascade-step0.3-la2", "cascade-step0.9-la4"])
 def test_published_stream_laal_is_near(run: str) -> None:
     """The published values are of version 1 (a closed segmenter, times clamped at 0): near, not equal."""
-    folder = shared("data", IWSLT)
+    folder = beside("data", IWSLT)
     expected = next(row for row in table(folder / "expected.scores.tsv") if row["run"] == run)
     segments = with_references(
         read_segmentation(folder / "ref_segments.yaml"), read_lines(folder / "references.de.txt")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from segmenter import align_tokens
 from segmenter.soft import similarity
 from tests.segmenter import plain
-from tests.segmenter.vectors import metric_vectors
+from tests.vectors import metric_vectors
 
 TOKENS = [
     "a",
@@ -45,7 +45,7 @@ ONE_ROW_AT_A_TIME = 1
 def test_reference_vectors() -> None:
     """Every path and every segment as OmniSTEval gives them; recordings without reference drop every token."""
     checked = 0
-    for _, content in metric_vectors("alignment.json"):
+    for _, content in metric_vectors("alignment"):
         for case in content["cases"]:
             tokens = [token for token, _ in case["ref"]]
             numbers = [segment for _, segment in case["ref"]]

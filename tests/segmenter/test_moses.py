@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmenter.moses import tokenize_word
-from tests.segmenter.vectors import metric_vectors
+from tests.vectors import metric_vectors
 
 LANGUAGES = ["en", "de", "fr", "it", "es", "cs", "pt", "nl", "ru", "zz", "pl", "fi"]
 ODD = "aszéß天हिİΣ½²Ⅳ.,'`’-…—“\"()%_5٣ \u00ad\u200b\u0301🙂ーﬁ№¨\x01\u00a0"
@@ -18,7 +18,7 @@ ODD = "aszéß天हिİΣ½²Ⅳ.,'`’-…—“\"()%_5٣ \u00ad\u200b\u0301�
 def test_reference_vectors() -> None:
     """Every word in every language as the Moses script cuts it."""
     checked = 0
-    for _, content in metric_vectors("moses.json"):
+    for _, content in metric_vectors("moses"):
         for lang, expected in content["expected"].items():
             for word, tokens in zip(content["words"], expected, strict=True):
                 assert tokenize_word(word, None if lang == "none" else lang) == tokens, (lang, word)

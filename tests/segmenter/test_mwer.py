@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segmenter import MwerSegmenter, SegmenterError
 from tests.segmenter import plain
-from tests.segmenter.vectors import metric_vectors
+from tests.vectors import metric_vectors
 
 WORDS = st.sampled_from(["the", "dog", "c", ".", "übung"])
 SEGMENTS = st.lists(st.lists(WORDS, max_size=5), min_size=1, max_size=4)
@@ -20,7 +20,7 @@ SEGMENTS = st.lists(st.lists(WORDS, max_size=5), min_size=1, max_size=4)
 def test_reference_vectors() -> None:
     """Units in each segment as mweralign gives them; of an empty last reference it says nothing, we say 0."""
     checked = 0
-    for _, content in metric_vectors("mwer.json"):
+    for _, content in metric_vectors("mwer"):
         for case in content["cases"]:
             counts = MwerSegmenter().align(case["refs"], case["hyp"]).units_per_segment()
             assert len(counts) == len(case["refs"])

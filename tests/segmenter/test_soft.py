@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmenter import SegmenterError, SoftSegmenter
-from tests.segmenter.vectors import metric_vectors
+from tests.vectors import metric_vectors
 
 TEXT = "the The then it's well-known well known Übung e.g. Mr. … ½ (end) ( ) , . — 3,5 天 \x01 ´ \u200b don’t"
 WORDS = st.sampled_from(TEXT.split(" "))
@@ -21,7 +21,7 @@ WORDS = st.sampled_from(TEXT.split(" "))
 def test_reference_runs() -> None:
     """The text of every segment of whole runs, word and character level, several languages."""
     checked = 0
-    for name, content in metric_vectors("longform_*.json"):
+    for name, content in metric_vectors("longform_*"):
         entries = content["input"].get("segmentation")
         if not entries or "hypotheses" not in content["input"]:
             continue

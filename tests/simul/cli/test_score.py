@@ -11,9 +11,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from tests.latency_metrics.shared import shared
 from tests.simul.score_files import read_log, recordings, utterances, write_log
 from tests.simul.scripted_cli import command
+from tests.vectors import metric_vectors
 
 LONG = [
     "de-fixca", "de-over", "en-one-empty-recording", "en-simulstream", "en-text", "en-usual", "fr-offset",
@@ -58,7 +58,7 @@ def vector_flags(data, folder):
 
 @pytest.mark.parametrize("name", LONG)
 def test_longform_writes_the_files_of_omnisteval(name, tmp_path):
-    data = json.loads(shared("vectors", "metrics", f"longform_{name}.json").read_text())
+    ((_, data),) = metric_vectors(f"longform_{name}")
     out = tmp_path / "out"
     code, _, errors = command("score", "longform", *vector_flags(data, tmp_path), "--output_folder", out)
     assert code == 0, errors
@@ -75,7 +75,7 @@ def test_longform_writes_the_files_of_omnisteval(name, tmp_path):
 
 
 def test_shortform_writes_the_scores_of_omnisteval(tmp_path):
-    data = json.loads(shared("vectors", "metrics", "shortform_cli.json").read_text())
+    ((_, data),) = metric_vectors("shortform_cli")
     (tmp_path / "instances.log").write_text("\n".join(data["instances_log"]) + "\n")
     (tmp_path / "references.txt").write_text("".join(line + "\n" for line in data["references"]))
     code, shown, _ = command(

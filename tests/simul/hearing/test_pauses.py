@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from segmenter import SegmenterError
 from simul.hearing.pauses import PauseSegmenter
+from tests.vectors import VECTORS
 
 RATE = 16_000
 
@@ -135,11 +134,8 @@ def test_segments_are_in_order_and_hold_all_speech(
 
 def test_pauses_between_the_sentences_of_a_reader() -> None:
     """Every pause between 49 sentences read aloud is found, and nearly all of the speech is kept."""
-    beside = Path(__file__).resolve().parents[4] / "shared"
-    folder = Path(os.environ.get("SIMUL_SHARED", beside)) / "data" / "newgate-reading"
-    if not folder.is_dir():
-        pytest.skip(f"no recordings in {folder}; set SIMUL_SHARED to the folder that has them")
-    audio, rate = soundfile.read(folder / "longform-a.flac")
+    folder = VECTORS / "newgate-reading"
+    audio, rate = soundfile.read(folder / "longform-a.opus")
     with (folder / "longform-a.segments.tsv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     sentences = [(float(row["speech_start"]) * rate, float(row["speech_end"]) * rate) for row in rows]
