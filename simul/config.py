@@ -60,8 +60,8 @@ class ModelConfig:
     model: str = field(
         default=AUTO,
         metadata={
-            "help": "auto, embedded, a folder with a Whisper model (CTranslate2 or transformers), or its name in "
-            "the hub cache (small, large-v3, owner/name)",
+            "help": "auto (the best on this machine), embedded, a folder with a Whisper model (CTranslate2 or "
+            "transformers), or its name in the list of `simul models` or in the hub cache (small, owner/name)",
             "metavar": "NAME|FOLDER",
         },
     )
@@ -75,9 +75,10 @@ class ModelConfig:
     mt: str | None = field(
         default=None,
         metadata={
-            "help": "text translator of a cascade: embedded; a CTranslate2 folder or hub name of an Opus-MT, NLLB or "
-            "M2M-100 model; a folder with a language model for conversations; or the address and name of one behind "
-            "an OpenAI-compatible server (http://127.0.0.1:8000/v1#MODEL)",
+            "help": "text translator of a cascade: embedded; a name in the list of `simul models`; a CTranslate2 "
+            "folder or hub name of an Opus-MT, NLLB or M2M-100 model; a folder with a language model for "
+            "conversations; or the address and name of one behind an OpenAI-compatible server "
+            "(http://127.0.0.1:8000/v1#MODEL)",
             "metavar": "NAME|FOLDER|URL#MODEL",
         },
     )

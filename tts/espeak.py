@@ -96,7 +96,7 @@ class _Library:
         except ImportError as error:
             raise TtsError(
                 "Speech output needs the package espeakng-loader, which is not installed; "
-                'run: pip install "simul[embedded]"'
+                "run: pip install espeakng-loader"
             ) from error
         self.lock = threading.Lock()
         self.data = Path(espeakng_loader.get_data_path())

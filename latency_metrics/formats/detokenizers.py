@@ -40,7 +40,7 @@ def huggingface(name: str) -> Detokenizer:
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
-        raise MetricsError("The detokenizer hf needs the package transformers; install simul[hf].") from error
+        raise MetricsError("The detokenizer hf needs the package: pip install transformers") from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True)
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from simul.audio.resample import MIN_RATE
 from simul.audio.sources import AudioSource
 from simul.clock import Clock, WallClock
 from simul.errors import DeviceError
+from simul.install import install_hint
 from simul.units import SAMPLE_RATE, Samples
 
 _COMMON_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 8_000)
@@ -44,7 +45,7 @@ def load_backend() -> Any:
         return import_module("sounddevice")
     except ImportError:
         raise DeviceError(
-            "The microphone needs the package sounddevice, which is missing; run `pip install sounddevice`."
+            f"The microphone needs the package sounddevice, which is missing; run: {install_hint('mic')}"
         ) from None
     except OSError:
         raise DeviceError(

@@ -18,17 +18,19 @@ from simul.backends.loaders import EMBEDDED, Asked, Part, device
 from simul.clock import cpu_seconds, elapsed_seconds
 from simul.config import AUTO, ModelConfig
 from simul.errors import UsageError
-from simul.models.hub import WHISPER_PACKAGE, FoundModel, find_models, is_multilingual, resolve, whisper_names
+from simul.install import install_hint
+from simul.models.catalogue import installed_models, installed_translators, named_model
+from simul.models.hub import WHISPER_PACKAGE, FoundModel, is_multilingual, resolve, whisper_names
 
 if TYPE_CHECKING:
     from simul.backends.base import Backend
     from simul.backends.cascade import Recognizer
     from simul.models.translation.interface import TextTranslator
 
-__all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "find_models", "load_backend"]
+__all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "load_backend"]
 
 EMBEDDED_TARGETS = {"de": "German", "es": "Spanish", "fr": "French"}
-MORE = "simul translate --model FOLDER, or --model small --download"
+MORE = f"{install_hint('whisper-base')}, or simul translate --model FOLDER"
 REAL_TIME_BYTES = {"cpu": 600_000_000, "cuda": 4_000_000_000}
 """Weights above which a model that decodes anew at every chunk is not expected to keep up with speech."""
 
@@ -77,7 +79,8 @@ class Role(Generic[T]):
         """
         if any(family.named(name) for family in self.families):
             return replace(asked, name=name, kind="", folder=Path())
-        return asked.of(resolve(name, self.option, asked.config.download, found, self.aliases))
+        listed = named_model(name, asked.config.download) if found is None else None
+        return asked.of(listed or resolve(name, self.option, asked.config.download, found, self.aliases))
 
     def family(self, asked: Asked) -> Family[T] | None:
         """The family of the model that was found; None where it is none of this role."""
@@ -109,7 +112,7 @@ def load_backend(
 ) -> LoadedBackend:
     """Load what `config` names for speech in `source` and text in `target` (ISO 639-1; equal: transcription).
 
-    `found` are the models on this machine (None: look in the hub cache). `needs` is what the policy wants to
+    `found` are the models on this machine (None: look for them). `needs` is what the policy wants to
     see: Whisper divides its text into timed segments, and translators give other hypotheses, only if a policy asks
     for them.
 
@@ -154,16 +157,23 @@ def _trained_for(model: FoundModel, source: str, target: str) -> bool:
 
 
 def _best(asked: Asked, found: Sequence[FoundModel] | None) -> Part[Backend]:
-    """What serves the languages without being named: a Whisper model of the hub cache, else the embedded one."""
-    known = find_models() if found is None else found
-    chosen = choose(known, asked.source, asked.target, device(asked.config))
-    if chosen is None:
-        return _speech(asked)
-    if importlib.util.find_spec("faster_whisper") is not None:
-        return _speech(asked.of(chosen))
-    part = _speech(asked)
-    note = f" The Whisper model {chosen.name} in the hub cache was passed over: {WHISPER_PACKAGE} first."
-    return replace(part, said=part.said + note)
+    """What serves the languages best without being named.
+
+    The best Whisper model on this machine, where it does not write the target with the best translator behind it;
+    without one the embedded recogniser.
+    """
+    notes: list[str] = []
+    known = installed_models(notes.append) if found is None else found
+    where = device(asked.config)
+    direct = choose(known, asked.source, asked.target, where)
+    chosen = direct or choose(known, asked.source, asked.source, where)
+    if chosen is not None and importlib.util.find_spec("faster_whisper") is None:
+        notes.append(
+            f"The Whisper model {chosen.name} on this machine was passed over: {WHISPER_PACKAGE} first."
+        )
+        chosen = None
+    part = _speech(asked if chosen is None else asked.of(chosen))
+    return replace(part, said=" ".join([part.said, *notes]))
 
 
 def _speech(asked: Asked) -> Part[Backend]:
@@ -184,10 +194,9 @@ def _cascade(asked: Asked) -> Part[Backend]:
     from simul.backends.cascade import CascadeBackend
 
     recognizer = RECOGNIZERS.serving(asked)
-    written = asked.config.mt or (None if asked.source == asked.target else EMBEDDED)
     translator: Part[TextTranslator | None] = Part(None, "no translation")
-    if written is not None:
-        told = TRANSLATORS.find(asked, written)
+    if asked.config.mt is not None or asked.source != asked.target:
+        told = TRANSLATORS.find(asked, asked.config.mt) if asked.config.mt else _best_translator(asked)
         translator = TRANSLATORS.serving(told).load(told)
     heard = recognizer.load(asked)
     backend = CascadeBackend(heard.made, translator.made, frozenset({asked.source}))
@@ -195,6 +204,15 @@ def _cascade(asked: Asked) -> Part[Backend]:
     return Part(
         backend, f"Cascade: {heard.said}, {translator.said}.", cpu_seconds if here else elapsed_seconds
     )
+
+
+def _best_translator(asked: Asked) -> Asked:
+    """The translator of the catalogue for the languages where one is on this machine, else the embedded one."""
+    if asked.config.model != EMBEDDED:
+        for model in installed_translators(asked.source, asked.target):
+            if TRANSLATORS.family(asked.of(model)) is not None:
+                return asked.of(model)
+    return TRANSLATORS.find(asked, EMBEDDED)
 
 
 def _misplaced(asked: Asked) -> str:
@@ -212,13 +230,16 @@ def _misplaced(asked: Asked) -> str:
 
 
 def _embedded(asked: Asked) -> Part[Backend]:
-    """The models inside the package: English speech to German, Spanish, French or English text."""
+    """The embedded recogniser, and a translator behind it: the embedded one, or a better one that is here."""
+    part = _cascade(asked)
+    if asked.source != asked.target and _best_translator(asked).name != EMBEDDED:
+        return part
     languages = ", ".join(f"EN→{code.upper()}" for code in EMBEDDED_TARGETS)
     description = (
         f"Embedded model: good for clear English speech and everyday sentences ({languages}, or English "
         f"captions); for more use a Whisper-class model: {MORE}."
     )
-    return replace(_cascade(asked), said=description)
+    return replace(part, said=description)
 
 
 def _whisper_serves(source: str, target: str) -> bool:

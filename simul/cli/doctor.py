@@ -10,10 +10,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.errors import ExitCode, SimulError
+from simul.install import install_hint
+
+if TYPE_CHECKING:
+    from simul.models.catalogue import Places
 
 OK, MISSING, BROKEN = "ok", "missing", "broken"
 _MIC_SECONDS = 1.0
@@ -86,7 +91,7 @@ def examine(context: Context, listen: bool, folders: list[str]) -> Iterator[Find
     yield from _checked("recogniser", "pocketsphinx model", _recogniser)
     yield from _checked("translator", "embedded translator", _translator)
     yield from _checked("speech output", "espeak-ng", _speech)
-    yield from _models(folders)
+    yield from _models(context, folders)
     yield from _microphone(context, listen)
 
 
@@ -115,9 +120,8 @@ def _packages() -> Iterator[Finding]:
         if found is not None and importlib.util.find_spec(module) is not None:
             yield Finding("packages", distribution, OK, f"{found} ({use})")
             continue
-        wanted = f'"simul[{extra}]"' if extra else distribution
-        optional = distribution in _OPTIONAL
-        yield Finding("packages", distribution, MISSING, f"for {use}", f"pip install {wanted}", optional)
+        remedy = install_hint(extra) if extra else f"pip install {distribution}"
+        yield Finding("packages", distribution, MISSING, f"for {use}", remedy, distribution in _OPTIONAL)
 
 
 def _devices() -> Iterator[Finding]:
@@ -184,21 +188,41 @@ def _speech() -> str:
     return f"{len(engine.voices)} voices, {engine.rate} Hz"
 
 
-def _models(folders: list[str]) -> Iterator[Finding]:
+def _models(context: Context, folders: list[str]) -> Iterator[Finding]:
     from pathlib import Path
 
-    from simul.backends.families import find_models
-    from simul.models.hub import hub_cache
+    from simul.models.catalogue import Places, known
+    from simul.models.hub import find_models
 
     missing = [folder for folder in folders if not os.path.isdir(folder)]
     for folder in missing:
         yield Finding("models", folder, MISSING, "no such folder", "check the name")
-    found = find_models([Path(folder) for folder in folders if folder not in missing])
-    for model in found:
-        yield Finding("models", model.name, OK, f"{model.kind}, {model.size / 1e6:.0f} MB, {model.path}")
-    if not found:
-        remedy = "simul translate --model small --download, or --model FOLDER"
-        yield Finding("models", "Whisper class", MISSING, f"none in {hub_cache()}", remedy, True)
+    here = [Path(folder) for folder in folders if folder not in missing]
+    places = Places.of_user(context.environ, here)
+    for model in find_models(here, places.hub):
+        if known(model.name) is None:
+            yield Finding("models", model.name, OK, f"{model.kind}, {model.size / 1e6:.0f} MB, {model.path}")
+    yield from _catalogue(places)
+
+
+def _catalogue(places: Places) -> Iterator[Finding]:
+    """Models of the catalogue that are here, that are damaged, and those that would make it better."""
+    from simul.models.catalogue import ENTRIES, how_to_get, state_of
+
+    told = set()
+    for entry in ENTRIES.values():
+        state = state_of(entry, places)
+        # One line for each command that brings something; those of single downloads differ in nothing else.
+        brings = entry.package.extra if entry.package else "download"
+        if state.source is not None:
+            yield Finding("models", entry.name, OK, f"{entry.task}, {entry.size / 1e6:.0f} MB, {state.at}")
+        elif state.wrong:
+            yield Finding("models", entry.name, BROKEN, state.wrong[0], how_to_get(entry), True)
+        elif brings and brings not in told:
+            yield Finding(
+                "models", entry.name, MISSING, f"would be better: {entry.about}", how_to_get(entry), True
+            )
+        told.add(brings)
 
 
 def _microphone(context: Context, listen: bool) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.errors import ExitCode, ModelMissingError, SimulError, UsageError
+from simul.install import install_hint
 
 if TYPE_CHECKING:
     from simul.training.translator.trainer import Trainer
@@ -49,7 +50,7 @@ def run(arguments: list[str], context: Context) -> int:
         from simul.training.translator.trainer import Trainer, TrainingConfig
     except ImportError as error:
         raise ModelMissingError(
-            f'Training needs the package {error.name}; install it with: pip install -c constraints.txt "simul[train]".'
+            f"Training needs the package {error.name}, which is not installed; run: {install_hint('train')}"
         ) from error
     config = TrainingConfig(languages=_languages(given), seed=given.seed, limit=given.limit)
     if given.steps is not None:

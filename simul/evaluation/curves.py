@@ -15,6 +15,7 @@ from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, mark
 from simul.errors import ModelMissingError
 from simul.evaluation.records import create
 from simul.evaluation.sweep.sweep import LIMITS, Point, Sweep
+from simul.install import install_hint
 
 NAMES = {
     "LAAL (CU)": "LAAL",
@@ -232,7 +233,7 @@ def write_png(
         from matplotlib.figure import Figure as Canvas
     except ImportError as error:
         raise ModelMissingError(
-            'Drawing PNG needs matplotlib, which is not installed; run: pip install "simul[plot]"'
+            f"Drawing PNG needs matplotlib, which is not installed; run: {install_hint('plot')}"
         ) from error
     shown = list(latencies or [n for n in available(sweep) if not n.startswith("LongLAAL")])
     rows = [q for q in qualities if any(q in p.scores for p in sweep.points)]

@@ -11,9 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from simul.errors import ModelMissingError
+from simul.install import install_hint
 
-WHISPER_PACKAGE = 'pip install "simul[whisper]"'
-TRANSFORMERS_PACKAGE = 'pip install "simul[hf]"'
+WHISPER_PACKAGE = install_hint("whisper")
+TRANSFORMERS_PACKAGE = install_hint("hf")
 MULTILINGUAL_VOCABULARY = 51865
 """Entries of the smallest multilingual Whisper vocabulary; an English-only one has at least one less."""
 _CTRANSLATE2 = {"WhisperSpec": "whisper", "TransformerSpec": "translation"}

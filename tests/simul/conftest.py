@@ -9,6 +9,20 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without models besides those that are shipped; the hub cache, which is empty."""
+    from simul.models.catalogue import lookup
+
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    monkeypatch.setenv("HF_HUB_CACHE", str(hub))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(lookup.FOLDERS_VARIABLE, raising=False)
+    monkeypatch.setattr(lookup, "_packaged", lambda entry: None)
+    return hub
+
+
 @pytest.fixture(scope="session")
 def tiny_whisper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained model for CTranslate2, made once and kept in pytest's cache; `transformers` lies beside it."""

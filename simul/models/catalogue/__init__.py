@@ -2,6 +2,7 @@
 
 from simul.models.catalogue.downloads import pull
 from simul.models.catalogue.entries import ENTRIES, Entry, ModelFile
+from simul.models.catalogue.installed import installed_models, installed_translators, named_model
 from simul.models.catalogue.lookup import (
     Located,
     Places,
@@ -27,8 +28,11 @@ __all__ = [
     "entry_of",
     "find",
     "how_to_get",
+    "installed_models",
+    "installed_translators",
     "known",
     "locate",
+    "named_model",
     "pull",
     "state_of",
     "verify",

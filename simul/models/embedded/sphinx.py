@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from simul.errors import AudioError, ModelMissingError
 from simul.hearing.endpoint import EndpointConfig, Endpointer
+from simul.install import install_hint
 from simul.memory import tables_in_memory
 from simul.models.words import Utterance, Word
 from simul.units import SAMPLE_RATE
@@ -56,7 +57,7 @@ def import_pocketsphinx() -> ModuleType:
     except ImportError as error:
         raise ModelMissingError(
             "The embedded recogniser needs the package pocketsphinx, which is not installed; "
-            'run: pip install "simul[embedded]"'
+            f"run: {install_hint('embedded')}"
         ) from error
     return pocketsphinx
 
@@ -71,7 +72,7 @@ def stock_model() -> Path:
     if not (folder / "en-us" / "mdef").is_file():
         raise ModelMissingError(
             f"pocketsphinx is installed without its English model (looked in {folder}); "
-            'reinstall it from its wheel: pip install --force-reinstall "simul[embedded]"'
+            "reinstall it from its wheel: pip install --force-reinstall pocketsphinx"
         )
     return folder
 

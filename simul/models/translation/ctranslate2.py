@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simul.errors import ModelMissingError, UsageError
+from simul.install import install_hint
 from simul.languages import NLLB, SPACELESS
 from simul.models.translation.forced_search import ForcedSearch
 from simul.models.translation.interface import TextRequest, TextResult
@@ -186,7 +187,7 @@ def _tokenizer(folder: Path) -> Callable[[str], list[str]]:
         except ImportError as error:
             raise ModelMissingError(
                 f"The tokenizer of {folder} needs the package tokenizers, which is not installed; "
-                'run: pip install "simul[whisper]"'
+                f"run: {install_hint('whisper')}"
             ) from error
         fast: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         return lambda text: list(fast.encode(text, add_special_tokens=False).tokens)

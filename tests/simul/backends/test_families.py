@@ -21,11 +21,8 @@ from tests.simul.models.folders import ctranslate2_folder
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    monkeypatch.setenv("HF_HUB_CACHE", str(folder))
-    return folder
+def cache(bare_machine: Path) -> Path:
+    return bare_machine
 
 
 def found(name: str, size: int, path: Path = Path("nowhere"), kind: str = "whisper") -> FoundModel:
@@ -65,6 +62,56 @@ def test_auto_passes_over_a_model_that_no_package_can_run(
     assert "passed over" in loaded.description
 
 
+def test_auto_puts_a_translator_behind_the_model_that_hears_best(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faster_whisper")
+    many = ctranslate2_folder(tmp_path / "many", "WhisperSpec", entries=51865)
+    told: list[Asked] = []
+
+    def hear(asked: Asked) -> Part[object]:
+        told.append(asked)
+        return Part(lambda: None, f"Whisper {asked.name}")
+
+    families_of = dataclasses.replace(families.RECOGNIZERS.families[1], load=hear)
+    role = dataclasses.replace(families.RECOGNIZERS, families=(families.RECOGNIZERS.families[0], families_of))
+    monkeypatch.setattr(families, "RECOGNIZERS", role)
+    loaded = load_backend(ModelConfig(), "en", "de", [found("base", 1, many)])
+    assert loaded.description == "Cascade: Whisper base, embedded translator."
+    assert [(asked.name, asked.kind, asked.folder) for asked in told] == [("base", "whisper", many)]
+
+
+def test_auto_takes_a_translator_of_the_catalogue_before_the_embedded_one(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    student = found("firefox:en-de", 1, tmp_path, "student")
+    monkeypatch.setattr(families, "installed_translators", lambda source, target: [student])
+    assert "Embedded model" in load_backend(ModelConfig(), "en", "de").description
+    family = Family(
+        "student", lambda asked: Part(EmbeddedTranslator(), f"translator {asked.name}"), ["student"]
+    )
+    grown = dataclasses.replace(families.TRANSLATORS, families=(*families.TRANSLATORS.families, family))
+    monkeypatch.setattr(families, "TRANSLATORS", grown)
+    said = load_backend(ModelConfig(), "en", "de").description
+    assert said == "Cascade: embedded recogniser, translator firefox:en-de."
+    assert "Embedded model" in load_backend(ModelConfig(model="embedded"), "en", "de").description
+
+
+def test_a_model_with_a_wrong_file_is_left_out_and_named(tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("pocketsphinx")
+    folder = ctranslate2_folder(
+        cache / "models--Systran--faster-whisper-base" / "snapshots" / "r", "WhisperSpec", entries=51865
+    )
+    for name in ("tokenizer.json", "vocabulary.txt"):
+        (folder / name).write_text("{}")
+    loaded = load_backend(ModelConfig(), "en", "en")
+    assert "Embedded model" in loaded.description
+    assert f"{folder / 'model.bin'} is not that of whisper-base" in loaded.description
+    with pytest.raises(ModelMissingError, match="not that of whisper-base"):
+        load_backend(ModelConfig(model="base"), "en", "en")
+
+
 def test_the_embedded_model_serves_english_captions_and_says_what_it_is(cache: Path) -> None:
     pytest.importorskip("pocketsphinx")
     for model in ("auto", "embedded"):
@@ -86,6 +133,8 @@ def test_the_embedded_model_serves_english_captions_and_says_what_it_is(cache: P
         (ModelConfig(mt="/no/such/folder"), "en", "it", ModelMissingError, "check the path"),
         (ModelConfig(model="/no/such/folder"), "en", "en", ModelMissingError, "check the path"),
         (ModelConfig(asr="/no/such/folder"), "de", "de", ModelMissingError, "check the path"),
+        (ModelConfig(model="whisper-base"), "de", "de", ModelMissingError, "simul models pull whisper-base"),
+        (ModelConfig(mt="firefox:en-fr"), "en", "fr", ModelMissingError, "simul models pull firefox:en-fr"),
     ],
 )
 def test_what_cannot_be_served_is_one_clear_sentence(
@@ -179,3 +228,14 @@ def test_a_new_family_is_one_entry_and_one_loader(
     ]
     with pytest.raises(UsageError, match="holds a Marian model, which translates text; give it with --mt"):
         load_backend(ModelConfig(model=str(folder)), "en", "de")
+
+
+def test_real_whisper_is_chosen_by_itself_for_speech_and_for_a_cascade(whisper_base_folder: Path) -> None:
+    pytest.importorskip("faster_whisper")
+    direct = load_backend(ModelConfig(threads=1), "de", "en")
+    assert "whisper-base" in direct.description
+    behind = load_backend(ModelConfig(threads=1), "en", "fr").description
+    assert "Whisper model whisper-base as recogniser" in behind
+    assert load_backend(ModelConfig(model="whisper-base", threads=1), "de", "de").backend.limits.sources >= {
+        "de"
+    }

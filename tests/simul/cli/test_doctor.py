@@ -42,7 +42,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(findings, mo
     monkeypatch.setattr(doctor, "_version", lambda name: None if name == "pocketsphinx" else known(name))
     code, found = findings("--no-mic", sound=Sound())
     assert code == ExitCode.FAILED
-    assert found["packages", "pocketsphinx"]["remedy"] == 'pip install "simul[embedded]"'
+    assert found["packages", "pocketsphinx"]["remedy"] == 'pip install -e ".[embedded]"'
 
 
 @pytest.mark.parametrize(("level", "state"), [(0.1, "ok"), (0.0, "broken"), (1.5, "broken")])

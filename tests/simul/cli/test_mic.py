@@ -187,7 +187,7 @@ def test_no_such_microphone_is_exit_code_4(sound, options, told):
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(OSError("PortAudio library not found"), "libportaudio2"), (ImportError(), "pip install sounddevice")],
+    [(OSError("PortAudio library not found"), "libportaudio2"), (ImportError(), 'pip install -e ".[mic]"')],
 )
 def test_what_the_microphone_lacks_is_named(monkeypatch, error, told):
     def missing(name):

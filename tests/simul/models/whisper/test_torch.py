@@ -396,7 +396,7 @@ def test_faults_of_a_folder_and_missing_packages_are_named(
     for name in ("torch", "transformers"):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, name, None)
-            with pytest.raises(ModelMissingError, match=rf'package {name}.*pip install "simul\[hf\]"'):
+            with pytest.raises(ModelMissingError, match=rf'package {name}.*pip install -e "\.\[hf\]"'):
                 TorchWhisper(folder, "cpu")
     (folder / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(ModelMissingError, match="cannot be loaded"):
