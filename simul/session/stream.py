@@ -101,7 +101,7 @@ class Stream:
         self._events: list[Event] = []
         self._orders: list[Order] = []
         self._view = SourceView(0, 0)
-        self._lag = 0.0
+        self._arrived = 0.0
         self._request: DecodeRequest | None = None
         self._due = self._over = False
         self._left: SegmentEnd | None = None
@@ -147,7 +147,7 @@ class Stream:
         if self._request is not None:
             raise SimulError("A request of the stream is open; answer it first.")
         self._view = view
-        self._lag = at - (view.heard / SAMPLE_RATE if arrived is None else arrived)
+        self._arrived = view.heard / SAMPLE_RATE if arrived is None else arrived
         if self._left is not None:
             self._leave_segment(view, at)
         self._due = not self._last_left
@@ -365,8 +365,9 @@ class Stream:
         self._begin_segment()
 
     def _note_lag(self, at: float) -> None:
-        if self._lag > self.config.lag_limit:
-            self._put(Lag(self._lag, self._view.heard, at))
+        behind = at - self._arrived
+        if behind > self.config.lag_limit:
+            self._put(Lag(behind, self._view.heard, at))
 
     def dump(self) -> dict[str, Any]:
         """Everything that changes, as plain JSON values; `load` goes on from it."""
@@ -378,7 +379,7 @@ class Stream:
             "standing": [self._standing.tokens, self._standing.passes],
             "totals": vars(self._totals).copy(),
             "view": view_to_json(self._view),
-            "lag": self._lag,
+            "arrived": self._arrived,
             "due": self._due or self._request is not None,
             "over": self._over,
             "left": None if self._left is None else self._left.to_dict(),
@@ -408,7 +409,7 @@ class Stream:
         stream._word_end.load(dumped["word_end"])
         stream._text = SegmentText.load(dumped["text"])
         stream._standing = Standing(*dumped["standing"])
-        stream._view, stream._lag = view_from_json(dumped["view"]), dumped["lag"]
+        stream._view, stream._arrived = view_from_json(dumped["view"]), dumped["arrived"]
         stream._due, stream._over = dumped["due"], dumped["over"]
         left = None if dumped["left"] is None else from_dict(dumped["left"])
         assert left is None or isinstance(left, SegmentEnd)

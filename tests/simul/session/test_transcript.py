@@ -39,9 +39,9 @@ def test_a_border_before_any_text_adds_nothing() -> None:
 def test_retractions_take_the_end_away() -> None:
     transcript = Transcript()
     text = ""
-    for event in (settled("Ja gut"), Retract(0, 3, 1, 100, 1.0), settled(" so")):
+    for event in (settled("Ja gut"), Retract(0, 4, 1, 100, 1.0), settled(" so")):
         text = transcript.push(event).apply(text)
-    assert (text, transcript.line, transcript.retracted) == ("Ja so", "Ja so", 3)
+    assert (text, transcript.line, transcript.retracted) == ("Ja so", "Ja so", 4)
 
 
 def test_what_is_open_is_forgotten_when_the_segment_ends() -> None:
