@@ -109,8 +109,7 @@ def test_a_source_that_fails_is_told_after_what_was_heard_is_settled() -> None:
     for coalesce in (False, True):
         steps.clear()
         with pytest.raises(AudioError, match="damaged"):
-            for step in drive(pieces(9, 3), made(clock), clock, coalesce=coalesce):
-                steps.append(step)
+            steps.extend(drive(pieces(9, 3), made(clock), clock, coalesce=coalesce))
         kinds = [event.type for step in steps for event in step.events]
         assert kinds[-2:] == ["error", "end"]
         assert steps[-1].events[-1].heard == 3 * CHUNK  # type: ignore[attr-defined]
@@ -129,8 +128,7 @@ def test_a_session_that_fails_gives_its_last_events_and_then_what_was_raised() -
     backend = Broken(TALK)
     session = Session(LocalAgreement(2), backend, clock, SessionConfig(chunk=CHUNK))
     with pytest.raises(RuntimeError, match="no memory left"):
-        for step in drive(pieces(9), session, clock):
-            steps.append(step)
+        steps.extend(drive(pieces(9), session, clock))
     kinds = [event.type for step in steps for event in step.events]
     assert kinds.count("error") == kinds.count("end") == 1
     assert "settled" in kinds
