@@ -19,7 +19,7 @@ import json
 import multiprocessing
 import resource
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,6 +27,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from benchmarks.machine import describe
+from benchmarks.spread import spread
 from policies.registry import make_policy
 from simul.audio import FileSource, to_samples
 from simul.backends.families import ModelConfig, load_backend
@@ -137,12 +138,6 @@ class Newcomer:
         self._process.join()
 
 
-def quantiles(values: Sequence[float]) -> dict[str, float]:
-    """p50, p95 and the largest."""
-    p50, p95 = np.percentile(values, [50, 95])
-    return {"p50": round(float(p50), 4), "p95": round(float(p95), 4), "max": round(max(values), 4)}
-
-
 def measure(
     session: Session,
     clock: Clock,
@@ -193,9 +188,9 @@ def measure(
         "samples_skipped": end.skipped,
         "segments": end.segments,
         "real_time_factor": round(sum(compute) / seconds, 4),
-        "compute_per_chunk_s": quantiles(compute),
-        "lag_s": quantiles(behind),
-        "lag_of_text_behind_its_source_s": quantiles(words_lag) if words_lag else None,
+        "compute_per_chunk_s": spread(compute),
+        "lag_s": spread(behind),
+        "lag_of_text_behind_its_source_s": spread(words_lag) if words_lag else None,
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "by_minute": minutes,
         "characters": characters,

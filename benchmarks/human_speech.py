@@ -23,9 +23,10 @@ from benchmarks.machine import describe
 from simul.backends.base import Backend
 from simul.backends.families import ModelConfig, load_backend
 from simul.config import DEFAULT_POLICY
-from simul.evaluation.evaluate import Item, score_results
+from simul.evaluation.items import Item
+from simul.evaluation.scores import score_results
 from simul.evaluation.sweep.grid import Setting, parse_grid
-from simul.evaluation.sweep.run import Run, SweepRunner
+from simul.evaluation.sweep.item_runner import Run, SweepRunner
 from simul.evaluation.word_errors import word_errors
 from simul.evaluation.workers import run_in_processes
 from simul.models.embedded.translator import EmbeddedTranslator

@@ -36,10 +36,11 @@ from simul.backends.families import ModelConfig, load_backend
 from simul.clock import WallClock
 from simul.config import StreamOptions
 from simul.evaluation.curves import write_png
-from simul.evaluation.evaluate import Item
+from simul.evaluation.items import Item
 from simul.evaluation.sweep.grid import Setting, default_grid
-from simul.evaluation.sweep.run import SweepRunner
-from simul.evaluation.sweep.sweep import LIMITS, Point, Sweep, sweep
+from simul.evaluation.sweep.item_runner import SweepRunner
+from simul.evaluation.sweep.result import LIMITS, Point, SweepResult
+from simul.evaluation.sweep.sweep import sweep
 from simul.models.embedded.translator import SHIPPED, EmbeddedTranslator
 from simul.units import SAMPLE_RATE
 
@@ -167,7 +168,7 @@ def translated(part: Part, translator: EmbeddedTranslator, target: str) -> list[
 
 def curve(
     part: Part, runner: SweepRunner, segments: list[Segment], place: Path, jobs: int, name: str
-) -> Sweep:
+) -> SweepResult:
     """The part run once: quality against `segments`, latency and agreement against Offline's output."""
     offline = sweep(part.items, runner, folder=place, jobs=jobs)
     quality = sweep(part.items, runner, segmentation=segments, folder=place, resume=True)
@@ -188,14 +189,14 @@ def curve(
     return replace(offline, points=points, latency=latency, pseudo=False)
 
 
-def share(point: Point, result: Sweep) -> float:
+def share(point: Point, result: SweepResult) -> float:
     """The point's chrF as a share of Offline's, both against the translated transcripts."""
     ceiling = result.ceiling()
     assert ceiling is not None
     return point.scores["chrF"] / ceiling.scores["chrF"]
 
 
-def row(point: Point, result: Sweep) -> dict[str, Any]:
+def row(point: Point, result: SweepResult) -> dict[str, Any]:
     """The figures of one setting that are reported, times in seconds."""
     names = [
         f"{name} ({clock})" for name in ("LAAL", "YAAL", "LongLAAL", "LongYAAL") for clock in ("CU", "CA")
@@ -209,7 +210,7 @@ def row(point: Point, result: Sweep) -> dict[str, Any]:
     }
 
 
-def report_of(result: Sweep, default: Setting) -> dict[str, Any]:
+def report_of(result: SweepResult, default: Setting) -> dict[str, Any]:
     """What is told of one part in one language."""
     latency = result.latency.removesuffix(" (CU)")
     best = {f"{latency} {limit:g} s": result.best(limit) for limit in LIMITS}
@@ -231,7 +232,7 @@ def report_of(result: Sweep, default: Setting) -> dict[str, Any]:
     }
 
 
-def ranking(results: Sequence[Sweep]) -> list[tuple[Setting, float, float]]:
+def ranking(results: Sequence[SweepResult]) -> list[tuple[Setting, float, float]]:
     """(setting, share of Offline's chrF, LongYAAL in s), means over the languages, best first.
 
     Only settings within the bound; without Offline and policies that take text back.
@@ -264,7 +265,7 @@ def main() -> None:
     options = StreamOptions()
     default = Setting(options.policy, tuple(options.policy_arguments().items()))
     settings = list(dict.fromkeys([*default_grid(model().provides), default]))
-    results: dict[str, Sweep] = {}
+    results: dict[str, SweepResult] = {}
     translator = EmbeddedTranslator(given.translator, beam=4)
     with tempfile.TemporaryDirectory() as temporary:
         for part, recordings in parts(given.data, given.limit, given.dev, Path(temporary)).items():

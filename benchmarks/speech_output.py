@@ -11,12 +11,12 @@ import argparse
 import csv
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from machine import describe
+from spread import spread
 
 from tts import Engine, PlayoutConfig, Speaker, SpeakerConfig, make_engine, stretch
 
@@ -28,12 +28,6 @@ def sentences(language: str) -> list[str]:
     """The sentences of the example talks in `language`."""
     with SENTENCES.open(encoding="utf-8", newline="") as lines:
         return [row[language] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
-
-
-def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Median, 95th percentile and maximum, to a tenth of a millisecond."""
-    p50, p95 = np.percentile(values, [50, 95])
-    return {"p50": round(float(p50), 4), "p95": round(float(p95), 4), "max": round(max(values), 4)}
 
 
 def cost(engine: Engine, texts: list[str]) -> dict[str, Any]:
@@ -55,7 +49,7 @@ def cost(engine: Engine, texts: list[str]) -> dict[str, Any]:
         "speech_seconds": round(seconds, 1),
         "synthesis_rtf": round(synthesis / seconds, 5),
         "stretch_rtf": round(stretching / seconds, 5),
-        "commit_to_ready_seconds": percentiles(ready),
+        "commit_to_ready_seconds": spread(ready),
     }
 
 
@@ -80,7 +74,7 @@ def talk(engine: Engine, texts: list[str], ratio: float, playout: PlayoutConfig)
         "fastest": playout.fastest,
         "units": len(units),
         "words_lost": words - sum(len([w for w in unit.text.split() if w.strip("?!:;")]) for unit in units),
-        "lag_seconds": percentiles(lags.tolist()),
+        "lag_seconds": spread(lags.tolist()),
         "lag_slope_after_60_s": round(slope, 4),
         "mean_speed": round(float(np.mean([unit.speed for unit in units])), 3),
     }

@@ -8,6 +8,8 @@ from pathlib import Path
 class MetricsError(ValueError):
     """Something in the input or the options of the scorer that a user can mend."""
 
+    exit_code = 1
+
 
 class LogFormatError(MetricsError):
     """A file that is not in the format it was read as.

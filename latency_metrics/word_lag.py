@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from latency_metrics.base import Instance, Metric, Notice, NoValue, Score, describe, mean
+from latency_metrics.quantiles import quantiles
 
 
 def lags(metric: Metric, instance: Instance) -> list[float]:
@@ -21,21 +22,6 @@ def lags(metric: Metric, instance: Instance) -> list[float]:
     return [time - i / gamma for i, time in enumerate(times)]
 
 
-def quantile(values: Sequence[float], q: float) -> float:
-    """Quantile by linear interpolation between order statistics; NaN of nothing."""
-    return _at(sorted(values), q)
-
-
-def _at(ordered: Sequence[float], q: float) -> float:
-    """Quantile of values in ascending order."""
-    if not ordered:
-        return math.nan
-    position = (len(ordered) - 1) * q
-    low = math.floor(position)
-    high = math.ceil(position)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
-
-
 class _LagQuantile(Metric):
     """A quantile of the lag of single units, pooled over the corpus.
 
@@ -46,30 +32,31 @@ class _LagQuantile(Metric):
     q: ClassVar[float]
 
     def _value(self, instance: Instance) -> float:
-        return quantile(lags(self, instance), self.q)
+        return quantiles(lags(self, instance), self.q)[0]
 
     def corpus(self, instances: Iterable[Instance]) -> Score:
         """Quantile over all units of the corpus (not the mean over instances)."""
-        return self._of(*_all_lags(self, instances))
-
-    def _of(self, found: list[list[float]], notices: list[Notice]) -> Score:
-        """Score of the lags of every instance, each list in ascending order and empty without a value."""
-        pooled = sorted(lag for own in found for lag in own)
-        values = [_at(own, self.q) if own else None for own in found]
-        return self._score(_at(pooled, self.q), values, notices)
+        return _pooled([self], instances)[0]
 
 
-def _all_lags(metric: Metric, instances: Iterable[Instance]) -> tuple[list[list[float]], list[Notice]]:
-    """Lags of every instance in ascending order, an empty list where there are none, and why."""
-    found: list[list[float]] = []
+def _pooled(metrics: Sequence[_LagQuantile], instances: Iterable[Instance]) -> list[Score]:
+    """The scores of metrics with the same options, in one pass over the corpus."""
+    shares = [metric.q for metric in metrics]
+    pooled: list[float] = []
+    values: list[Sequence[float | None]] = []
     notices: list[Notice] = []
     for instance in instances:
+        found: list[float] = []
         try:
-            found.append(sorted(lags(metric, instance)))
+            found = lags(metrics[0], instance)
         except NoValue as reason:
-            found.append([])
             notices.append(Notice(describe(instance), f"skipped, {reason}"))
-    return found, notices
+        pooled += found
+        values.append(quantiles(found, *shares) if found else [None] * len(shares))
+    return [
+        metric._score(whole, [row[i] for row in values], list(notices))
+        for i, (metric, whole) in enumerate(zip(metrics, quantiles(pooled, *shares), strict=True))
+    ]
 
 
 class LagMedian(_LagQuantile):
@@ -95,9 +82,7 @@ class LagMax(_LagQuantile):
 
 def lag_quantiles(instances: Iterable[Instance], **options: Any) -> list[Score]:
     """LagP50, LagP95 and LagMax in one pass over the corpus; `options` are those of `Metric`."""
-    metrics = [LagMedian(**options), LagP95(**options), LagMax(**options)]
-    found, notices = _all_lags(metrics[0], instances)
-    return [metric._of(found, list(notices)) for metric in metrics]
+    return _pooled([LagMedian(**options), LagP95(**options), LagMax(**options)], instances)
 
 
 class LagSlope(Metric):

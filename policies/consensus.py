@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rapidfuzz.distance import LCSseq
+
 from policies.parameters import parameter
 from policies.segments import Judged, SegmentPolicy
-from policies.similarity import resembles
 
 
 @dataclass(frozen=True)
@@ -27,4 +28,13 @@ class Consensus(SegmentPolicy):
     def speaks(self, index: int, segment: Judged, previous: Sequence[str] | None) -> bool:
         if previous is None or index >= len(previous):
             return False
-        return resembles(segment.text, previous[index], self.consensus_threshold)
+        return resemblance(segment.text, previous[index]) >= self.consensus_threshold
+
+
+def resemblance(a: str, b: str) -> float:
+    """1 - d / (len(a) + len(b)), d being the fewest insertions and deletions that turn `a` into `b`; empties give 1.
+
+    d is len(a) + len(b) minus twice the longest common subsequence.
+    """
+    total = len(a) + len(b)
+    return 2 * LCSseq.similarity(a, b) / total if total else 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any, ClassVar
 
 from policies.base import (
@@ -110,16 +111,6 @@ class SlidingWindow(Policy):
 
 def longest_common_run(a: Sequence[str], b: Sequence[str]) -> tuple[int, int, int]:
     """Start in `a`, start in `b` and length of the longest run of tokens in both; of several, the last in `a`."""
-    places: dict[str, list[int]] = {}
-    for j, token in enumerate(b):
-        places.setdefault(token, []).append(j)
-    best = (0, 0, 0)
-    lengths: dict[int, int] = {}
-    for i, token in enumerate(a):
-        row: dict[int, int] = {}
-        for j in places.get(token, ()):
-            length = row[j] = lengths.get(j - 1, 0) + 1
-            if length >= best[2]:
-                best = (i - length + 1, j - length + 1, length)
-        lengths = row
-    return best
+    # difflib gives the first of several, so both are read from their ends.
+    found = SequenceMatcher(None, a[::-1], b[::-1], autojunk=False).find_longest_match()
+    return len(a) - found.a - found.size, len(b) - found.b - found.size, found.size

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 class SegmenterError(ValueError):
     """Input a segmenter cannot work on; the message says what was wrong and what to do."""
 
+    exit_code = 1
+
 
 @dataclass(frozen=True)
 class Alignment:

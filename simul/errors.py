@@ -64,6 +64,15 @@ class EvidenceError(SimulError):
     exit_code = ExitCode.USAGE
 
 
+def exit_code_of(error: BaseException) -> int | None:
+    """The exit code of an error that a user can act on; None for any other.
+
+    The packages that this one stands on have errors of their own, which carry `exit_code` too.
+    """
+    code = getattr(error, "exit_code", None)
+    return None if code is None else int(code)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A clause naming the nearest known word, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1)

@@ -5,6 +5,12 @@ from __future__ import annotations
 SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km"})
 """Languages written without spaces between words."""
 
+
+def latency_unit(language: str) -> str:
+    """How outputs in `language` are counted by the latency metrics: "word", or "char" where no spaces are written."""
+    return "char" if language.split("-")[0].lower() in SPACELESS else "word"
+
+
 _CODES = """
 af:afr_Latn am:amh_Ethi ar:arb_Arab as:asm_Beng az:azj_Latn ba:bak_Cyrl be:bel_Cyrl bg:bul_Cyrl bn:ben_Beng
 bo:bod_Tibt bs:bos_Latn ca:cat_Latn cs:ces_Latn cy:cym_Latn da:dan_Latn de:deu_Latn el:ell_Grek en:eng_Latn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts.base import Engine, Speech, TtsError, Voice, WordMark
+from tts.base import Engine, Speech, TtsError, TtsMissingError, TtsUsageError, Voice, WordMark
 from tts.chunker import Chunker, ChunkerConfig
 from tts.espeak import EspeakConfig, EspeakEngine
 from tts.hibari import HibariEngine
@@ -29,6 +29,8 @@ __all__ = [
     "Timeline",
     "ToneEngine",
     "TtsError",
+    "TtsMissingError",
+    "TtsUsageError",
     "Voice",
     "WordMark",
     "make_engine",
@@ -42,6 +44,7 @@ def make_engine(language: str, voice: str | None = None) -> Engine:
     """The embedded engine, espeak-ng, for a language (BCP 47 tag), with a voice of espeak-ng's by name if wanted.
 
     Raises:
-        TtsError: the package espeakng-loader is missing, or the language or voice is not known.
+        TtsMissingError: the package espeakng-loader is missing or damaged.
+        TtsUsageError: the language or voice is not known.
     """
     return EspeakEngine(language, voice)

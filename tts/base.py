@@ -13,6 +13,20 @@ from numpy.typing import NDArray
 class TtsError(ValueError):
     """Speech output cannot be had; the message says what was wrong and what to do."""
 
+    exit_code = 1
+
+
+class TtsUsageError(TtsError):
+    """A voice, a language or a setting that there is not."""
+
+    exit_code = 2
+
+
+class TtsMissingError(TtsError):
+    """The speech engine or its data is not on this machine."""
+
+    exit_code = 3
+
 
 @dataclass(frozen=True)
 class Voice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import difflib
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.base import Speech, TtsError, Voice, WordMark
+from tts.base import Speech, TtsError, TtsMissingError, TtsUsageError, Voice, WordMark
 
 _SYNCHRONOUS = 2
 _DO_NOT_EXIT = 0x8000
@@ -79,12 +80,12 @@ class EspeakConfig:
 
     def __post_init__(self) -> None:
         if not _SLOWEST <= self.words_per_minute <= _FASTEST:
-            raise TtsError(
+            raise TtsUsageError(
                 f"espeak-ng speaks {_SLOWEST} to {_FASTEST} words a minute, not {self.words_per_minute}."
             )
         for name, value in (("pitch", self.pitch), ("pitch range", self.pitch_range)):
             if not 0 <= value <= 99:
-                raise TtsError(f"espeak-ng's {name} goes from 0 to 99, not to {value}.")
+                raise TtsUsageError(f"espeak-ng's {name} goes from 0 to 99, not to {value}.")
 
 
 class _Library:
@@ -94,21 +95,21 @@ class _Library:
         try:
             import espeakng_loader
         except ImportError as error:
-            raise TtsError(
+            raise TtsMissingError(
                 "Speech output needs the package espeakng-loader, which is not installed; "
                 "run: pip install espeakng-loader"
             ) from error
         self.lock = threading.Lock()
         self.data = Path(espeakng_loader.get_data_path())
         if not (self.data / "phontab").is_file():
-            raise TtsError(
+            raise TtsMissingError(
                 f"The data of espeak-ng is not in {self.data}; "
                 "reinstall it: pip install --force-reinstall espeakng-loader"
             )
         try:
             library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
         except OSError as error:
-            raise TtsError(
+            raise TtsMissingError(
                 f"The library of espeak-ng cannot be loaded ({error}); "
                 "reinstall it: pip install --force-reinstall espeakng-loader"
             ) from error
@@ -117,7 +118,7 @@ class _Library:
         # Without the flag the library ends the process when it does not find its data.
         self.rate = int(library.espeak_Initialize(_SYNCHRONOUS, 0, str(self.data).encode(), _DO_NOT_EXIT))
         if self.rate <= 0:
-            raise TtsError(
+            raise TtsMissingError(
                 f"espeak-ng cannot read its data in {self.data}; a path of more than about 150 characters "
                 "is too long for it: install espeakng-loader in an environment with a shorter path."
             )
@@ -210,14 +211,15 @@ class EspeakEngine:
             voice of the language.
 
     Raises:
-        TtsError: espeakng-loader is missing, or there is no such language or voice.
+        TtsMissingError: espeakng-loader is missing.
+        TtsUsageError: there is no such language or voice.
     """
 
     def __init__(self, language: str, voice: str | None = None, config: EspeakConfig | None = None) -> None:
         self._espeak = _library()
         self.config = config or EspeakConfig()
-        self._voice = self._find(language) if voice is None else self._check(voice)
         self._language = language
+        self._voice = self._find(language) if voice is None else self._check(voice)
 
     @property
     def name(self) -> str:
@@ -266,24 +268,31 @@ class EspeakEngine:
     def _find(self, language: str) -> str:
         tag = language.strip().lower().replace("_", "-")
         if tag.split("-")[0] in _SPELT_OUT:
-            raise TtsError(f"No speech output in {language!r}: {_SPELT_OUT[tag.split('-')[0]]}.")
+            raise TtsUsageError(f"No speech output in {language!r}: {_SPELT_OUT[tag.split('-')[0]]}.")
         candidates = [tag, tag.rpartition("-")[0], tag.split("-")[0]]
         for candidate in (_ALIASES.get(c, c) for c in candidates if c):
             if self._exists(candidate):
                 return candidate
-        spoken = sorted({voice.language for voice in self.voices})
-        raise TtsError(f"espeak-ng does not speak {language!r}; it speaks {', '.join(spoken)}.")
+        raise TtsUsageError(f"espeak-ng does not speak {language!r}; {self._nearest(tag)}")
 
     def _check(self, voice: str) -> str:
         base, plus, variant = voice.partition("+")
         base = _ALIASES.get(base, base)
         if variant and not (self._espeak.data / "voices" / "!v" / variant).is_file():
             known = sorted(path.name for path in (self._espeak.data / "voices" / "!v").iterdir())
-            raise TtsError(f"espeak-ng has no voice variant {variant!r}; it has {', '.join(known)}.")
+            raise TtsUsageError(f"espeak-ng has no voice variant {variant!r}; it has {', '.join(known)}.")
         if not base or not self._exists(base + plus + variant):
-            spoken = sorted({found.language for found in self.voices})
-            raise TtsError(f"espeak-ng has no voice {voice!r}; it has {', '.join(spoken)}.")
+            raise TtsUsageError(f"espeak-ng has no voice {voice!r}; {self._nearest(base)}")
         return base + plus + variant
+
+    def _nearest(self, word: str) -> str:
+        """What to say after a voice or language that is not known: the nearest by code or by name in English."""
+        codes = {voice.label.lower(): voice.language for voice in self.voices}
+        codes |= {voice.language: voice.language for voice in self.voices}
+        near = [codes[name] for name in difflib.get_close_matches(word.lower(), codes, n=3, cutoff=0.75)]
+        own = [code for code in codes.values() if code.split("-")[0] == self._language.split("-")[0].lower()]
+        found = list(dict.fromkeys(near)) or sorted(set(own or codes.values()))
+        return f"did you mean {' or '.join(found)}?" if near else f"there are {', '.join(found)}."
 
     def _exists(self, voice: str) -> bool:
         try:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 from latency_metrics.base import Clock
+from latency_metrics.quantiles import quantiles
 from latency_metrics.reports.comparison import Comparison
 from latency_metrics.reports.document import Figure
 from latency_metrics.reports.lag_series import binned, lag_points, pooled_lags
 from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, legend
 from latency_metrics.units import LatencyUnit
-from latency_metrics.word_lag import quantile
 
 CROWD = 12
 """Systems that a plane shows by name and with intervals; more of them are numbered."""
@@ -127,8 +127,8 @@ def _draw_distribution(comparison: Comparison, clock: Clock, word: str) -> str:
         sorted(pooled_lags(system.report.instances, clock, _unit(comparison)))
         for system in comparison.systems[:SERIES]
     ]
-    high = max((quantile(values, 0.98) for values in pooled if values), default=1.0)
-    low = min((quantile(values, 0.01) for values in pooled if values), default=0.0)
+    ends = [quantiles(values, 0.01, 0.98) for values in pooled if values] or [(0.0, 1.0)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     x = Scale.over([low, high], f"lag ({clock.upper()}), s", pad=0.0)
     y = Scale(0, 104, (0, 25, 50, 75, 100), f"% of {word}")
     plot = Plot(x, y, 540, 320, f"Share of {word} within a lag")

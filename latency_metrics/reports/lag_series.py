@@ -9,8 +9,9 @@ from typing import Any
 
 from latency_metrics.base import Clock, Instance, NoValue
 from latency_metrics.laal import LAAL
+from latency_metrics.quantiles import quantiles
 from latency_metrics.units import LatencyUnit
-from latency_metrics.word_lag import lags, quantile
+from latency_metrics.word_lag import lags
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,8 @@ def binned(points: Sequence[tuple[float, float]], width: float) -> list[LagBin]:
     groups: dict[int, list[float]] = {}
     for time, lag in points:
         groups.setdefault(math.floor(time / width), []).append(lag)
-    return [
-        LagBin(
-            (number + 0.5) * width,
-            quantile(values, 0.1),
-            quantile(values, 0.5),
-            quantile(values, 0.9),
-            len(values),
-        )
-        for number, values in sorted(groups.items())
-    ]
+    bins = []
+    for number, values in sorted(groups.items()):
+        low, median, high = quantiles(values, 0.1, 0.5, 0.9)
+        bins.append(LagBin((number + 0.5) * width, low, median, high, len(values)))
+    return bins

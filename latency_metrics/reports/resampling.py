@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from latency_metrics.base import Instance
 from latency_metrics.errors import MetricsError
+from latency_metrics.quantiles import quantiles
 from latency_metrics.reports.statistics import Floats, Statistic
 
 By = Literal["segment", "document"]
@@ -69,10 +70,6 @@ class Plan:
                 + ("draw by segment instead." if self.by == "document" else "leave it out.")
             )
         return np.array([numbers[key] for key in keys], np.int64)
-
-    def quantiles(self) -> tuple[float, float]:
-        """Quantiles at the ends of the interval."""
-        return (1 - self.confidence) / 2, (1 + self.confidence) / 2
 
     def drawn(self, groups: NDArray[np.int64]) -> Iterator[Floats]:
         """Weights of the rows in the drawn corpora, blocks of (b, rows): groups drawn with replacement."""
@@ -129,10 +126,7 @@ def _replicates(
 
 def _interval(values: Floats, plan: Plan) -> Interval:
     kept = values[np.isfinite(values)]
-    if len(kept) == 0:
-        return Interval(float("nan"), float("nan"))
-    low, high = np.quantile(kept, plan.quantiles())
-    return Interval(float(low), float(high))
+    return Interval(*quantiles(kept, (1 - plan.confidence) / 2, (1 + plan.confidence) / 2))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from latency_metrics.base import Clock, Instance
+from latency_metrics.quantiles import quantiles
 from latency_metrics.report import Report, clocks_present
 from latency_metrics.reports.document import Figure
 from latency_metrics.reports.lag_series import binned, lag_points, pooled_lags
@@ -15,7 +16,6 @@ from latency_metrics.reports.resampling import Interval
 from latency_metrics.reports.statistics import Statistic, statistics_of
 from latency_metrics.reports.svg import Plot, Scale, legend
 from latency_metrics.units import LatencyUnit
-from latency_metrics.word_lag import quantile
 
 PANELS = 24
 """Recordings whose lag a page draws."""
@@ -134,8 +134,8 @@ def histogram(report: Report, clocks: Sequence[Clock]) -> Figure:
     """The distribution of the lag of single units under every clock."""
     unit: LatencyUnit = report.settings["latency_unit"]
     pooled = {clock: pooled_lags(report.instances, clock, unit) for clock in clocks}
-    high = max((quantile(values, 0.99) for values in pooled.values() if values), default=1.0)
-    low = min((quantile(values, 0.005) for values in pooled.values() if values), default=0.0)
+    ends = [quantiles(values, 0.005, 0.99) for values in pooled.values() if values] or [(0.0, 1.0)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     beyond = sum(1 for values in pooled.values() for value in values if not low <= value <= high)
     count = max(len(values) for values in pooled.values())
     word = "character" if unit == "char" else "word"
@@ -161,9 +161,9 @@ def _draw_histogram(pooled: Mapping[Clock, Sequence[float]], low: float, high: f
     for clock, found in heights.items():
         plot.steps([float(edge) for edge in edges], [float(h) for h in found], STYLES[clock])
     rules = sorted(
-        (quantile(values, q), f"{clock.upper()} {name}", STYLES[clock])
+        (at, f"{clock.upper()} {name}", STYLES[clock])
         for clock, values in pooled.items()
-        for q, name in ((0.5, "median"), (0.95, "95 %"))
+        for at, name in zip(quantiles(values, 0.5, 0.95), ("median", "95 %"), strict=True)
     )
     for row, (at, name, style) in enumerate(rules):
         if x.low <= at <= x.high:

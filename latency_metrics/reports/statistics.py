@@ -72,7 +72,7 @@ class UnitQuantile(Statistic):
 
     Args:
         values_by_row: figures of the units of each segment.
-        q: 0 to 1; interpolated between order statistics.
+        q: 0 to 1, as `latency_metrics.quantiles` defines it.
     """
 
     def __init__(self, values_by_row: Sequence[Sequence[float]], q: float) -> None:
@@ -92,10 +92,7 @@ class UnitQuantile(Statistic):
             seen = np.cumsum(row[self._owners])
             if len(seen) == 0 or seen[-1] == 0:
                 continue
-            position = (seen[-1] - 1) * self.q
-            low, high = np.floor(position), np.ceil(position)
-            ends = self._sorted[np.searchsorted(seen, [low, high], side="right")]
-            found[i] = ends[0] + (ends[1] - ends[0]) * (position - low)
+            found[i] = self._sorted[np.searchsorted(seen, max(1.0, seen[-1] * self.q))]
         return found
 
     def stacked(self, other: Statistic) -> Statistic:

@@ -16,15 +16,14 @@ from simuleval.agents import Action, AgentStates, ReadAction, SpeechToTextAgent,
 from simuleval.utils import entrypoint
 
 from policies.base import Need
-from policies.errors import PolicyError
 from simul.adapters.append_only import WordWriter
 from simul.adapters.pieces import SPACE
 from simul.adapters.sessions import Sessions
 from simul.audio.intake import FrameIntake
 from simul.backends.families import LoadedBackend, load_backend
 from simul.config import ModelConfig, StreamOptions
-from simul.errors import SimulError, UsageError
-from simul.evaluation.records import latency_unit
+from simul.errors import UsageError, exit_code_of
+from simul.languages import latency_unit
 from simul.options import add_options, from_namespace
 from simul.session import Session
 from simul.session.events import Event
@@ -102,7 +101,9 @@ class SimulAgent(SpeechToTextAgent):
         """The agent for SimulEval's command line; what is wrong ends the program with one sentence."""
         try:
             return cls(args)
-        except (SimulError, PolicyError) as error:
+        except Exception as error:
+            if exit_code_of(error) is None:
+                raise
             raise SystemExit(f"simul: {error}") from error
 
     def build_states(self) -> SessionStates:

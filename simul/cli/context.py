@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -9,6 +10,8 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+from simul.errors import SimulError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,12 +52,21 @@ class Context:
 
     @classmethod
     def of_process(cls) -> Context:
-        """The context of this process; results are UTF-8 wherever they go."""
+        """The context of this process; results are UTF-8 wherever they go.
+
+        Raises:
+            SimulError: standard output is closed.
+        """
+        if sys.stdout is None:
+            raise SimulError(
+                "Standard output is closed; leave it open, or send it to a file or to /dev/null."
+            )
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 # A byte of an unfinished character inside JSON becomes the escape that JSON itself uses.
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-        return cls(sys.stdin.buffer, sys.stdout, sys.stderr, os.environ)
+        stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
+        return cls(stdin, sys.stdout, sys.stderr or io.StringIO(), os.environ)
 
     def note(self, text: str) -> None:
         """Say something that is good to know; silent with -q."""

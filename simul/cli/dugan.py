@@ -179,7 +179,7 @@ def _kept(folder: str | None, pair: str) -> dict[str, Any]:
 
 def _keep(folder: str, pairs: dict[str, list[Utterance]]) -> None:
     from simul.evaluation.dugan import write_passes
-    from simul.evaluation.records import make_folder
+    from simul.files import make_folder
 
     for pair, utterances in pairs.items():
         write_passes(make_folder(folder) / f"{pair}.passes.jsonl", utterances)

@@ -78,6 +78,8 @@ def _check(given: argparse.Namespace) -> None:
         raise UsageError("Give a LIST, or --source-list with --references; see `simul eval --help`.")
     if given.references and not (given.source_list or given.segmentation):
         raise UsageError("--references goes with --source-list or --segmentation; a LIST has its own column.")
+    if given.resume and not given.log:
+        raise UsageError("--resume needs the folder of the earlier run; give --log DIR.")
     for name in ("jobs", "limit"):
         value = getattr(given, name)
         if value is not None and value < 1:

@@ -98,7 +98,7 @@ def place(option: str, stem: str, suffix: str) -> Path:
     """The output file of an input: `option` itself, or a file inside it if it is a folder."""
     if not is_folder(option):
         return Path(option)
-    from simul.evaluation.records import make_folder
+    from simul.files import make_folder
 
     return make_folder(option) / f"{stem}.{suffix}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simul.errors import SimulError, UsageError
-from simul.evaluation.evaluate import Item
+from simul.evaluation.items import Item
 
 if TYPE_CHECKING:
     from latency_metrics.recording import Segment

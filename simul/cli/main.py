@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from simul.cli.commands import COMMANDS, find, listing
 from simul.cli.context import Context
-from simul.errors import ExitCode, SimulError, UsageError
+from simul.errors import ExitCode, SimulError, UsageError, exit_code_of
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model missing, 4 audio device, "
@@ -20,7 +20,11 @@ EXIT_CODES = (
 def main(arguments: Sequence[str] | None = None, context: Context | None = None) -> int:
     """Run one command; returns the exit code (see `simul.errors.ExitCode`)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    context = context or Context.of_process()
+    try:
+        context = context or Context.of_process()
+    except SimulError as error:
+        print(f"simul: {error}", file=sys.stderr)
+        return error.exit_code
     verbose = bool({"-v", "--verbose"} & set(given))
     try:
         code = _dispatch(given, context)
@@ -44,15 +48,9 @@ def main(arguments: Sequence[str] | None = None, context: Context | None = None)
 
 def explain(error: Exception) -> tuple[str, int]:
     """One sentence for an exception, and the exit code."""
-    from latency_metrics.errors import MetricsError
-    from policies.errors import PolicyError
-
-    if isinstance(error, SimulError):
-        return str(error), error.exit_code
-    if isinstance(error, PolicyError):
-        return str(error), ExitCode.USAGE
-    if isinstance(error, MetricsError):
-        return str(error), ExitCode.FAILED
+    code = exit_code_of(error)
+    if code is not None:
+        return str(error), code
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}.", ExitCode.FAILED

@@ -13,6 +13,7 @@ from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.view.formats import add_output_options
+from simul.cli.voice import check_voice, make_voice
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def run(arguments: list[str], context: Context) -> int:
             raise UsageError("--json and another --format contradict each other; give one of them.")
         given.format = "json"
     factory = session_factory(given, context)
+    check_voice(given, factory.stream.target)
     _check_device(given, context)
     with contextlib.ExitStack() as stack:
         stream = _output_stream(given, context, stack)
@@ -84,7 +86,7 @@ def _check_device(given: argparse.Namespace, context: Context) -> None:
 
 def _output_stream(given: argparse.Namespace, context: Context, stack: contextlib.ExitStack) -> TextIO:
     from simul.cli import inputs
-    from simul.evaluation.records import create
+    from simul.files import create
 
     if given.output is None:
         return context.stdout
@@ -103,7 +105,6 @@ def _listen(
     from simul.audio.microphone import MicrophoneSource
     from simul.cli.interrupts import Interrupts
     from simul.cli.view.outputs import closing_all
-    from simul.cli.voice import make_voice
     from simul.clock import WallClock
     from simul.evaluation.records import LogFolder, StreamRecord
     from simul.memory import Housekeeping

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from simul.backends.base import Backend
     from simul.backends.families import LoadedBackend
     from simul.cli.lists import ItemList
-    from simul.evaluation.sweep.run import SweepRunner
-    from simul.evaluation.sweep.sweep import Sweep
+    from simul.evaluation.sweep.item_runner import SweepRunner
+    from simul.evaluation.sweep.result import SweepResult
     from simul.session.factory import SessionFactory
 
 GRID_EXAMPLE = "local-agreement:n=2,3,4;hold-n:n=2,4,6"
@@ -157,7 +157,7 @@ def _read(given: argparse.Namespace, factory: SessionFactory) -> tuple[ItemList,
 def _runner(given: argparse.Namespace, factory: SessionFactory, context: Context) -> SweepRunner:
     from policies.base import Need
     from simul.evaluation.sweep.grid import default_grid, parse_grid
-    from simul.evaluation.sweep.run import SweepRunner
+    from simul.evaluation.sweep.item_runner import SweepRunner
 
     settings = parse_grid(given.grid) if given.grid else default_grid(frozenset(Need))
     needs = frozenset[Need]().union(*(setting.make().needs for setting in settings))
@@ -192,7 +192,7 @@ def _sweep(
     found: ItemList,
     segments: list[Segment] | None,
     settings: dict[str, Any],
-) -> Sweep:
+) -> SweepResult:
     from simul.cli.interrupts import Interrupts
     from simul.cli.view.progress import progress
     from simul.evaluation.sweep.sweep import sweep
@@ -212,7 +212,7 @@ def _sweep(
         )
 
 
-def _write(given: argparse.Namespace, context: Context, result: Sweep) -> None:
+def _write(given: argparse.Namespace, context: Context, result: SweepResult) -> None:
     if not given.output:
         return
     from pathlib import Path
@@ -229,7 +229,7 @@ def _write(given: argparse.Namespace, context: Context, result: Sweep) -> None:
         context.note(f"Curves: {folder / 'curves.html'}. {error}")
 
 
-def _print(given: argparse.Namespace, context: Context, result: Sweep) -> None:
+def _print(given: argparse.Namespace, context: Context, result: SweepResult) -> None:
     if given.json:
         context.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
         return
@@ -242,7 +242,7 @@ def _print(given: argparse.Namespace, context: Context, result: Sweep) -> None:
     print_table(context, context.stdout, "", ("within", "best setting", result.quality), best_rows(result))
 
 
-def _exit_code(given: argparse.Namespace, context: Context, result: Sweep, count: int) -> int:
+def _exit_code(given: argparse.Namespace, context: Context, result: SweepResult, count: int) -> int:
     if result.interrupted:
         if given.output:
             context.note(f"Stopped; the same command with --resume goes on from {given.output}.")

@@ -13,7 +13,8 @@ from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.view.formats import SUFFIXES, add_output_options, output_format
-from simul.errors import ExitCode, SimulError, UsageError
+from simul.cli.voice import check_voice, make_voice
+from simul.errors import ExitCode, UsageError, exit_code_of
 
 if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
@@ -55,6 +56,7 @@ def run(arguments: list[str], context: Context) -> int:
     if not given.files:
         raise UsageError("Name at least one audio file, or - for standard input.")
     factory = session_factory(given, context)
+    check_voice(given, factory.stream.target)
     job = Translation(given, context, factory)
     return job.run(inputs.expand(given.files))
 
@@ -86,8 +88,8 @@ class Translation:
             for item in usable:
                 try:
                     self._stream(item, shared, log, interrupts, several)
-                except SimulError as error:
-                    if not several:
+                except Exception as error:
+                    if not several or exit_code_of(error) is None:
                         raise
                     self._failed(error)
                 if interrupts.stopped():
@@ -107,9 +109,9 @@ class Translation:
         self._failed(error)
         return True
 
-    def _failed(self, error: SimulError) -> None:
+    def _failed(self, error: Exception) -> None:
         self.context.warn(str(error))
-        self.codes.append(error.exit_code)
+        self.codes.append(exit_code_of(error) or ExitCode.FAILED)
 
     def _exit_code(self, count: int) -> int:
         if not self.codes:
@@ -141,7 +143,7 @@ class Translation:
 
     def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
         """The stream that every input's results go to; None where each has its own file."""
-        from simul.evaluation.records import create
+        from simul.files import create
 
         if self.given.output is None:
             return self.context.stdout
@@ -194,7 +196,7 @@ class Translation:
         return interrupts.stopped
 
     def _own_output(self, item: Input, stack: contextlib.ExitStack) -> TextIO:
-        from simul.evaluation.records import create
+        from simul.files import create
 
         path = inputs.place(self.given.output, item.stem, SUFFIXES[output_format(self.given)])
         return stack.enter_context(create(path))
@@ -202,8 +204,6 @@ class Translation:
     def _voice(
         self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack
     ) -> SpeechOutput | None:
-        from simul.cli.voice import make_voice
-
         path = str(inputs.place(self.given.speak, item.stem, "wav")) if self.given.speak else None
         target = self.factory.stream.target
         return make_voice(self.given, self.context, target, path, clock, revises, stack)

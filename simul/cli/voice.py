@@ -15,6 +15,14 @@ _LAST_WORDS_SECONDS = 60.0
 """How long the end of the speech may take after the end of the stream."""
 
 
+def check_voice(given: argparse.Namespace, language: str) -> None:
+    """Fail before any model is loaded when the speech that is asked for cannot be had; raises TtsError."""
+    if given.speak or given.play:
+        from tts import make_engine
+
+        make_engine(language, given.voice)
+
+
 def make_voice(
     given: argparse.Namespace,
     context: Context,

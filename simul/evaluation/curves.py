@@ -13,8 +13,8 @@ from latency_metrics.reports.document import Document, Figure, Table
 from latency_metrics.reports.html import page
 from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, mark
 from simul.errors import ModelMissingError
-from simul.evaluation.records import create
-from simul.evaluation.sweep.sweep import LIMITS, Point, Sweep
+from simul.evaluation.sweep.result import LIMITS, OFFLINE, Point, SweepResult
+from simul.files import create
 from simul.install import install_hint
 
 NAMES = {
@@ -28,7 +28,6 @@ NAMES = {
     "LongLAAL (CA)": "LongLAAL, computation-aware",
 }
 """Latencies that curves are drawn against, in order."""
-CEILING = "offline"
 FEW = 8
 """Curves that can be told apart in one plot."""
 PANELS = 5
@@ -40,12 +39,12 @@ def curves_of(points: Sequence[Point]) -> dict[str, list[Point]]:
     """Points by curve, in order of first appearance; Offline is none, it is the ceiling."""
     found: dict[str, list[Point]] = {}
     for point in points:
-        if point.setting.policy != CEILING:
+        if point.setting.policy != OFFLINE:
             found.setdefault(point.setting.curve, []).append(point)
     return found
 
 
-def available(sweep: Sweep) -> list[str]:
+def available(sweep: SweepResult) -> list[str]:
     """The latencies of `NAMES` that some point has."""
     return [name for name in NAMES if any(name in point.scores for point in sweep.points)]
 
@@ -61,7 +60,7 @@ def _placed(points: Sequence[Point], latency: str, quality: str) -> list[tuple[f
     return sorted(((p.scores[latency] / 1000, p.scores[quality], p) for p in kept), key=lambda t: t[:2])
 
 
-def draw(sweep: Sweep, latency: str, quality: str, heading: str = "") -> str:
+def draw(sweep: SweepResult, latency: str, quality: str, heading: str = "") -> str:
     """One plot as SVG: a mark per setting, the ceiling as a dashed line.
 
     A line leads through the settings of a policy. Where policies are too many to be told apart, one line instead
@@ -95,7 +94,7 @@ def draw(sweep: Sweep, latency: str, quality: str, heading: str = "") -> str:
     return plot.svg()
 
 
-def draw_panels(sweep: Sweep, latency: str, quality: str) -> str:
+def draw_panels(sweep: SweepResult, latency: str, quality: str) -> str:
     """A small plot for each curve, before all settings in grey, as HTML."""
     curves = curves_of(sweep.points)
     everything = _placed([p for points in curves.values() for p in points], latency, quality)
@@ -129,7 +128,7 @@ def _front(placed: Sequence[tuple[float, float, Point]]) -> list[tuple[float, fl
     return best
 
 
-def _legend(sweep: Sweep) -> str:
+def _legend(sweep: SweepResult) -> str:
     """Names of the curves with their marks, as SVG in rows."""
     names = list(curves_of(sweep.points))
     width, row, parts = 1060, 18, []
@@ -144,7 +143,7 @@ def _legend(sweep: Sweep) -> str:
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="policies">{"".join(parts)}</svg>'
 
 
-def table(sweep: Sweep, title: str = "") -> Table:
+def table(sweep: SweepResult, title: str = "") -> Table:
     """Every setting with its scores; latencies in seconds."""
     latencies = available(sweep)
     rows = []
@@ -156,7 +155,7 @@ def table(sweep: Sweep, title: str = "") -> Table:
     return Table(title, ["policy", "settings", "BLEU", "chrF", *(f"{n} s" for n in latencies)], rows)
 
 
-def best_rows(sweep: Sweep) -> list[tuple[str, str, str]]:
+def best_rows(sweep: SweepResult) -> list[tuple[str, str, str]]:
     """(limit, setting, figures) of the best setting within each of the limits that never takes text back."""
     rows = []
     for limit in LIMITS:
@@ -170,7 +169,7 @@ def best_rows(sweep: Sweep) -> list[tuple[str, str, str]]:
     return rows
 
 
-def document(sweep: Sweep, title: str) -> Document:
+def document(sweep: SweepResult, title: str) -> Document:
     """The sweep as a page: best settings, curves, and the table."""
     many = len(curves_of(sweep.points)) > FEW
     line = "the best of append-only policies" if many else "a policy's settings"
@@ -205,7 +204,7 @@ def document(sweep: Sweep, title: str) -> Document:
     )
 
 
-def write_html(sweep: Sweep, path: str | os.PathLike[str], title: str) -> None:
+def write_html(sweep: SweepResult, path: str | os.PathLike[str], title: str) -> None:
     """Write the page.
 
     Raises:
@@ -216,7 +215,7 @@ def write_html(sweep: Sweep, path: str | os.PathLike[str], title: str) -> None:
 
 
 def write_png(
-    sweep: Sweep,
+    sweep: SweepResult,
     path: str | os.PathLike[str],
     title: str,
     latencies: Sequence[str] | None = None,
@@ -266,7 +265,7 @@ def _look(index: int) -> dict[str, str]:
 
 
 def _draw_overview(
-    axis: Any, sweep: Sweep, curves: Mapping[str, Sequence[Point]], latency: str, quality: str
+    axis: Any, sweep: SweepResult, curves: Mapping[str, Sequence[Point]], latency: str, quality: str
 ) -> None:
     """All settings: lines where curves are few, else dots and the best that can be had of append-only policies."""
     few = len(curves) <= FEW
@@ -288,7 +287,12 @@ def _draw_overview(
 
 
 def _draw_panels(
-    figure: Any, sweep: Sweep, curves: Mapping[str, Sequence[Point]], latency: str, quality: str, rows: int
+    figure: Any,
+    sweep: SweepResult,
+    curves: Mapping[str, Sequence[Point]],
+    latency: str,
+    quality: str,
+    rows: int,
 ) -> None:
     """A panel for each curve, before all settings in grey."""
     axes = figure.subplots(rows, PANELS, squeeze=False, sharex=True, sharey=True)

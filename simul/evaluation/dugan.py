@@ -34,8 +34,8 @@ from policies.segments import SegmentPolicy
 from simul.backends.base import Backend, DecodeRequest, StreamSpec
 from simul.backends.cascade import CascadeBackend, Recognizer
 from simul.errors import UsageError
-from simul.evaluation.records import create
 from simul.evaluation.trace.meter import Meter
+from simul.files import create
 from simul.hearing.pauses import PauseSegmenter
 from simul.models.translation.interface import TextRequest
 from simul.models.words import Word, stretches

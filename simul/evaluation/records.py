@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from simul.errors import SimulError, UsageError
-from simul.languages import SPACELESS
+from simul.files import create, json_line, make_folder, safe_name, unique_name
+from simul.languages import latency_unit
 from simul.session.drive import Step
 from simul.session.events import End, Event, Settled
 from simul.session.transcript import Transcript
@@ -24,11 +21,6 @@ if TYPE_CHECKING:
     from latency_metrics.base import Instance
 
 _MS_PER_SAMPLE = 1000 / SAMPLE_RATE
-
-
-def latency_unit(language: str) -> str:
-    """How outputs in `language` are counted by the latency metrics: "word" or "char"."""
-    return "char" if language.split("-")[0].lower() in SPACELESS else "word"
 
 
 @dataclass
@@ -141,49 +133,6 @@ class StreamRecord:
         )
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least `share` (0 to 1) of the values do not exceed; None of nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
-
-
-def safe_name(name: str) -> str:
-    """`name` as a file name: letters, digits, dot, dash and underscore."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "stream"
-
-
-def make_folder(path: str | os.PathLike[str]) -> Path:
-    """The folder `path`, made when it is missing.
-
-    Raises:
-        SimulError: it cannot be made or is a file.
-    """
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise SimulError(f"{folder} is a file; give the name of a folder.") from None
-    except OSError as error:
-        raise SimulError(
-            f"The folder {folder} cannot be made: {error.strerror}; choose another place."
-        ) from error
-    return folder
-
-
-def create(path: str | os.PathLike[str]) -> TextIO:
-    """`path` opened for writing text line by line.
-
-    Raises:
-        SimulError: it cannot be written.
-    """
-    try:
-        return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n", buffering=1)
-    except OSError as error:
-        raise SimulError(f"{path} cannot be written: {error.strerror}; choose another place.") from error
-
-
 class LogFolder:
     """A folder of logs: `instances.log` in SimulEval's format and `events/NAME.jsonl` per stream.
 
@@ -199,12 +148,7 @@ class LogFolder:
 
     def events(self, name: str) -> TextIO:
         """A new event log for the stream `name`."""
-        base = unique = safe_name(name)
-        count = 2
-        while unique in self._names:
-            unique, count = f"{base}-{count}", count + 1
-        self._names.add(unique)
-        return create(self._events / f"{unique}.jsonl")
+        return create(self._events / f"{unique_name(safe_name(name), self._names)}.jsonl")
 
     def instance(self, instance: Instance, source: str) -> None:
         """Add a line to `instances.log`."""
@@ -223,37 +167,3 @@ class LogFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def earlier_lines(folder: Path, name: str, settings: Mapping[str, Any], what: str) -> list[str]:
-    """The lines of file `name` that an earlier run with the same settings left in `folder`; none if there was none.
-
-    what: what such a run is called.
-
-    Raises:
-        SimulError: the files cannot be read.
-        UsageError: the settings in `settings.json` are other ones.
-    """
-    try:
-        before = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise SimulError(f"The earlier {what} in {folder} cannot be read: {error}.") from error
-    if before != json.loads(json.dumps(settings)):
-        raise UsageError(
-            f"{folder} holds a {what} with other settings; give another folder, or leave --resume away."
-        )
-    return lines
-
-
-def keep_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write the `settings.json` that `earlier_lines` compares with."""
-    with create(folder / "settings.json") as file:
-        file.write(json.dumps(settings, ensure_ascii=False, indent=1) + "\n")
-
-
-def json_line(record: dict[str, Any]) -> str:
-    """One line of JSON with its line feed."""
-    return json.dumps(record, ensure_ascii=False) + "\n"

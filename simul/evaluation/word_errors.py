@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
+from rapidfuzz.distance import Levenshtein
 
-from simul.evaluation.records import latency_unit
+from simul.languages import latency_unit
 
 _NOT_WORD = re.compile(r"[^\w']+|_")
 _LOOSE_APOSTROPHE = re.compile(r"(?<!\w)'|'(?!\w)")
@@ -38,28 +38,11 @@ def normalise(text: str, language: str = "en") -> list[str]:
     return list("".join(words)) if latency_unit(language) == "char" else words
 
 
-def distance(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Levenshtein distance of two sequences: substitutions, insertions and deletions cost 1 each."""
-    numbers: dict[str, int] = {}
-    ref, hyp = (
-        np.array([numbers.setdefault(w, len(numbers)) for w in s], np.int64) for s in (reference, hypothesis)
-    )
-    places = np.arange(len(hyp) + 1)
-    row = places.copy()
-    for word in ref:
-        following = np.empty_like(row)
-        following[0] = row[0] + 1
-        following[1:] = np.minimum(row[1:] + 1, row[:-1] + (hyp != word))
-        # An insertion comes from the left: the best start of a run of insertions, plus its length.
-        row = np.minimum.accumulate(following - places) + places
-    return int(row[-1])
-
-
 def word_errors(pairs: Iterable[tuple[str, str]], language: str = "en") -> WordErrors:
-    """Errors over (reference, hypothesis) texts."""
+    """Errors over (reference, hypothesis) texts; substitutions, insertions and deletions count 1 each."""
     edits = words = 0
     for reference, hypothesis in pairs:
         expected = normalise(reference, language)
-        edits += distance(expected, normalise(hypothesis, language))
+        edits += Levenshtein.distance(expected, normalise(hypothesis, language))
         words += len(expected)
     return WordErrors(edits, words)

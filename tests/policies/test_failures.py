@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies import Activity, Candidate, Evidence, Need, PlanKind, Segment, StopRule, make_policy
 from policies.loop_guard import find_loop
@@ -270,10 +272,23 @@ def test_windows_without_times_forget_what_lies_before_their_common_run() -> Non
     assert windows(first, second) == [(0, 0, 6, 0), (0, 4, 5, 2)]
 
 
-def test_longest_common_run() -> None:
+def test_longest_common_run_on_known_values() -> None:
     assert longest_common_run("abcdef", "xcdey") == (2, 1, 3)
     assert longest_common_run("abab", "ab") == (2, 0, 2)
-    assert longest_common_run("ab", "") == (0, 0, 0)
+    assert longest_common_run("ab", "")[2] == longest_common_run("ab", "cd")[2] == 0
+
+
+@given(st.text("abc", max_size=12), st.text("abc", max_size=12))
+def test_the_longest_common_run_is_the_last_one_of_its_length(a: str, b: str) -> None:
+    runs = [
+        (length, i, j)
+        for i in range(len(a))
+        for j in range(len(b))
+        for length in range(1, min(len(a) - i, len(b) - j) + 1)
+        if a[i : i + length] == b[j : j + length]
+    ]
+    at_a, at_b, length = longest_common_run(a, b)
+    assert (length, at_a, at_b) == max(runs) if runs else length == 0
 
 
 def test_half_characters_are_never_shown() -> None:

@@ -199,6 +199,8 @@ def check(given: argparse.Namespace) -> None:
     if hasattr(given, "bootstrap"):
         if given.bootstrap < 0:
             raise UsageError(f"--bootstrap is {given.bootstrap}; give 0 or more samples.")
+        if given.seed < 0:
+            raise UsageError(f"--seed is {given.seed}; give 0 or more.")
         if not 0 < given.confidence < 1:
             raise UsageError(f"--confidence is {given.confidence:g}; give a number between 0 and 1.")
     if getattr(given, "comet", False) and not given.no_quality and not given.source_sentences_file:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TextIO
 
 from simul.captions import VTT_HEADER, CueMaker, srt, vtt
-from simul.evaluation.records import json_line
+from simul.files import json_line
 from simul.session.drive import Step
 from simul.session.transcript import Transcript
 

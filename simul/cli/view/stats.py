@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from simul.cli.context import Context
 from simul.cli.view.tables import figure, print_table
-from simul.evaluation.records import StreamRecord, percentile
+from simul.evaluation.records import StreamRecord
 from simul.units import SAMPLE_RATE
 
 
 def stream_figures(record: StreamRecord) -> dict[str, str]:
     """What one stream's latency was, as label and figure; lengths are those of the output, not a reference."""
     from latency_metrics.laal import LAAL
+    from latency_metrics.quantiles import quantiles
     from latency_metrics.yaal import YAAL
 
     instance = record.instance()
@@ -26,7 +27,7 @@ def stream_figures(record: StreamRecord) -> dict[str, str]:
         return figure(None if value is None else value / 1000, 2, " s")
 
     def share(found: Sequence[float], part: float) -> str:
-        return figure(percentile(found, part), 2, " s")
+        return figure(quantiles(found, part)[0], 2, " s")
 
     return {
         "audio": figure(seconds, 1, " s"),

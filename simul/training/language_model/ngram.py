@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.errors import SimulError
+
 ID_BITS = 20
 """Bits of a word number inside an n-gram key; vocabularies hold fewer than 2**20 words."""
 LOG_UNIT = np.log(1.0001)
@@ -20,7 +22,7 @@ Keys = NDArray[np.int64]
 Logs = NDArray[np.float64]
 
 
-class LanguageModelError(ValueError):
+class LanguageModelError(SimulError):
     """A language model file is damaged or of a kind that cannot be read."""
 
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from simul.errors import SimulError
 from simul.models.embedded.spoken import spoken_form
 
 HELD_OUT = ("sense and sensibility",)
@@ -19,7 +20,7 @@ _TITLE = re.compile(r"\b(?:Mr|Mrs|Dr|St)\.")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+|\n\n+")
 
 
-class ProseError(ValueError):
+class ProseError(SimulError):
     """A file or folder of prose holds nothing that can be read."""
 
 

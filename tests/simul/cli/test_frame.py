@@ -1,6 +1,7 @@
 """The executable: finding commands, defaults from elsewhere, one line for what goes wrong, lazy imports."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from simul.cli.commands import COMMANDS, SCORES
 from simul.cli.context import Context
+from simul.cli.main import explain
 from simul.cli.view.tables import print_table
 from simul.errors import ExitCode, ModelMissingError
 from tests.simul.scripted_cli import Terminal, command, load, talk
@@ -29,6 +31,10 @@ from tests.simul.scripted_cli import Terminal, command, load, talk
         (["translate", "a.wav", "--policy-arg", "n=zero"], "whole number"),
         (["translate", "a.wav", "--policy-arg", "m=2"], "no parameter 'm'"),
         (["translate", "a.wav", "--format", "pdf"], "pdf"),
+        (
+            ["score", "shortform", "--hypothesis_file", "a", "--bootstrap", "10", "--seed", "-1"],
+            "--seed is -1",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, told):
@@ -36,6 +42,55 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, told):
     assert (code, out) == (ExitCode.USAGE, "")
     assert told in err
     assert err.count("\n") == 1
+
+
+def test_a_voice_that_is_not_there_is_wrong_usage_told_before_a_model_is_loaded(tmp_path):
+    pytest.importorskip("espeakng_loader")
+    path = talk(tmp_path / "a.wav")
+    for voice, told in (("germann", "did you mean de?"), ("nosuchvoice", "there are de.")):
+        code, out, err = command(
+            "translate", path, "--voice", voice, "--speak", tmp_path / "v.wav", loader=never
+        )
+        assert (code, out) == (ExitCode.USAGE, "")
+        assert f"has no voice '{voice}'; {told}" in err
+        assert err.count("\n") == 1
+
+
+def never(config, source, target, needs):
+    raise AssertionError("a model was loaded")
+
+
+def test_errors_of_every_package_are_told_by_their_exit_code():
+    from latency_metrics.errors import LogFormatError
+    from policies import PolicyError
+    from segmenter import SegmenterError
+    from tts import TtsError, TtsMissingError, TtsUsageError
+
+    for error, code in (
+        (PolicyError("A."), 2),
+        (LogFormatError("a.log", 3, "no number"), 1),
+        (SegmenterError("A."), 1),
+        (TtsError("A."), 1),
+        (TtsUsageError("A."), 2),
+        (TtsMissingError("A."), 3),
+        (ModelMissingError("A."), 3),
+    ):
+        assert explain(error) == (str(error), code)
+    assert explain(ValueError("what"))[1] == 1
+    assert "should not" in explain(ValueError("what"))[0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
+@pytest.mark.parametrize("closed", [">&-", "<&- 2>&-"])
+def test_closed_streams_are_told_of_or_not_needed(closed):
+    line = f'"{sys.executable}" -m simul policies -q {closed}'
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+    if closed == ">&-":
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert "Standard output is closed" in done.stderr
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "wait-k" in done.stdout
 
 
 def test_help_and_version_go_to_standard_output():

@@ -2,19 +2,15 @@
 
 import itertools
 import json
-import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from latency_metrics import LAAL
 from latency_metrics.formats.simuleval import read_instances
 from policies import LocalAgreement
 from simul.errors import UsageError
-from simul.evaluation.evaluate import Item, evaluate
-from simul.evaluation.word_errors import distance, normalise, word_errors
-from simul.evaluation.workers import run_in_processes
+from simul.evaluation.evaluate import EvaluationResult, evaluate
+from simul.evaluation.items import Item, ItemResult
 from simul.session import Session, SessionConfig
 from simul.session.events import from_json
 from tests.simul.scripted_cli import SOURCE, TEXT, scripted_backend, talk
@@ -83,6 +79,51 @@ def test_a_missing_recording_is_named_and_the_others_go_on(items, tmp_path):
     assert result.figures()["missing"] == 1
 
 
+def result_with(behind, lags, text="a b"):
+    return ItemResult("x", "x.wav", text, "", [1.0, 2.0], [1.0, 2.0], 4000, 1, 0.5, behind, lags)
+
+
+def test_figures_are_taken_over_all_recordings():
+    twenty = [float(value) for value in range(20, 0, -1)]
+    results = [result_with(twenty[:15], twenty[1:3]), None, result_with(twenty[15:], [], "")]
+    found = EvaluationResult([Item("x", "x.wav")] * 3, results, {}, None).figures()
+    assert found == {
+        "recordings": 2,
+        "missing": 1,
+        "audio_seconds": 8,
+        "units": 4,
+        "empty": 1,
+        "wer": None,
+        "source_wer": None,
+        "real_time_factor": 1 / 8,
+        "behind_p50_s": 10,
+        "behind_p95_s": 19,
+        "behind_max_s": 20,
+        "word_lag_p50_s": 18,
+        "word_lag_p95_s": 19,
+    }
+
+
+def test_figures_of_nothing_are_none():
+    found = EvaluationResult([Item("x", "x.wav")], [None], {"x": "gone"}, None).figures()
+    assert {name for name, value in found.items() if value is None} == {
+        "wer", "source_wer", "real_time_factor", "behind_p50_s", "behind_p95_s", "behind_max_s", "word_lag_p50_s",
+        "word_lag_p95_s",
+    }  # fmt: skip
+
+
+def test_the_lag_of_words_is_that_of_the_events(items, tmp_path):
+    result = evaluate(items[:1], make_session, log=tmp_path)
+    lines = (tmp_path / "events" / "a.jsonl").read_text(encoding="utf-8").splitlines()
+    settled = [event for line in lines if (event := from_json(line)).type == "settled"]
+    lags = [event.time - max(last for _, last in event.spans) / 16_000 for event in settled]
+    assert result.done[0].word_lags == pytest.approx(lags, abs=1e-6)
+    assert result.figures()["word_lag_p50_s"] == pytest.approx(sorted(lags)[(len(lags) - 1) // 2], abs=1e-6)
+    assert min(result.done[0].behind) >= 0
+    assert len(result.done[0].behind) == 12
+    assert result.figures()["behind_max_s"] == max(result.done[0].behind)
+
+
 def test_a_run_goes_on_where_it_stopped(items, tmp_path):
     done = []
 
@@ -117,22 +158,6 @@ def test_processes_give_the_same(items):
     assert shared.report["BLEU"].value == alone.report["BLEU"].value
 
 
-def dies_on_three(number):
-    if number == 3:
-        os._exit(7)
-    if number == 5:
-        raise ValueError("five is no good")
-    return number * 10
-
-
-def test_a_process_that_dies_costs_one_piece_of_work():
-    outcomes = {o.index: o for o in run_in_processes(dies_on_three, [(i, i) for i in range(8)], 2)}
-    assert sorted(outcomes) == list(range(8))
-    assert [outcomes[i].result for i in range(8)] == [0, 10, 20, None, 40, None, 60, 70]
-    assert "exit code 7" in outcomes[3].failure
-    assert outcomes[5].failure == "five is no good"
-
-
 def test_names_must_differ(items):
     with pytest.raises(UsageError, match="called 'a'"):
         evaluate([items[0], items[0]], make_session)
@@ -145,31 +170,3 @@ def test_progress_only_grows(items):
     evaluate(items, make_session, progress=seen.append)
     assert all(a.done <= b.done for a, b in itertools.pairwise(seen))
     assert (seen[-1].done, seen[-1].total, seen[-1].audio_seconds) == (3, 3, 18)
-
-
-# Word errors.
-
-
-def test_texts_are_normalised():
-    assert normalise("Don’t — stop, e-mail me: ‘now’!") == ["don't", "stop", "e", "mail", "me", "now"]
-    assert normalise("今日は、天気。", "ja") == list("今日は天気")
-
-
-WORDS = st.lists(st.sampled_from("abcde"), max_size=12)
-
-
-@given(WORDS, WORDS)
-def test_distance_is_that_of_the_recursion(a, b):
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        following = [i]
-        for j, y in enumerate(b, 1):
-            following.append(min(row[j] + 1, following[-1] + 1, row[j - 1] + (x != y)))
-        row = following
-    assert distance(a, b) == row[-1]
-
-
-def test_errors_are_counted_over_the_corpus():
-    errors = word_errors([("one two three four", "one two three for"), ("five", "")])
-    assert (errors.edits, errors.words, errors.rate) == (2, 5, 40)
-    assert word_errors([("", "noise")]).rate != word_errors([("", "noise")]).rate

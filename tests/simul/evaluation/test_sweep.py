@@ -15,10 +15,12 @@ from policies.registry import policy_names
 from simul.backends.cascade import CascadeBackend
 from simul.errors import ExitCode, UsageError
 from simul.evaluation.curves import _front, draw, draw_panels, write_html
-from simul.evaluation.evaluate import Item, evaluate
+from simul.evaluation.evaluate import evaluate
+from simul.evaluation.items import Item
 from simul.evaluation.sweep.grid import Setting, default_grid, parse_grid
-from simul.evaluation.sweep.run import SweepRunner
-from simul.evaluation.sweep.sweep import LIMITS, Point, Sweep, sweep
+from simul.evaluation.sweep.item_runner import SweepRunner
+from simul.evaluation.sweep.result import LIMITS, Point, SweepResult
+from simul.evaluation.sweep.sweep import sweep
 from simul.session import Session, SessionConfig
 from tests.simul.backends.test_cascade import SCRIPT, WORD, ScriptedRecognizer, UpperCase
 from tests.simul.scripted_cli import SOURCE, TEXT, command, scripted_backend, talk
@@ -291,14 +293,14 @@ CURVES = (
 )  # fmt: skip
 
 
-def with_curves(count: int) -> Sweep:
+def with_curves(count: int) -> SweepResult:
     """A sweep of `count` policies at two settings each, the better ones slower; the first takes text back."""
     settings = parse_grid(";".join(["offline", *CURVES[:count]]))
     points = [
         Point(setting, {"chrF": 50.0 + i, "LAAL (CU)": 1000.0 + 10 * i}, {"erased": 0.0})
         for i, setting in enumerate(settings)
     ]
-    return Sweep(points, "chrF", "LAAL (CU)", pseudo=False)
+    return SweepResult(points, "chrF", "LAAL (CU)", pseudo=False)
 
 
 def test_many_curves_are_drawn_one_by_one_and_few_in_one_plot(tmp_path):

@@ -17,8 +17,8 @@ from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
 from simul.clock import Clock, MeteredClock, VirtualClock
 from simul.errors import UsageError
-from simul.evaluation.evaluate import Item, ItemResult, item_result
-from simul.evaluation.records import StreamRecord, make_folder, safe_name
+from simul.evaluation.items import Item, ItemResult
+from simul.evaluation.records import StreamRecord
 from simul.evaluation.sweep.grid import Setting
 from simul.evaluation.trace.recognizer import (
     CachedTranslator,
@@ -30,9 +30,10 @@ from simul.evaluation.trace.recognizer import (
 from simul.evaluation.trace.record import RecordingBackend
 from simul.evaluation.trace.replay import TraceBackend
 from simul.evaluation.trace.trace import Trace, TraceError
+from simul.files import make_folder, safe_name
 from simul.session import Session, SessionConfig
 from simul.session.drive import drive
-from simul.units import Samples
+from simul.units import SAMPLES_PER_MS, Samples
 
 T = TypeVar("T", Trace, RecognizerTrace)
 
@@ -156,7 +157,7 @@ class SweepRunner:
         if step in traces:
             return traces[step]
         for length in dict.fromkeys((finest, step)):
-            place = self._place(item, f"{length // 16}ms.recognizer")
+            place = self._place(item, f"{length // SAMPLES_PER_MS}ms.recognizer")
             if place is not None and place.is_file():
                 trace = self._checked(RecognizerTrace.read(place), place)
                 if trace.any_cut or length == step:
@@ -164,12 +165,12 @@ class SweepRunner:
                     return trace
         recognizer = RecordingRecognizer(backend.make_recognizer(), backend.meter)
         length = finest if recognizer.trace.any_cut else step
-        with FileSource(item.audio, length / 16) as source:
+        with FileSource(item.audio, length / SAMPLES_PER_MS) as source:
             for samples in source:
                 recognizer.push(samples)
         recognizer.finish()
         recognizer.trace.model = self.model
-        place = self._place(item, f"{length // 16}ms.recognizer")
+        place = self._place(item, f"{length // SAMPLES_PER_MS}ms.recognizer")
         if place is not None:
             recognizer.trace.write(place)
         traces[length] = recognizer.trace
@@ -217,7 +218,7 @@ class SweepRunner:
         for step in drive(pieces, session, clock):
             record.step(step)
         passes = record.end.passes if record.end is not None else 0
-        return Run(item_result(item, record), record.spoken, passes, erased=record.erased)
+        return Run(ItemResult.of(item, record), record.spoken, passes, erased=record.erased)
 
 
 def _replayed(

@@ -1,0 +1,184 @@
+"""A run over recordings that can be resumed, as evaluations and sweeps make it: results in memory and in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from simul.errors import SimulError, UsageError
+from simul.evaluation.items import Item
+from simul.evaluation.workers import Outcome, attempt, run_in_processes
+from simul.files import create, json_line, make_folder, safe_name
+
+R = TypeVar("R")
+
+SETTINGS = "settings.json"
+"""What produced a run; one with other settings is not taken over."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: recordings done (the running one in parts), in all, and seconds of audio heard."""
+
+    done: float
+    total: int
+    name: str
+    audio_seconds: float
+
+
+@dataclass(frozen=True)
+class ResultFormat(Generic[R]):
+    """How the results of one kind of run are kept, a line of JSON for each recording.
+
+    kind: what such a run is called. file: name of the file. write: the fields of a result beside the recording's
+    name and audio. read: the result of such a line; raises ValueError, TypeError or KeyError where it is none.
+    seconds: of audio in a result.
+    """
+
+    kind: str
+    file: str
+    write: Callable[[R], Mapping[str, Any]]
+    read: Callable[[dict[str, Any]], R]
+    seconds: Callable[[R], float]
+
+
+class ResumableRun(Generic[R]):
+    """Recordings and the results that they have so far.
+
+    results: in the order of the items, None where one is missing. failures: why, by name of the recording.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        form: ResultFormat[R],
+        folder: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`resume`: take over what `folder` holds of an earlier run with the same `settings`.
+
+        Raises:
+            UsageError: no items, two of one name, or `folder` is missing or holds a run with other settings.
+            SimulError: `folder` cannot be made or read.
+        """
+        _check_names(items)
+        if resume and folder is None:
+            raise UsageError(f"Resuming needs the folder of the earlier {form.kind}; name it.")
+        self.items, self.settings = items, dict(settings or {})
+        self.results: list[R | None] = [None] * len(items)
+        self.failures: dict[str, str] = {}
+        self._form = form
+        self._folder = None if folder is None else make_folder(folder)
+        if resume and self._folder is not None:
+            self._take_over(self._folder)
+
+    @property
+    def done(self) -> list[tuple[Item, R]]:
+        """The recordings that have a result, with it."""
+        pairs = zip(self.items, self.results, strict=True)
+        return [(item, result) for item, result in pairs if result is not None]
+
+    def run(
+        self,
+        work: Callable[[Item], R | None],
+        jobs: int = 1,
+        progress: Callable[[Progress], None] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Let `work` make the results that are missing; a recording that fails is named, and the others go on.
+
+        Args:
+            work: gives the result of a recording, or None where it was stopped; must be picklable for several `jobs`.
+            jobs: processes.
+            progress: called after every recording.
+            stopped: ends the run; what is finished is kept.
+
+        Raises:
+            SimulError: the folder cannot be written.
+        """
+        with self._lines() as keep:
+            for outcome in self._outcomes(work, jobs, stopped):
+                item = self.items[outcome.index]
+                if outcome.result is not None:
+                    self.results[outcome.index] = outcome.result
+                    keep(item, outcome.result)
+                elif outcome.failure is not None and not stopped():
+                    self.failures[item.name] = outcome.failure
+                else:  # A stop ends what is running, or makes it fail.
+                    continue
+                if progress:
+                    progress(self.progress(item.name))
+
+    def progress(self, name: str, share: float = 0.0) -> Progress:
+        """How far the run is, `share` of the recording `name` being done."""
+        done = self.done
+        seconds = sum(self._form.seconds(result) for _, result in done)
+        return Progress(len(done) + len(self.failures) + share, len(self.items), name, seconds)
+
+    def _outcomes(
+        self, work: Callable[[Item], R | None], jobs: int, stopped: Callable[[], bool]
+    ) -> Iterable[Outcome[R | None]]:
+        todo = [(i, self.items[i]) for i, result in enumerate(self.results) if result is None]
+        if jobs > 1 and len(todo) > 1:
+            return run_in_processes(work, todo, jobs, stopped)
+        return (attempt(work, index, item) for index, item in todo if not stopped())
+
+    @contextlib.contextmanager
+    def _lines(self) -> Iterator[Callable[[Item, R], object]]:
+        """What keeps a result in the folder, where those known already are written anew."""
+        if self._folder is None:
+            yield lambda item, result: None
+            return
+        with create(self._folder / SETTINGS) as file:
+            file.write(json.dumps(self.settings, ensure_ascii=False, indent=1) + "\n")
+        with create(self._folder / self._form.file) as file:
+
+            def keep(item: Item, result: R) -> None:
+                file.write(json_line({"name": item.name, "audio": item.audio, **self._form.write(result)}))
+
+            for item, result in self.done:
+                keep(item, result)
+            yield keep
+
+    def _take_over(self, folder: Path) -> None:
+        """The results that `folder` holds of an earlier run with the same settings."""
+        places = {(item.name, item.audio): i for i, item in enumerate(self.items)}
+        for line in self._earlier_lines(folder):
+            # The last line may have been cut off in the middle.
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                record = json.loads(line)
+                place = places.get((record["name"], record["audio"]))
+                if place is not None:
+                    self.results[place] = self._form.read(record)
+
+    def _earlier_lines(self, folder: Path) -> list[str]:
+        kind = self._form.kind
+        try:
+            before = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            lines = (folder / self._form.file).read_text(encoding="utf-8").split("\n")
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise SimulError(f"The earlier {kind} in {folder} cannot be read: {error}.") from error
+        if before != json.loads(json.dumps(self.settings)):
+            raise UsageError(
+                f"{folder} holds a {kind} with other settings; give another folder, or leave --resume away."
+            )
+        return lines
+
+
+def _check_names(items: Sequence[Item]) -> None:
+    if not items:
+        raise UsageError("The list holds no recordings; there is nothing to run.")
+    names: set[str] = set()
+    for item in items:
+        name = safe_name(item.name)
+        if name in names:
+            raise UsageError(f"Two recordings are called {name!r}; give each its own name.")
+        names.add(name)
