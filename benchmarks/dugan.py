@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from simul.evaluation.dugan import LATENCY_HEADER, DuganResult, latency_rows, paper_table
+from simul.evaluation.dugan.experiment import CellResult
+from simul.evaluation.dugan.tables import LATENCY_HEADER, latency_rows, paper_table
 
 
-def run(given: argparse.Namespace) -> list[DuganResult]:
+def run(given: argparse.Namespace) -> list[CellResult]:
     """The cells of `simul dugan`, computed by the command itself."""
     command = [sys.executable, "-m", "simul", "dugan", given.list, "--model", "embedded", "--json"]
     command += ["--audio-column", given.audio_column, "--limit", str(given.limit)]
@@ -28,10 +29,10 @@ def run(given: argparse.Namespace) -> list[DuganResult]:
     else:
         command += ["--reference-column", given.reference_column]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return [DuganResult(**cell) for cell in json.loads(done.stdout)]
+    return [CellResult(**cell) for cell in json.loads(done.stdout)]
 
 
-def markdown(results: list[DuganResult], about: dict[str, Any]) -> str:
+def markdown(results: list[CellResult], about: dict[str, Any]) -> str:
     """The page of docs/."""
     lines = [
         "# The experiment of Dugan et al. 2023 on the embedded model",

@@ -16,7 +16,7 @@ from simul.errors import ExitCode, UsageError
 from simul.options import add_options, from_namespace
 
 if TYPE_CHECKING:
-    from simul.evaluation.dugan import Utterance
+    from simul.evaluation.dugan.windows import Utterance
 
 WHISPER_BEAM = 5
 """The beam of their evaluation."""
@@ -59,14 +59,8 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
     from simul.cli.view.progress import progress
-    from simul.evaluation.dugan import (
-        LATENCY_HEADER,
-        PROFILES,
-        WINDOWS,
-        experiment,
-        latency_rows,
-        paper_table,
-    )
+    from simul.evaluation.dugan.experiment import PROFILES, WINDOWS, experiment
+    from simul.evaluation.dugan.tables import LATENCY_HEADER, latency_rows, paper_table
 
     given = parser().parse(arguments, context)
     if given.limit < 1:
@@ -115,7 +109,9 @@ def _utterances(
 ) -> tuple[list[Utterance], Callable[[str], int]]:
     """The utterances of a list with their models, and what counts tokens."""
     from simul.cli.lists import Columns, read_table
-    from simul.evaluation.dugan import Remembered, Utterance, reader_of
+    from simul.evaluation.dugan.readers import reader_of
+    from simul.evaluation.dugan.windows import DecodedWindows, Utterance
+    from simul.units import SAMPLE_RATE
 
     source, _, target = pair.partition("-")
     columns = Columns(given.audio_column, given.reference_column)
@@ -130,10 +126,10 @@ def _utterances(
     found = []
     for item in items:
         samples = _samples(item.audio)
-        remembered = kept.get(item.name) or Remembered(None, len(samples) / 16000)
-        remembered.reader = reader_of(backend, samples, source, target)
-        reference = remembered.whole()[0] if given.pseudo_references else item.reference
-        found.append(Utterance(item.name, str(reference), remembered))
+        windows = kept.get(item.name) or DecodedWindows(None, len(samples) / SAMPLE_RATE)
+        windows.reader = reader_of(backend, samples, source, target)
+        reference = windows.whole()[0] if given.pseudo_references else item.reference
+        found.append(Utterance(item.name, str(reference), windows))
     return found, count
 
 
@@ -171,14 +167,14 @@ def _samples(path: str) -> Any:
 def _kept(folder: str | None, pair: str) -> dict[str, Any]:
     from pathlib import Path
 
-    from simul.evaluation.dugan import read_passes
+    from simul.evaluation.dugan.windows import read_passes
 
     path = Path(folder or ".") / f"{pair}.passes.jsonl"
     return read_passes(path) if folder and path.is_file() else {}
 
 
 def _keep(folder: str, pairs: dict[str, list[Utterance]]) -> None:
-    from simul.evaluation.dugan import write_passes
+    from simul.evaluation.dugan.windows import write_passes
     from simul.files import make_folder
 
     for pair, utterances in pairs.items():

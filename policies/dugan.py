@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from policies.base import SAMPLES_PER_MS
 from policies.consensus import Consensus
 from policies.offline import Offline
 from policies.segments import SegmentPolicy
-
-SAMPLE_RATE = 16000
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class EvaluationLoop:
                 self._position += segments[i].end
         elif chosen:
             latest = self._position + max(segments[i].end for i in chosen)
-            self._position = round(latest * SAMPLE_RATE) / SAMPLE_RATE
+            self._position = round(latest * 1000 * SAMPLES_PER_MS) / (1000 * SAMPLES_PER_MS)
         self._free = begin + elapsed[-1]
         self._previous = [s.text for i, s in enumerate(segments) if i not in chosen]
         self.spoken += new
