@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from benchmarks.human_speech import human_sets, pseudo_reference, read_table
 from benchmarks.machine import describe
 from benchmarks.policy_curves_page import markdown
-from latency_metrics.recording import Segment
+from latency_metrics.scoring.recordings import Segment
 from simul.audio import FileSource
 from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend

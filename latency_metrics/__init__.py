@@ -22,14 +22,14 @@ from latency_metrics.first_text import FirstTextDelay
 from latency_metrics.laal import LAAL, LongLAAL
 from latency_metrics.lag_split import PlaybackLag, PolicyLag, SystemLag
 from latency_metrics.long_yaal import LongYAAL
-from latency_metrics.longform import score_longform, score_resegmented, score_stream_laal
 from latency_metrics.num_chunks import NumChunks
-from latency_metrics.recording import Hypothesis, Segment, spoken_hypothesis
 from latency_metrics.registry import METRICS
-from latency_metrics.report import Report
-from latency_metrics.resegmentation import Resegmentation, resegment
 from latency_metrics.rtf import RTF
-from latency_metrics.shortform import score_shortform
+from latency_metrics.scoring.longform import score_longform, score_resegmented, score_stream_laal
+from latency_metrics.scoring.recordings import Hypothesis, Segment, spoken_hypothesis
+from latency_metrics.scoring.resegmentation import Resegmentation, resegment
+from latency_metrics.scoring.result import Report
+from latency_metrics.scoring.shortform import score_shortform
 from latency_metrics.start_offset import StartOffset
 from latency_metrics.stream_laal import StreamLAAL
 from latency_metrics.stream_rtf import StreamRTF

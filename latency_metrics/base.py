@@ -11,6 +11,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Literal
 
 from latency_metrics import units
@@ -28,7 +30,11 @@ EdgeRule = Literal["skip", "simuleval"]
 """What AL and LAAL do with a source of length 0: skip it, or return d_0 when d_0 > 0 (SimulEval)."""
 
 _CLOCK_FIELDS: dict[str, str] = {"cu": "delays", "ca": "elapsed", "queue": "queued"}
-_CLOCK_LABELS: dict[str, str] = {"cu": "CU", "ca": "CA", "queue": "CA-queue"}
+CLOCK_LABELS: dict[Clock, str] = {"cu": "CU", "ca": "CA", "queue": "CA-queue"}
+"""How names of scores show a clock."""
+
+Per = Literal["instance", "recording"]
+"""What the values behind a score belong to."""
 
 
 @dataclass(frozen=True)
@@ -130,31 +136,56 @@ class Score:
     """The value of one metric over a corpus.
 
     Attributes:
-        name: name of the metric with its clock, such as "LAAL (CU)".
+        metric: published name of the metric, such as "LAAL".
         value: corpus value; NaN when no instance has one.
-        unit: "ms", "ratio", "count", "%" or "s/s".
-        values: one value per instance in input order (per recording where the metric is one of recordings),
-            None where it has none.
+        unit: "ms", "ratio", "count", "%", "s/s" or "flag".
+        values: one value per instance or recording in input order, None where it has none.
         notices: instances skipped, with the reason.
         signature: one line that pins down how the value was computed.
         details: further figures behind the value, such as BLEU's n-gram counts.
+        clock: which times it is of; None for quality.
+        per: what `values` belong to. Only of instances is the corpus value their mean.
+        normalized: whether the texts were put into NFKC.
     """
 
-    name: str
+    metric: str
     value: float
     unit: str
     values: list[float | None] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     signature: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    clock: Clock | None = None
+    per: Per = "instance"
+    normalized: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name as tables and OmniSTEval show it, such as "LAAL (CU)"."""
+        label = CLOCK_LABELS[self.clock] if self.clock else "NFKC-normalized" if self.normalized else ""
+        return f"{self.metric} ({label})" if label else self.metric
 
     @property
     def counted(self) -> int:
         """Number of instances with a value."""
         return sum(1 for value in self.values if value is not None)
 
+    def signed(self, **fields: object) -> Score:
+        """The score with further fields of its signature."""
+        further = "".join(f"|{key}:{value}" for key, value in fields.items())
+        return replace(self, signature=self.signature + further)
+
     def __float__(self) -> float:
         return self.value
+
+
+@cache
+def package_version() -> str:
+    """Version of the distribution that this package came with, "unknown" where it is not installed."""
+    try:
+        return version("simul")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def mean(values: Iterable[float]) -> float:
@@ -175,6 +206,7 @@ class Metric(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str] = "ms"
+    per: ClassVar[Per] = "instance"
     version: ClassVar[int] = 1
 
     def __init__(
@@ -198,7 +230,7 @@ class Metric(ABC):
     @property
     def label(self) -> str:
         """Name with clock, such as "LAAL (CU)"."""
-        return f"{self.name} ({_CLOCK_LABELS[self.clock]})"
+        return f"{self.name} ({CLOCK_LABELS[self.clock]})"
 
     @abstractmethod
     def _value(self, instance: Instance) -> float:
@@ -229,7 +261,9 @@ class Metric(ABC):
 
     def _score(self, value: float, values: list[float | None], notices: list[Notice]) -> Score:
         named = [self._named(notice) for notice in notices]
-        return Score(self.label, value, self.unit, values, named, self.signature())
+        return Score(
+            self.name, value, self.unit, values, named, self.signature(), clock=self.clock, per=self.per
+        )
 
     def _named(self, notice: Notice) -> Notice:
         """`notice` as one of this metric's."""
@@ -241,12 +275,12 @@ class Metric(ABC):
             "metric": self.name,
             "version": str(self.version),
             "unit": self.unit,
-            "clock": _CLOCK_LABELS[self.clock],
+            "clock": CLOCK_LABELS[self.clock],
             "count": self.latency_unit,
             "length": "reference" if self.use_reference_length else "hypothesis",
             "edge": self.edge,
         }
-        fields.update(self._signature_fields())
+        fields |= {**self._signature_fields(), "simul": package_version()}
         return "|".join(f"{key}:{value}" for key, value in fields.items())
 
     def _signature_fields(self) -> dict[str, str]:
@@ -261,11 +295,11 @@ class Metric(ABC):
         """
         times = instance.times(self.clock)
         if times is None:
-            raise NoValue(f"the log carries no {_CLOCK_LABELS[self.clock]} times")
+            raise NoValue(f"the log carries no {CLOCK_LABELS[self.clock]} times")
         if len(times) == 0:
             # A log that keeps only one of its two time lists says nothing about the other clock.
             if instance.delays:
-                raise NoValue(f"the log carries no {_CLOCK_LABELS[self.clock]} times")
+                raise NoValue(f"the log carries no {CLOCK_LABELS[self.clock]} times")
             raise NoValue("the hypothesis is empty")
         return times
 

@@ -10,6 +10,12 @@ from latency_metrics.base import Instance, Notice, describe
 from latency_metrics.units import LatencyUnit
 from latency_metrics.yaal import YAAL
 
+FRACTION = "Simultaneous Words Fraction (%)"
+EXPECTED = "Expected Simul. Words Fraction (%)"
+TEST_VALUE = "Degeneracy Test Value"
+DEGENERATE = "Likely Degenerate Simultaneous Policy"
+"""Display names of OmniSTEval; the value of the last, a flag, is 1, 0, or NaN when there was nothing to judge."""
+
 THRESHOLD = 20.0
 """A policy is called degenerate when |DSPTV| is above this."""
 

@@ -35,6 +35,7 @@ class NormalizedErasure(Metric):
     """
 
     name = "NormalizedErasure"
+    per = "recording"
     unit = "ratio"
 
     def _erased(self, stats: StreamStats) -> int:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
-from latency_metrics.base import Notice, Score
+from latency_metrics.base import Notice, Score, package_version
 from latency_metrics.errors import MetricsError
+
+QUALITY = frozenset({"BLEU", "chrF", "chrF++", "COMET"})
+"""Metrics of the text alone."""
 
 
 def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
@@ -70,10 +74,11 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str], *, word_order: in
             name, math.nan, "%", [], [Notice("corpus", f"{name} has no value, there are no segments")]
         )
     if word_order == 0:
-        from latency_metrics.character_ngrams import chrf_of, chrf_rows
+        from latency_metrics.ngrams import chrf_of, chrf_rows
 
         value = float(chrf_of(chrf_rows(hypotheses, references).sum(axis=0)))
-        return Score(name, value, "%", [], [], "metric:chrF|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no")
+        signature = f"metric:chrF|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|simul:{package_version()}"
+        return Score(name, value, "%", [], [], signature)
     from sacrebleu.metrics import CHRF
 
     metric = CHRF(word_order=word_order)
@@ -100,14 +105,9 @@ def quality_scores(
     if changed:
         normal = [nfkc(text) for text in hypotheses], [nfkc(text) for text in references]
         for score in (bleu(*normal, tokenizer=tokenizer), chrf(*normal)):
-            name = f"{score.name} (NFKC-normalized)"
-            notice = Notice(
-                "corpus", f"NFKC changes {len(changed)} of {len(hypotheses)} segments, see {name}"
-            )
-            notices = [*score.notices, notice] if score.name == "BLEU" else score.notices
-            scores.append(
-                Score(
-                    name, score.value, score.unit, [], notices, score.signature + "|norm:nfkc", score.details
-                )
-            )
+            score = replace(score, normalized=True).signed(norm="nfkc")
+            if score.metric == "BLEU":
+                reason = f"NFKC changes {len(changed)} of {len(hypotheses)} segments, see {score.name}"
+                score = replace(score, notices=[*score.notices, Notice("corpus", reason)])
+            scores.append(score)
     return scores

@@ -35,16 +35,17 @@ LAG: tuple[type[Metric], ...] = (LagMedian, LagP95, LagMax, LagSlope, FirstTextD
 SPLIT: tuple[type[Metric], ...] = (PolicyLag, SystemLag, PlaybackLag)
 """Lag by cause."""
 
-SPEECH: tuple[type[Metric], ...] = (
-    ATD, StartOffset, EndOffset, NumChunks, RTF, DiscontinuitySum, DiscontinuityAve, DiscontinuityNum,
-)  # fmt: skip
+SPEECH: tuple[type[Metric], ...] = (ATD, StartOffset, EndOffset, NumChunks, RTF)
 """Speech output beside the lag metrics."""
+
+SILENCE: tuple[type[Metric], ...] = (DiscontinuitySum, DiscontinuityAve, DiscontinuityNum)
+"""Silences inside speech output, which no clock moves."""
 
 STREAM: tuple[type[Metric], ...] = (NormalizedErasure, PrefixErasure, StreamRTF)
 """Figures of an event log."""
 
 _ALL: tuple[type[Metric], ...] = (
-    *SHORT_FORM, *LONG_FORM, StreamLAAL, *SPEECH, *LAG, *SPLIT, *STREAM,
+    *SHORT_FORM, *LONG_FORM, StreamLAAL, *SPEECH, *SILENCE, *LAG, *SPLIT, *STREAM,
 )  # fmt: skip
 
 METRICS: dict[str, type[Metric]] = {metric.name: metric for metric in _ALL}

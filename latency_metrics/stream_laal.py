@@ -10,7 +10,7 @@ from latency_metrics.laal import LAAL
 class StreamLAAL(LAAL):
     """StreamLAAL v2 in ms.
 
-    LAAL of the segments that `latency_metrics.longform` makes with the mWER segmenter, references counted by
+    LAAL of the segments that `latency_metrics.scoring.longform` makes with the mWER segmenter, references counted by
     simulstream's rule (an empty reference has length 0), mean over segments that received at least one unit.
     Times before a segment's start are not clamped. A segment of length 0 has the value d_0 when d_0 > 0, as
     in simulstream, which prints seconds.

@@ -16,6 +16,7 @@ class StreamRTF(Metric):
 
     name = "StreamRTF"
     unit = "ratio"
+    per = "recording"
 
     def _value(self, instance: Instance) -> float:
         if instance.stream is None:

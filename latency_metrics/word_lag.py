@@ -22,6 +22,14 @@ def lags(metric: Metric, instance: Instance) -> list[float]:
     return [time - i / gamma for i, time in enumerate(times)]
 
 
+def lags_of(metric: Metric, instance: Instance) -> list[float]:
+    """`lags`, empty where an instance has none."""
+    try:
+        return lags(metric, instance)
+    except NoValue:
+        return []
+
+
 class _LagQuantile(Metric):
     """A quantile of the lag of single units, pooled over the corpus.
 
@@ -95,6 +103,7 @@ class LagSlope(Metric):
 
     name = "LagSlope"
     unit = "s/s"
+    per = "recording"
 
     def _value(self, instance: Instance) -> float:
         return _slope(self._points(instance))

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latency_metrics import registry
+from latency_metrics import degeneracy, registry
 from latency_metrics.base import Instance, Metric
 from latency_metrics.conformance.tally import Tally
 from latency_metrics.errors import MetricsError
 from latency_metrics.formats import read_instances
 from latency_metrics.formats.simuleval import instance_record
 from latency_metrics.long_yaal import LongYAAL
-from latency_metrics.longform import score_resegmented
 from latency_metrics.quality import bleu, chrf
-from latency_metrics.report import DEGENERATE, Report
-from latency_metrics.shortform import score_shortform
+from latency_metrics.scoring.longform import score_resegmented
+from latency_metrics.scoring.result import Report
+from latency_metrics.scoring.shortform import score_shortform
 from latency_metrics.timeline import play
 
 _DISPLAY = {
@@ -25,10 +25,10 @@ _DISPLAY = {
     "chrf": "chrF",
     "bleu_nfkc": "BLEU (NFKC-normalized)",
     "chrf_nfkc": "chrF (NFKC-normalized)",
-    "swf": "Simultaneous Words Fraction (%)",
-    "efsw": "Expected Simul. Words Fraction (%)",
-    "dsptv": "Degeneracy Test Value",
-    "degenerate_policy": DEGENERATE,
+    "swf": degeneracy.FRACTION,
+    "efsw": degeneracy.EXPECTED,
+    "dsptv": degeneracy.TEST_VALUE,
+    "degenerate_policy": degeneracy.DEGENERATE,
 }
 
 

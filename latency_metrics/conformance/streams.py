@@ -24,8 +24,8 @@ from latency_metrics.formats import (
     with_references,
     write_resegmented,
 )
-from latency_metrics.longform import score_longform, score_resegmented, score_stream_laal
-from latency_metrics.recording import Hypothesis, Segment
+from latency_metrics.scoring.longform import score_longform, score_resegmented, score_stream_laal
+from latency_metrics.scoring.recordings import Hypothesis, Segment
 
 
 def check_alignment(tally: Tally, data: Mapping[str, Any], folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from latency_metrics.errors import LogFormatError, MatchError
 from latency_metrics.formats.text import raw_lines
-from latency_metrics.recording import Segment
+from latency_metrics.scoring.recordings import Segment
 
 _TEXT_LINE = re.compile(r"\s*docid\s*=\s*(\d+)\s*,\s*segid\s*=\s*(\d+)\s*")
 

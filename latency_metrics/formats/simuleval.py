@@ -11,7 +11,7 @@ from typing import Any, Literal
 from latency_metrics.base import Instance, Metric
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.text import json_objects, number, numbers, raw_lines, string
-from latency_metrics.recording import Hypothesis, split_text
+from latency_metrics.scoring.recordings import Hypothesis, split_text
 from latency_metrics.timeline import play
 
 _AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".sph")

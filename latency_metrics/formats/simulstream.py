@@ -12,7 +12,7 @@ from latency_metrics.base import StreamStats
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.detokenizers import Detokenizer, get_detokenizer
 from latency_metrics.formats.text import json_objects, number, raw_lines
-from latency_metrics.recording import Hypothesis
+from latency_metrics.scoring.recordings import Hypothesis
 from latency_metrics.units import split_units
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latency_metrics.errors import LogFormatError
-from latency_metrics.recording import Hypothesis, Segment, split_text
+from latency_metrics.scoring.recordings import Hypothesis, Segment, split_text
 
 
 def raw_lines(path: str | Path) -> list[str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from latency_metrics.base import Clock, Instance, NoValue
+from latency_metrics.base import Clock, Instance
 from latency_metrics.laal import LAAL
 from latency_metrics.quantiles import quantiles
 from latency_metrics.units import LatencyUnit
-from latency_metrics.word_lag import lags
+from latency_metrics.word_lag import lags_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class LagBin:
 def pooled_lags(instances: Sequence[Instance], clock: Clock, unit: LatencyUnit) -> list[float]:
     """d_i − i/γ_max in seconds of every unit of every instance that has a lag."""
     metric = LAAL(clock=clock, latency_unit=unit)
-    return [lag / 1000 for instance in instances for lag in _lags(metric, instance)]
+    return [lag / 1000 for instance in instances for lag in lags_of(metric, instance)]
 
 
 def lag_points(instances: Sequence[Instance], clock: Clock, unit: LatencyUnit) -> list[tuple[float, float]]:
@@ -43,16 +42,9 @@ def lag_points(instances: Sequence[Instance], clock: Clock, unit: LatencyUnit) -
     points = []
     for instance in instances:
         times = instance.times(clock) or ()
-        for time, lag in zip(times, _lags(metric, instance), strict=False):
+        for time, lag in zip(times, lags_of(metric, instance), strict=False):
             points.append(((instance.offset + time - lag) / 1000, lag / 1000))
     return points
-
-
-def _lags(metric: Any, instance: Instance) -> list[float]:
-    try:
-        return lags(metric, instance)
-    except NoValue:
-        return []
 
 
 def binned(points: Sequence[tuple[float, float]], width: float) -> list[LagBin]:

@@ -9,12 +9,12 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from latency_metrics import registry
-from latency_metrics.base import Clock, Instance, Notice, Score
+from latency_metrics.base import CLOCK_LABELS, Clock, Instance, Notice, Score
 from latency_metrics.clocks import with_queue
 from latency_metrics.degeneracy import diagnose
-from latency_metrics.report import Report, absent_clocks, clocks_present, merge_notices, score_all
 from latency_metrics.reports.document import Document, Figure, Table, tsv
-from latency_metrics.shortform import oddities
+from latency_metrics.scoring.result import Report, absent_clocks, clocks_present, merge_notices, score_all
+from latency_metrics.scoring.shortform import oddities
 from latency_metrics.units import LatencyUnit
 
 RUNAWAY = 0.2
@@ -73,8 +73,8 @@ def log_stats(name: str, kind: str, instances: Sequence[Instance], unit: Latency
 
 def _cumulative(scores: Sequence[Score]) -> list[Notice]:
     """A notice when CA times run away from CU times, as SimulEval's cumulative clock does on recordings."""
-    slopes = {score.name: score.value for score in scores if score.name.startswith("LagSlope")}
-    growth = slopes.get("LagSlope (CA)", math.nan) - slopes.get("LagSlope (CU)", math.nan)
+    slopes = {score.clock: score.value for score in scores if score.metric == "LagSlope"}
+    growth = slopes.get("ca", math.nan) - slopes.get("cu", math.nan)
     if not growth > RUNAWAY:
         return []
     reason = (
@@ -146,9 +146,9 @@ def _lag(scores: Sequence[Score]) -> Figures:
     }  # fmt: skip
     found: Figures = {}
     for score in scores:
-        base, _, clock = score.name.partition(" ")
+        label = f"{names[score.metric]} ({CLOCK_LABELS[score.clock or 'cu']})"
         scale = 1000.0 if score.unit == "ms" else 1.0
-        found[f"{names[base]} {clock}"] = (score.value / scale, "s" if score.unit == "ms" else score.unit)
+        found[label] = (score.value / scale, "s" if score.unit == "ms" else score.unit)
     return found
 
 
@@ -206,12 +206,12 @@ def shown(value: float | None, unit: str) -> str:
 
 
 def _figures(log: LogStats, unit: LatencyUnit, several: bool) -> list[Figure]:
-    from latency_metrics.reports.run_figures import histogram, over_time
+    from latency_metrics.reports.run.figures import histogram, over_time
 
     clocks: list[Clock] = [
         clock
         for clock in clocks_present(log.instances)
-        if any(s.name == f"LagP50 ({clock.upper()})" and s.counted for s in log.scores)
+        if any((s.metric, s.clock) == ("LagP50", clock) and s.counted for s in log.scores)
     ]
     if not clocks:
         return []
@@ -231,7 +231,7 @@ def _figures(log: LogStats, unit: LatencyUnit, several: bool) -> list[Figure]:
 
 def _instances(log: LogStats, several: bool) -> Table:
     """Size and lag of every instance."""
-    median = {s.name: s.values for s in log.scores if s.name.startswith(("LagP50", "LagP95", "LagMax"))}
+    median = {s.name: s.values for s in log.scores if s.metric in ("LagP50", "LagP95", "LagMax")}
     rows = []
     for i, instance in enumerate(log.instances):
         length = "" if instance.source_length is None else f"{instance.source_length / 1000:.2f}"

@@ -8,25 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from latency_metrics.base import Instance, Score
-from latency_metrics.report import Report
 from latency_metrics.reports.document import finite, tsv
+from latency_metrics.scoring.result import Report
 
 
 def segment_scores(report: Report) -> list[Score]:
     """Scores of a report that have one value per segment, in order."""
-    whole = ("LagSlope", "StreamRTF", "NormalizedErasure", "PrefixErasure")
-    return [
-        score
-        for score in (*report.scores, *report.extra)
-        if score.values and len(score.values) == len(report.instances) and not score.name.startswith(whole)
-    ]
+    return [score for score in report.all if score.values and score.per == "instance"]
 
 
 def segment_chrf(report: Report) -> list[float | None]:
     """chrF of every segment on its own; None without a reference, or when the report has no quality."""
     if "chrF" not in report:
         return [None] * len(report.instances)
-    from latency_metrics.character_ngrams import chrf_of, chrf_rows
+    from latency_metrics.ngrams import chrf_of, chrf_rows
 
     char_level = report.settings.get("latency_unit") == "char"
     references = [(instance.reference or "").strip() for instance in report.instances]

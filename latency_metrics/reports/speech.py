@@ -9,9 +9,9 @@ from dataclasses import replace
 from latency_metrics import registry
 from latency_metrics.base import Instance, Notice
 from latency_metrics.clocks import with_queue
-from latency_metrics.report import Report, clocks_present, merge_notices, score_all
-from latency_metrics.reports import single
 from latency_metrics.reports.document import Document, Table
+from latency_metrics.reports.run.document import document as run_document
+from latency_metrics.scoring.result import Report, clocks_present, merge_notices, score_all
 from latency_metrics.timeline import is_speech, play, silences_of
 
 CHUNK = (registry.YAAL, registry.AL, registry.LAAL, registry.AP, registry.DAL)
@@ -35,11 +35,9 @@ def score_speech(instances: Sequence[Instance]) -> Report:
     ]
     spoken = [instance for instance in kept if is_speech(instance)]
     clocks = clocks_present(spoken) or ["cu"]
-    timed = [metric for metric in registry.SPEECH if not metric.name.startswith("Discontinuity")]
-    still = [metric for metric in registry.SPEECH if metric.name.startswith("Discontinuity")]
     scores = [
-        *score_all(timed, spoken, clocks),
-        *(metric().corpus(spoken) for metric in still),
+        *score_all(registry.SPEECH, spoken, clocks),
+        *(metric().corpus(spoken) for metric in registry.SILENCE),
         registry.PlaybackLag(clock=clocks[0]).corpus(spoken),
     ]
     extra = score_all(CHUNK, spoken, clocks)
@@ -89,7 +87,7 @@ def playback_totals(instances: Sequence[Instance]) -> dict[str, float]:
 
 def document(report: Report, title: str) -> Document:
     """The document of a scored playback."""
-    base = single.document(report, title=title)
+    base = run_document(report, title=title)
     totals = playback_totals(report.instances)
     shares = [[name, f"{seconds:.2f}"] for name, seconds in totals.items()]
     header, rows = timeline_rows(report.instances)

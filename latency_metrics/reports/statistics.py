@@ -8,20 +8,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_metrics.base import Clock, Instance, Metric, NoValue, Score
-from latency_metrics.character_ngrams import chrf_of, chrf_rows
+from latency_metrics import degeneracy
+from latency_metrics.base import Instance, Score
+from latency_metrics.ngrams import bleu_of, bleu_rows, chrf_of, chrf_rows
 from latency_metrics.quality import nfkc
 from latency_metrics.registry import LagMax, LagMedian, LagP95
-from latency_metrics.report import Report
-from latency_metrics.reports import word_ngrams
+from latency_metrics.scoring.result import Report
 from latency_metrics.units import LatencyUnit
-from latency_metrics.word_lag import lags
+from latency_metrics.word_lag import lags_of
 from latency_metrics.yaal import YAAL
 
 Floats = NDArray[np.float64]
-
-CLOCKS: dict[str, Clock] = {"CU": "cu", "CA": "ca", "CA-queue": "queue"}
-"""Clock of each label in a score's name."""
 
 _QUANTILES = {metric.name: metric for metric in (LagMedian, LagP95, LagMax)}
 
@@ -119,32 +116,22 @@ def statistics_of(report: Report) -> dict[str, Statistic]:
     unit: LatencyUnit = report.settings["latency_unit"]
     found: dict[str, Statistic] = {}
     texts: tuple[list[str], list[str]] | None = None
-    for score in (*report.scores, *report.extra):
-        base, _, clock = score.name.removesuffix(")").partition(" (")
-        if base in ("BLEU", "chrF"):
+    for score in report.all:
+        if score.metric in ("BLEU", "chrF"):
             texts = texts or _texts(report.instances, unit)
             tokenizer = str(report.settings["bleu_tokenizer"])
-            found[score.name] = _quality(base, *texts, tokenizer, normalised=bool(clock))
-        elif base in _QUANTILES:
-            metric = _QUANTILES[base](clock=CLOCKS[clock], latency_unit=unit)
-            found[score.name] = UnitQuantile([_lags(metric, i) for i in report.instances], metric.q)
-        elif base in _DEGENERACY:
-            found[score.name] = _degeneracy(base, report.instances, unit)
-        elif _one_per_instance(score, report):
+            found[score.name] = _quality(score, *texts, tokenizer)
+        elif score.metric in _QUANTILES:
+            metric = _QUANTILES[score.metric](clock=score.clock or "cu", latency_unit=unit)
+            found[score.name] = UnitQuantile([lags_of(metric, i) for i in report.instances], metric.q)
+        elif score.metric in _DEGENERACY:
+            found[score.name] = _degeneracy(score.metric, report.instances, unit)
+        elif score.values and score.per == "instance":
             found[score.name] = mean_of(score.values)
     return found
 
 
-_DEGENERACY = (
-    "Simultaneous Words Fraction",
-    "Expected Simul. Words Fraction",
-    "Degeneracy Test Value",
-)
-
-
-def _one_per_instance(score: Score, report: Report) -> bool:
-    whole = score.name.startswith(("LagSlope", "StreamRTF", "NormalizedErasure", "PrefixErasure"))
-    return bool(score.values) and len(score.values) == len(report.instances) and not whole
+_DEGENERACY = (degeneracy.FRACTION, degeneracy.EXPECTED, degeneracy.TEST_VALUE)
 
 
 def _texts(instances: Sequence[Instance], unit: LatencyUnit) -> tuple[list[str], list[str]]:
@@ -157,24 +144,15 @@ def _texts(instances: Sequence[Instance], unit: LatencyUnit) -> tuple[list[str],
     return hypotheses, references
 
 
-def _quality(
-    name: str, hypotheses: list[str], references: list[str], tokenizer: str, normalised: bool
-) -> Sums:
-    if normalised:
+def _quality(score: Score, hypotheses: list[str], references: list[str], tokenizer: str) -> Sums:
+    if score.normalized:
         hypotheses, references = [nfkc(text) for text in hypotheses], [nfkc(text) for text in references]
-    if name == "BLEU":
-        return Sums(word_ngrams.bleu_rows(hypotheses, references, tokenizer), word_ngrams.bleu_of)
+    if score.metric == "BLEU":
+        return Sums(bleu_rows(hypotheses, references, tokenizer), bleu_of)
     return Sums(chrf_rows(hypotheses, references).astype(np.float64), chrf_of)
 
 
-def _lags(metric: Metric, instance: Instance) -> list[float]:
-    try:
-        return lags(metric, instance)
-    except NoValue:
-        return []
-
-
-def _degeneracy(name: str, instances: Sequence[Instance], unit: LatencyUnit) -> Sums:
+def _degeneracy(metric: str, instances: Sequence[Instance], unit: LatencyUnit) -> Sums:
     """SWF, EFSW or their difference from [early units, units, expected early time, time] per instance."""
     yaal = YAAL(latency_unit=unit)
     table = np.zeros((len(instances), 4))
@@ -189,8 +167,6 @@ def _degeneracy(name: str, instances: Sequence[Instance], unit: LatencyUnit) -> 
 
     def value(sums: Floats) -> Floats:
         early, expected = 100 * _ratio(sums[..., :2]), 100 * _ratio(sums[..., 2:])
-        if name.startswith("Simultaneous"):
-            return early
-        return expected if name.startswith("Expected") else expected - early
+        return {degeneracy.FRACTION: early, degeneracy.EXPECTED: expected}.get(metric, expected - early)
 
     return Sums(table, value)

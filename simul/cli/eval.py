@@ -13,7 +13,7 @@ from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from latency_metrics.base import Score
-    from latency_metrics.recording import Segment
+    from latency_metrics.scoring.recordings import Segment
     from simul.cli.lists import ItemList
     from simul.evaluation.evaluate import EvaluationResult
     from simul.session.factory import SessionFactory
@@ -155,6 +155,7 @@ def _print(given: argparse.Namespace, context: Context, result: EvaluationResult
 
 
 def _rows(result: EvaluationResult, references: bool) -> list[tuple[str, str, str]]:
+    from latency_metrics.quality import QUALITY
     from simul.cli.view.tables import figure
 
     figures: dict[str, Any] = result.figures()
@@ -168,14 +169,13 @@ def _rows(result: EvaluationResult, references: bool) -> list[tuple[str, str, st
     ]
     scores = [] if result.report is None else [*result.report.scores, *result.report.extra]
     # The session's clock already is the queueing one, so its scores are those of CA.
-    scores = [score for score in scores if "CA-queue" not in score.name]
-    quality = ("BLEU", "chrF")
-    rows += [_score_row(score) for score in scores if score.name.startswith(quality) and references]
+    scores = [score for score in scores if score.clock != "queue"]
+    rows += [_score_row(score) for score in scores if score.metric in QUALITY and references]
     if result.errors is not None:
         rows.append(("WER", figure(result.errors.rate), "%"))
     if result.source_errors is not None:
         rows.append(("WER of the recogniser", figure(result.source_errors.rate), "%"))
-    rows += [_score_row(score) for score in scores if not score.name.startswith(quality)]
+    rows += [_score_row(score) for score in scores if score.metric not in QUALITY]
     for label, name in (
         ("spoken to settled, median", "word_lag_p50_s"),
         ("spoken to settled, 95 %", "word_lag_p95_s"),

@@ -12,7 +12,7 @@ from simul.errors import SimulError, UsageError
 from simul.evaluation.items import Item
 
 if TYPE_CHECKING:
-    from latency_metrics.recording import Segment
+    from latency_metrics.scoring.recordings import Segment
 
 _AUDIO_COLUMNS = ("audio", "file", "wav", "path")
 _NAME_COLUMNS = ("id", "name", "index")
@@ -140,7 +140,7 @@ def read_segments(path: str, references: str | None, items: Sequence[Item]) -> l
 
 def with_joined_references(items: Sequence[Item], segments: Sequence[Segment]) -> list[Item]:
     """Items whose reference is that of all their segments, for figures over whole recordings."""
-    from latency_metrics.recording import Hypothesis, match_recordings
+    from latency_metrics.scoring.recordings import Hypothesis, match_recordings
 
     match = match_recordings(segments, [Hypothesis(item.audio, ()) for item in items])
     joined = []

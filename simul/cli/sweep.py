@@ -13,7 +13,7 @@ from simul.cli.options import Parser
 from simul.errors import ExitCode, ModelMissingError, UsageError
 
 if TYPE_CHECKING:
-    from latency_metrics.recording import Segment
+    from latency_metrics.scoring.recordings import Segment
     from policies.base import Need
     from simul.backends.base import Backend
     from simul.backends.families import LoadedBackend

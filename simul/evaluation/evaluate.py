@@ -23,8 +23,8 @@ from simul.evaluation.word_errors import WordErrors, word_errors
 from simul.files import create, make_folder
 
 if TYPE_CHECKING:
-    from latency_metrics.recording import Segment
-    from latency_metrics.report import Report
+    from latency_metrics.scoring.recordings import Segment
+    from latency_metrics.scoring.result import Report
 
 FORMAT = ResultFormat[ItemResult](
     kind="run",

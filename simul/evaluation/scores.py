@@ -9,17 +9,17 @@ from simul.evaluation.items import Item, ItemResult
 from simul.languages import latency_unit
 
 if TYPE_CHECKING:
-    from latency_metrics.recording import Segment
-    from latency_metrics.report import Report
+    from latency_metrics.scoring.recordings import Segment
+    from latency_metrics.scoring.result import Report
 
 
 def score_results(
     pairs: Sequence[tuple[Item, ItemResult]], target: str, segmentation: Sequence[Segment] | None
 ) -> Report:
     """Scores of results: as utterances, or as recordings that `segmentation` cuts into reference segments."""
-    from latency_metrics.longform import score_longform
-    from latency_metrics.recording import Hypothesis, split_text
-    from latency_metrics.shortform import score_shortform
+    from latency_metrics.scoring.longform import score_longform
+    from latency_metrics.scoring.recordings import Hypothesis, split_text
+    from latency_metrics.scoring.shortform import score_shortform
 
     unit = latency_unit(target)
     tokenizer = {"zh": "zh", "ja": "char", "ko": "char"}.get(target, "char" if unit == "char" else "13a")

@@ -37,8 +37,9 @@ from latency_metrics import (
     SystemLag,
     diagnose,
 )
+from latency_metrics.base import package_version
 from latency_metrics.erasure import prefix_erasure
-from latency_metrics.shortform import score_shortform
+from latency_metrics.scoring.shortform import score_shortform
 from latency_metrics.word_lag import lag_quantiles
 
 # Three words over 3 s against a reference of three words: ideal times 0, 1, 2 s.
@@ -256,6 +257,7 @@ def test_degeneracy_of_a_policy_that_waits_for_the_end() -> None:
 def test_signatures_pin_down_the_rules() -> None:
     assert LongYAAL(clock="ca", latency_unit="char").signature() == (
         "metric:LongYAAL|version:1|unit:ms|clock:CA|count:char|length:reference|edge:skip|end:segmentation"
+        f"|simul:{package_version()}"
     )
     signatures = {metric().signature() for metric in METRICS.values()}
     assert len(signatures) == len(METRICS)

@@ -19,7 +19,7 @@ from latency_metrics.formats import (
     with_references,
 )
 from latency_metrics.quality import bleu
-from latency_metrics.report import Report
+from latency_metrics.scoring.result import Report
 from tests.vectors import VECTORS, beside
 
 LOGS = VECTORS / "omnisteval-logs"

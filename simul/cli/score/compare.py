@@ -13,7 +13,7 @@ from simul.cli.score import inputs, options
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from latency_metrics.report import Report
+    from latency_metrics.scoring.result import Report
 
 _GENERIC = ("instances", "hypotheses", "log", "output")
 """File names that say nothing about the system."""
@@ -52,8 +52,8 @@ def run(arguments: list[str], context: Context) -> int:
         raise UsageError("Name two or more systems to compare, the baseline first.")
     if given.bootstrap < 1:
         raise UsageError("A comparison draws corpora: give --bootstrap 1 or more (1000 unless given).")
-    from latency_metrics.reports.comparison import System, compare
-    from latency_metrics.reports.comparison_document import document
+    from latency_metrics.reports.comparison.compare import System, compare
+    from latency_metrics.reports.comparison.document import document
     from simul.cli.score.output import deliver
     from simul.cli.score.run import plan_of, with_comet
     from simul.cli.view.progress import progress
@@ -103,7 +103,7 @@ def _scored(path: str, given: argparse.Namespace, char_level: bool) -> Report:
     """One system's report; what the file is decides how, and all scores come from the same code as alone."""
     quality, latency = not given.no_quality, not given.no_latency
     if given.speech_segmentation or given.text_segmentation:
-        from latency_metrics.longform import score_longform
+        from latency_metrics.scoring.longform import score_longform
 
         segments = inputs.read_segments(given)
         untimed = bool(given.text_segmentation) or given.hypothesis_format == "text"
@@ -126,7 +126,7 @@ def _scored(path: str, given: argparse.Namespace, char_level: bool) -> Report:
         )
     if kind == "resegmented":
         from latency_metrics.formats import read_resegmented
-        from latency_metrics.longform import score_resegmented
+        from latency_metrics.scoring.longform import score_resegmented
 
         return score_resegmented(
             read_resegmented(path, cu_key=given.emission_cu_key, ca_key=given.emission_ca_key),
@@ -135,7 +135,7 @@ def _scored(path: str, given: argparse.Namespace, char_level: bool) -> Report:
             quality=quality,
             latency=latency,
         )
-    from latency_metrics.shortform import score_shortform
+    from latency_metrics.scoring.shortform import score_shortform
 
     return score_shortform(
         inputs.read_utterances(path, given, char_level),

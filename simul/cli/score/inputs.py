@@ -12,7 +12,7 @@ from simul.errors import UsageError
 
 if TYPE_CHECKING:
     from latency_metrics.base import Instance
-    from latency_metrics.recording import Hypothesis, Segment
+    from latency_metrics.scoring.recordings import Hypothesis, Segment
 
 LogKind = Literal["simuleval", "resegmented", "simulstream"]
 

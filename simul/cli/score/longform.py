@@ -11,7 +11,7 @@ from simul.cli.score import inputs, options
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from latency_metrics.report import Report
+    from latency_metrics.scoring.result import Report
 
 
 def parser() -> Parser:
@@ -81,7 +81,7 @@ def resegmented(given: argparse.Namespace, char_level: bool, context: Context) -
     """
     if not given.hypothesis_file:
         raise UsageError("There is nothing to score: add --hypothesis_file.")
-    from latency_metrics.longform import score_longform
+    from latency_metrics.scoring.longform import score_longform
     from simul.cli.view.progress import progress
 
     segments = inputs.read_segments(given)
@@ -106,7 +106,7 @@ def resegmented(given: argparse.Namespace, char_level: bool, context: Context) -
 
 def _segments_of_file(given: argparse.Namespace, char_level: bool) -> Report:
     from latency_metrics.formats import read_resegmented
-    from latency_metrics.longform import score_resegmented
+    from latency_metrics.scoring.longform import score_resegmented
 
     instances = read_resegmented(
         given.resegmented_hypothesis, cu_key=given.emission_cu_key, ca_key=given.emission_ca_key

@@ -12,9 +12,9 @@ from simul.cli.score.output import deliver, rendered, writing
 
 if TYPE_CHECKING:
     from latency_metrics.base import Notice
-    from latency_metrics.report import Report
     from latency_metrics.reports.document import Document
     from latency_metrics.reports.resampling import Plan
+    from latency_metrics.scoring.result import Report
 
 
 def finish(report: Report, title: str, given: argparse.Namespace, context: Context) -> None:
@@ -58,7 +58,7 @@ def plan_of(given: argparse.Namespace) -> Plan:
 def build(report: Report, title: str, given: argparse.Namespace) -> Document:
     """The document of a report, with intervals when they are asked for; pages also compare recordings."""
     from latency_metrics.errors import MetricsError
-    from latency_metrics.reports.single import document
+    from latency_metrics.reports.run.document import document
 
     if not given.bootstrap:
         return document(report, title=title)

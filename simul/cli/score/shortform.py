@@ -31,7 +31,7 @@ def run(arguments: list[str], context: Context) -> int:
     options.check(given)
     if not given.hypothesis_file:
         raise UsageError("There is nothing to score: add --hypothesis_file.")
-    from latency_metrics.shortform import score_shortform
+    from latency_metrics.scoring.shortform import score_shortform
     from simul.cli.score.run import finish
 
     if given.fix_simuleval_emission_ca:

@@ -11,7 +11,7 @@ from simul.cli.score import inputs, options
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from latency_metrics.report import Report
+    from latency_metrics.scoring.result import Report
 
 
 def parser() -> Parser:
@@ -72,8 +72,8 @@ def _playback(given: argparse.Namespace) -> Report:
 
 def _words(given: argparse.Namespace, context: Context) -> Report:
     """Words on the playback clock, cut into the reference segments."""
-    from latency_metrics.longform import score_longform
-    from latency_metrics.reports.spoken_words import read_spoken_words
+    from latency_metrics.formats.spoken_words import read_spoken_words
+    from latency_metrics.scoring.longform import score_longform
     from simul.cli.view.progress import progress
 
     if not given.speech_segmentation:

@@ -75,7 +75,7 @@ def _instances(path: str, kind: inputs.LogKind, given: argparse.Namespace) -> li
 def _named(instances: list[Instance], path: str) -> list[Instance]:
     """Instances that are whole recordings, with the names of their audio; others as they are."""
     from latency_metrics.formats.text import json_objects, raw_lines
-    from latency_metrics.recording import canonical_names
+    from latency_metrics.scoring.recordings import canonical_names
 
     sources = [record.get("source") for _, record in json_objects(raw_lines(path), path)]
     names = [source[0] if isinstance(source, list) and source else source for source in sources]

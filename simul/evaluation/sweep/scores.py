@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from latency_metrics.recording import Segment
+from latency_metrics.scoring.recordings import Segment
 from simul.evaluation.items import Item
 from simul.evaluation.scores import score_results
 from simul.evaluation.sweep.grid import Setting

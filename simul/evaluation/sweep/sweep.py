@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from latency_metrics.recording import Segment
+from latency_metrics.scoring.recordings import Segment
 from simul.errors import UsageError
 from simul.evaluation.items import Item, ItemResult
 from simul.evaluation.runner import Progress, ResultFormat, ResumableRun

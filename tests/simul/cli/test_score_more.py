@@ -203,7 +203,7 @@ def test_words_heard_are_scored_when_they_end(tmp_path):
 
 
 def test_spans_place_words_and_bad_ones_are_named(tmp_path):
-    from latency_metrics.reports.spoken_words import read_spoken_words
+    from latency_metrics.formats.spoken_words import read_spoken_words
 
     path = tmp_path / "w.jsonl"
     write_log(

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from latency_metrics.base import Clock, Instance
+from latency_metrics.base import Clock, Instance, Score
 from latency_metrics.quantiles import quantiles
-from latency_metrics.report import Report, clocks_present
 from latency_metrics.reports.document import Figure
 from latency_metrics.reports.lag_series import binned, lag_points, pooled_lags
 from latency_metrics.reports.resampling import Interval
 from latency_metrics.reports.statistics import Statistic, statistics_of
 from latency_metrics.reports.svg import Plot, Scale, legend
+from latency_metrics.scoring.result import Report, clocks_present
 from latency_metrics.units import LatencyUnit
 
 PANELS = 24
@@ -38,7 +38,7 @@ def figures(
         intervals: confidence intervals by name of the score.
     """
     clocks = clocks_present(report.instances) if report.settings.get("latency_unit") else []
-    scored = [clock for clock in clocks if _lag_name(report, clock) in report]
+    scored = [clock for clock in clocks if report.find("YAAL", clock)]
     if not scored:
         return []
     found = []
@@ -53,11 +53,6 @@ def figures(
     return found
 
 
-def _lag_name(report: Report, clock: Clock) -> str:
-    prefix = "" if report.mode == "shortform" else "Long"
-    return f"{prefix}YAAL ({clock.upper()})"
-
-
 def _plane(
     report: Report,
     clocks: Sequence[Clock],
@@ -66,7 +61,7 @@ def _plane(
     recordings: Sequence[str],
 ) -> Figure:
     several = len(recordings) > 1
-    caption = f"BLEU against {_lag_name(report, 'cu')[:-5]}, all segments together"
+    caption = f"BLEU against {_lag(report, clocks[0]).metric}, all segments together"
     if intervals:
         caption += ", with confidence intervals"
     if several:
@@ -78,6 +73,12 @@ def _plane(
     )
 
 
+def _lag(report: Report, clock: Clock) -> Score:
+    score = report.find("YAAL", clock)
+    assert score is not None
+    return score
+
+
 def _draw_plane(
     report: Report,
     clocks: Sequence[Clock],
@@ -85,23 +86,23 @@ def _draw_plane(
     intervals: Mapping[str, Interval],
     recordings: Sequence[str],
 ) -> str:
-    names = {clock: _lag_name(report, clock) for clock in clocks}
+    lags = {clock: _lag(report, clock) for clock in clocks}
     quality = report["BLEU"].value
     points: dict[Clock, list[tuple[float, float]]] = {clock: [] for clock in clocks}
     if len(recordings) > 1:
         member = np.array([[i.recording == name for i in report.instances] for name in recordings], float)
         bleu = statistics["BLEU"].values(member)
-        for clock, name in names.items():
-            points[clock] = list(zip(statistics[name].values(member) / 1000, bleu, strict=True))
-    corpus = {clock: report[name].value / 1000 for clock, name in names.items()}
-    ends = [intervals[name] for name in names.values() if name in intervals]
+        for clock, score in lags.items():
+            points[clock] = list(zip(statistics[score.name].values(member) / 1000, bleu, strict=True))
+    corpus = {clock: score.value / 1000 for clock, score in lags.items()}
+    ends = [intervals[score.name] for score in lags.values() if score.name in intervals]
     xs = [*corpus.values(), *(x for found in points.values() for x, _ in found)]
     xs += [end / 1000 for interval in ends for end in (interval.low, interval.high)]
     ys = [quality, *(y for found in points.values() for _, y in found)]
     if "BLEU" in intervals:
         ys += [intervals["BLEU"].low, intervals["BLEU"].high]
     plot = Plot(
-        Scale.over(xs, f"{names[clocks[0]][:-5]}, s"),
+        Scale.over(xs, f"{lags[clocks[0]].metric}, s"),
         Scale.over(ys, "BLEU"),
         title="Quality against latency",
         legend=[(STYLES[clock], "circle", NAMES[clock]) for clock in clocks],
@@ -116,12 +117,14 @@ def _draw_plane(
                 plot.keep_clear(float(x), float(y))
     for clock, x in corpus.items():
         if math.isfinite(x):
-            lag, height = intervals.get(names[clock]), intervals.get("BLEU")
+            lag, height = intervals.get(lags[clock].name), intervals.get("BLEU")
             across = None if lag is None else (lag.low / 1000, lag.high / 1000)
             plot.whiskers(
                 x, quality, STYLES[clock], across, None if height is None else (height.low, height.high)
             )
-            plot.dot(x, quality, STYLES[clock], size=6.5, tip=f"{names[clock]} {x:.3f} s, BLEU {quality:.2f}")
+            plot.dot(
+                x, quality, STYLES[clock], size=6.5, tip=f"{lags[clock].name} {x:.3f} s, BLEU {quality:.2f}"
+            )
             plot.keep_clear(x, quality, 9)
     if len(recordings) <= 12:
         for number, (x, y) in enumerate(points[clocks[0]]):

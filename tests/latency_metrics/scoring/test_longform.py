@@ -19,7 +19,7 @@ from latency_metrics import (
     score_stream_laal,
 )
 from latency_metrics.base import Instance
-from latency_metrics.recording import canonical_names, match_recordings
+from latency_metrics.scoring.recordings import canonical_names, match_recordings
 
 SEGMENTS = [
     Segment("a.wav", 0.0, 2000.0, "ein kleiner Hund", 0, 0),

@@ -9,10 +9,10 @@ from typing import Any
 from latency_metrics import registry
 from latency_metrics.base import Clock, Instance, Notice, Score
 from latency_metrics.long_yaal import RecordingEnd
-from latency_metrics.recording import Hypothesis, Segment
-from latency_metrics.report import Report, absent_clocks, clocks_present, merge_notices, score_all
-from latency_metrics.resegmentation import Progress, resegment
-from latency_metrics.shortform import score_quality
+from latency_metrics.scoring.recordings import Hypothesis, Segment
+from latency_metrics.scoring.resegmentation import Progress, resegment
+from latency_metrics.scoring.result import Report, absent_clocks, clocks_present, merge_notices, score_all
+from latency_metrics.scoring.shortform import score_quality
 from latency_metrics.stream_laal import StreamLAAL
 from latency_metrics.units import LatencyUnit
 from latency_metrics.word_lag import lag_quantiles
@@ -36,7 +36,7 @@ def score_longform(
 ) -> Report:
     """Resegment recordings with SoftSegmenter and score the segments.
 
-    Options that are not named here are those of `latency_metrics.resegmentation.resegment`.
+    Options that are not named here are those of `latency_metrics.scoring.resegmentation.resegment`.
 
     Args:
         segments: reference segments of all recordings, with references.
@@ -67,6 +67,7 @@ def score_longform(
         quality=quality,
         latency=latency,
         extra=extra,
+        resegmenter="SoftSegmenter",
     )
     more: list[Score] = []
     if latency and extra and any(recording.stream for recording in found.recordings):
@@ -74,6 +75,7 @@ def score_longform(
         more += [metric(latency_unit=unit).corpus(found.recordings) for metric in registry.STREAM]
     if latency and stream_laal:
         more += score_stream_laal(segments, hypotheses, **common)
+    scores, beyond = ([s.signed(lang=lang or "none") for s in own] for own in (report.scores, report.extra))
     settings = {
         **report.settings,
         "lang": lang,
@@ -83,7 +85,12 @@ def score_longform(
     }
     notices = merge_notices([found.notices, report.notices, *(score.notices for score in more)])
     return replace(
-        report, notices=notices, settings=settings, extra=[*report.extra, *more], dropped=found.dropped
+        report,
+        scores=scores,
+        notices=notices,
+        settings=settings,
+        extra=[*beyond, *more],
+        dropped=found.dropped,
     )
 
 
@@ -121,7 +128,7 @@ def score_stream_laal(
             score,
             value=score.value * 1000,
             values=[None if value is None else value * 1000 for value in score.values],
-        )
+        ).signed(resegmenter="mWER")
         for score in scores
     ]
 
@@ -144,6 +151,7 @@ def score_resegmented(
     latency: bool = True,
     extra: bool = True,
     recording_end: RecordingEnd = "segmentation",
+    resegmenter: str = "given",
 ) -> Report:
     """Score segments: BLEU, chrF, then LongYAAL, LongAL, LongLAAL, LongAP, LongDAL for every clock.
 
@@ -155,6 +163,7 @@ def score_resegmented(
         latency: whether to score latency.
         extra: whether to add the figures beyond OmniSTEval.
         recording_end: "open" gives what OmniSTEval 0.1.10 gives when it re-reads its own output.
+        resegmenter: what cut the recordings, for signatures; "given" when the segments came from a file.
 
     Raises:
         MetricsError: an option is not known.
@@ -183,6 +192,7 @@ def score_resegmented(
             if any(instance.playback for instance in kept):
                 beyond.append(registry.PlaybackLag(clock=every[-1], latency_unit=unit).corpus(kept))
     settings = {"latency_unit": unit, "bleu_tokenizer": bleu_tokenizer, "recording_end": recording_end}
+    scores, beyond = ([s.signed(resegmenter=resegmenter) for s in own] for own in (scores, beyond))
     found = merge_notices([notices, *(score.notices for score in (*scores, *beyond))])
     return Report("longform", scores, kept, found, settings, beyond)
 

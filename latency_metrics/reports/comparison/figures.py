@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from latency_metrics.base import Clock
 from latency_metrics.quantiles import quantiles
-from latency_metrics.reports.comparison import Comparison
+from latency_metrics.reports.comparison.compare import Comparison
 from latency_metrics.reports.document import Figure
 from latency_metrics.reports.lag_series import binned, lag_points, pooled_lags
 from latency_metrics.reports.svg import SERIES, SHAPES, Plot, Scale, legend
@@ -22,20 +22,15 @@ _CLOCK_NAMES: dict[Clock, str] = {"cu": "computation-unaware", "ca": "computatio
 def figures(comparison: Comparison) -> list[Figure]:
     """The figures that the systems' scores and times allow."""
     found = []
-    for clock, words in _CLOCK_NAMES.items():
-        name = _lag_name(comparison, clock)
-        if name in comparison.metrics and "BLEU" in comparison.metrics:
-            found.append(_plane(comparison, name, words))
-    clocks = [clock for clock in _CLOCK_NAMES if _lag_name(comparison, clock) in comparison.metrics]
+    lags = {clock: comparison.baseline.report.find("YAAL", clock) for clock in _CLOCK_NAMES}
+    names = {clock: s.name for clock, s in lags.items() if s and s.name in comparison.metrics}
+    if "BLEU" in comparison.metrics:
+        found += [_plane(comparison, name, _CLOCK_NAMES[clock]) for clock, name in names.items()]
+    clocks = list(names)
     if clocks:
         found += [_distribution(comparison, clock) for clock in clocks]
         found += _over_time(comparison, clocks[0])
     return found
-
-
-def _lag_name(comparison: Comparison, clock: Clock) -> str:
-    prefix = "" if comparison.baseline.report.mode == "shortform" else "Long"
-    return f"{prefix}YAAL ({clock.upper()})"
 
 
 def _style(number: int) -> str:

@@ -13,11 +13,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latency_metrics import Instance, MetricsError, Notice, score_resegmented
-from latency_metrics.reports import comparison_document, log_stats, single, speech
-from latency_metrics.reports.comparison import System, compare, stars
+from latency_metrics.base import package_version
+from latency_metrics.reports import log_stats, speech
+from latency_metrics.reports.comparison import document as comparison_document
+from latency_metrics.reports.comparison.compare import System, compare, stars
 from latency_metrics.reports.document import Document, Table, grouped, listed, tsv
 from latency_metrics.reports.html import page
 from latency_metrics.reports.resampling import Plan, intervals
+from latency_metrics.reports.run import document as single
 from latency_metrics.reports.segments import segment_records, write_segments
 from latency_metrics.reports.statistics import statistics_of
 from latency_metrics.reports.svg import Plot, Scale
@@ -113,6 +116,18 @@ def test_json_is_strict_and_complete():
     assert by_name["LongYAAL (CU)"]["counted"] == 0
     assert any("source length is 0" in notice["reason"] for notice in data["notices"])
     assert by_name["LongLAAL (CU)"]["signature"].startswith("metric:LongLAAL|")
+    assert by_name["BLEU"]["signature"].endswith("|resegmenter:given")
+
+
+def test_signatures_say_what_cut_the_recordings_and_what_drew_the_intervals():
+    report = run()
+    assert report["LongYAAL (CU)"].signature.endswith(
+        f"|simul:{package_version()}|resegmenter:SoftSegmenter|lang:en"
+    )
+    assert report["BLEU"].signature.endswith("|resegmenter:SoftSegmenter|lang:en")
+    drawn = {entry["name"]: entry["signature"] for entry in made(report).data["scores"]}
+    assert drawn["LongYAAL (CU)"].startswith(report["LongYAAL (CU)"].signature)
+    assert re.fullmatch(r".*\|bs:\d+\|by:segment\|seed:\d+", drawn["LongYAAL (CU)"])
 
 
 def test_tsv_is_scores_tsv_and_gains_columns_with_intervals():

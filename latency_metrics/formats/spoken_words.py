@@ -14,7 +14,7 @@ from typing import Any
 
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.text import json_objects, number, numbers, raw_lines, string
-from latency_metrics.recording import Hypothesis, spoken_hypothesis
+from latency_metrics.scoring.recordings import Hypothesis, spoken_hypothesis
 
 
 def read_spoken_words(path: str | Path) -> list[Hypothesis]:

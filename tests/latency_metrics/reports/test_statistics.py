@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF
 
 from latency_metrics import Instance, score_resegmented, score_shortform
-from latency_metrics.character_ngrams import chrf_of, chrf_rows
-from latency_metrics.reports import word_ngrams
+from latency_metrics.ngrams import bleu_of, bleu_rows, chrf_of, chrf_rows
 from latency_metrics.reports.statistics import UnitQuantile, mean_of, statistics_of
 from tests.latency_metrics.report_runs import run
 
@@ -24,7 +23,7 @@ corpora = st.lists(st.tuples(text, text), min_size=1, max_size=6)
 def test_bleu_of_summed_rows_is_sacrebleus(pairs):
     hypotheses, references = [h for h, _ in pairs], [r for _, r in pairs]
     expected = BLEU().corpus_score(hypotheses, [references]).score
-    got = word_ngrams.bleu_of(word_ngrams.bleu_rows(hypotheses, references).sum(axis=0)[None])[0]
+    got = bleu_of(bleu_rows(hypotheses, references).sum(axis=0)[None])[0]
     assert got == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 

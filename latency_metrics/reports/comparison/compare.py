@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from latency_metrics.base import Notice
 from latency_metrics.errors import MetricsError
-from latency_metrics.report import Report
 from latency_metrics.reports.resampling import Difference, Interval, Plan, holm, intervals, paired
 from latency_metrics.reports.statistics import Statistic, statistics_of
+from latency_metrics.scoring.result import Report
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from latency_metrics import clocks
 from latency_metrics.base import Instance, Notice
 from latency_metrics.errors import MetricsError
-from latency_metrics.recording import Hypothesis, Segment, match_recordings
+from latency_metrics.scoring.recordings import Hypothesis, Segment, match_recordings
 
 if TYPE_CHECKING:
     from segmenter import MwerSegmenter, SoftSegmenter

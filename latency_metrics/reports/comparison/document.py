@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from latency_metrics.reports.comparison import Comparison, stars
-from latency_metrics.reports.comparison_figures import figures
+from latency_metrics.base import Clock
+from latency_metrics.reports.comparison.compare import Comparison, stars
+from latency_metrics.reports.comparison.figures import figures
 from latency_metrics.reports.document import Document, Table, tsv
 from latency_metrics.reports.resampling import Interval
-from latency_metrics.reports.single import interval_text
+from latency_metrics.reports.run.document import interval_text
 
-_LATENCY = ("YAAL", "LAAL")
-_QUALITY = ("BLEU", "chrF", "COMET")
+_LATENCY = ("YAAL", "LAAL", "LagP95")
 
 
 def document(comparison: Comparison, title: str) -> Document:
@@ -47,24 +47,20 @@ def _heading(comparison: Comparison) -> str:
 
 def key_metrics(comparison: Comparison) -> list[str]:
     """The scores that the first tables show: quality, YAAL, LAAL and the 95th percentile of lag."""
-    wanted = list(_QUALITY)
-    prefix = "Long" if comparison.baseline.report.mode != "shortform" else ""
-    for clock in ("CU", "CA"):
-        wanted += [f"{prefix}{name} ({clock})" for name in _LATENCY] + [f"LagP95 ({clock})"]
-    return [name for name in wanted if name in comparison.metrics]
+    report = comparison.baseline.report
+    wanted = [report.find(metric) for metric in ("BLEU", "chrF", "COMET")]
+    clocks: tuple[Clock, ...] = ("cu", "ca")
+    wanted += [report.find(metric, clock) for clock in clocks for metric in _LATENCY]
+    return [score.name for score in wanted if score and score.name in comparison.metrics]
 
 
-def _digits(metric: str, value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return f"{value:.{digits_of(metric)}f}"
-
-
-def digits_of(metric: str) -> int:
+def _digits(comparison: Comparison, metric: str) -> int:
     """Digits after the point that a score is shown with."""
-    if metric.startswith(("BLEU", "chrF")) or "(%)" in metric:
-        return 2
-    return 4 if metric.startswith(("COMET", "AP", "LongAP")) or metric.startswith("LagSlope") else 0
+    return {"%": 2, "ms": 0, "count": 0}.get(comparison.baseline.report[metric].unit, 4)
+
+
+def _figure(value: float, digits: int) -> str:
+    return "NaN" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _values(comparison: Comparison, metrics: Sequence[str]) -> Table:
@@ -73,7 +69,7 @@ def _values(comparison: Comparison, metrics: Sequence[str]) -> Table:
         row = [str(number + 1), system.name]
         for name in metrics:
             mark = stars(comparison.adjusted[number - 1][name]) if number else ""
-            row.append(_digits(name, comparison.value(number, name)) + mark)
+            row.append(_figure(comparison.value(number, name), _digits(comparison, name)) + mark)
         rows.append(row)
     note = (
         f"Latency in ms. Stars: different from {comparison.baseline.name} by approximate randomisation, "
@@ -86,12 +82,12 @@ def _differences(comparison: Comparison, metrics: Sequence[str], title: str, fol
     rows = []
     for number, system in enumerate(comparison.systems[1:]):
         for name in metrics:
-            found, digits = comparison.differences[number][name], digits_of(name)
+            found, digits = comparison.differences[number][name], _digits(comparison, name)
             rows.append(
                 [
                     system.name,
                     name,
-                    _digits(name, found.value),
+                    _figure(found.value, digits),
                     _signed(found.difference, digits),
                     interval_text(found.interval, digits),
                     _p(found.p_bootstrap),

@@ -42,20 +42,31 @@ class Report:
         Raises:
             MetricsError: the report has no such score.
         """
-        for score in (*self.scores, *self.extra):
+        for score in self.all:
             if score.name == name:
                 return score
-        known = ", ".join(score.name for score in (*self.scores, *self.extra))
+        known = ", ".join(score.name for score in self.all)
         raise MetricsError(f"The report has no score {name!r}; it has {known}.")
 
     def __contains__(self, name: str) -> bool:
-        return any(score.name == name for score in (*self.scores, *self.extra))
+        return any(score.name == name for score in self.all)
+
+    @property
+    def all(self) -> tuple[Score, ...]:
+        """`scores`, then `extra`."""
+        return (*self.scores, *self.extra)
+
+    def find(self, metric: str, clock: Clock | None = None) -> Score | None:
+        """The score of a metric under a clock, of its long form where the report is of that mode."""
+        names = (metric,) if self.mode == "shortform" else (f"Long{metric}", metric)
+        found = (s for name in names for s in self.all if (s.metric, s.clock) == (name, clock))
+        return next((score for score in found if not score.normalized), None)
 
     def scores_tsv(self) -> str:
         """The `scores.tsv` that OmniSTEval 0.1.10 writes: header, one score per line, four decimals."""
         lines = ["metric\tvalue"]
         for score in self.scores:
-            lines.append(f"{score.name}\t{_cell(score)}")
+            lines.append(f"{score.name}\t{value_text(score)}")
         return "\n".join(lines) + "\n"
 
     def write_scores_tsv(self, folder: str | Path) -> Path:
@@ -66,12 +77,9 @@ class Report:
         return path
 
 
-DEGENERATE = "Likely Degenerate Simultaneous Policy"
-"""Display name of the degeneracy flag; its value is 1, 0, or NaN when there was nothing to judge."""
-
-
-def _cell(score: Score) -> str:
-    if score.name == DEGENERATE:
+def value_text(score: Score) -> str:
+    """A score's value as `scores.tsv` prints it."""
+    if score.unit == "flag":
         return "N/A" if math.isnan(score.value) else ("YES" if score.value else "NO")
     return "NaN" if math.isnan(score.value) else f"{score.value:.4f}"
 

@@ -1,7 +1,7 @@
-"""Character n-gram counts behind chrF (Popović 2015), for many segments at once.
+"""N-gram counts behind BLEU and chrF (Popović 2015) as rows per segment, which corpora sum up.
 
-sacreBLEU counts n-grams one string at a time. Here all start positions of a block of segments are sorted once by
-the six characters that follow; every shorter n-gram then stands in one run, and runs are counted together.
+Words are counted by sacreBLEU. It counts characters one string at a time; here all start positions of a block of
+segments are sorted once by the six characters that follow, so that every n-gram stands in one run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+BLEU_ORDER = 4
 
 ORDER = 6
 BETA = 2.0
@@ -86,3 +88,33 @@ def chrf_of(sums: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64
         squared = BETA**2
         score = 100 * (1 + squared) * precision * recall / (squared * precision + recall)
     return np.where((orders > 0) & (np.nan_to_num(precision + recall) > 0), score, 0.0)
+
+
+def bleu_rows(
+    hypotheses: Sequence[str], references: Sequence[str], tokenizer: str = "13a"
+) -> NDArray[np.float64]:
+    """Rows of [4 matches, 4 totals, hypothesis length, reference length], one per segment (n, 10)."""
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU(tokenize=tokenizer, effective_order=True)
+    rows = np.zeros((len(hypotheses), 2 * BLEU_ORDER + 2))
+    for row, hypothesis, reference in zip(rows, hypotheses, references, strict=True):
+        found = metric.sentence_score(hypothesis, [reference])
+        row[:] = [*found.counts, *found.totals, found.sys_len, found.ref_len]
+    return rows
+
+
+def bleu_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corpus BLEU, 0 to 100, of summed rows (..., 10): exponential smoothing, no effective order.
+
+    Every order without a match halves the smoothed count once more; an order without any n-gram makes it 0.
+    """
+    matches, totals = sums[..., :BLEU_ORDER], sums[..., BLEU_ORDER : 2 * BLEU_ORDER]
+    hypothesis, reference = sums[..., -2], sums[..., -1]
+    halvings = np.cumsum((matches == 0) & (totals > 0), axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        precision = np.where(matches > 0, matches / totals, 0.5**halvings / totals)
+        logs = np.where(totals > 0, np.log(precision), -np.inf)
+        brevity = np.where(hypothesis < reference, 1 - reference / hypothesis, 0.0)
+        score = 100 * np.exp(brevity + logs.mean(axis=-1))
+    return np.where((matches.sum(axis=-1) > 0) & (hypothesis > 0), score, 0.0)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from latency_metrics import registry
+from latency_metrics import degeneracy, registry
 from latency_metrics.base import Instance, Notice, Score, describe
 from latency_metrics.clocks import with_queue
 from latency_metrics.degeneracy import Degeneracy, diagnose
 from latency_metrics.quality import quality_scores
-from latency_metrics.report import DEGENERATE, Report, absent_clocks, clocks_present, merge_notices, score_all
+from latency_metrics.scoring.result import Report, absent_clocks, clocks_present, merge_notices, score_all
 from latency_metrics.units import LatencyUnit
 from latency_metrics.word_lag import lag_quantiles
 
@@ -102,8 +102,8 @@ def degeneracy_scores(diagnosis: Degeneracy) -> list[Score]:
     """The four diagnostics as scores under OmniSTEval's display names."""
     nothing = math.isnan(diagnosis.swf)
     return [
-        Score("Simultaneous Words Fraction (%)", diagnosis.swf, "%"),
-        Score("Expected Simul. Words Fraction (%)", diagnosis.efsw, "%"),
-        Score("Degeneracy Test Value", diagnosis.dsptv, "%"),
-        Score(DEGENERATE, math.nan if nothing else float(diagnosis.degenerate), "flag"),
+        Score(degeneracy.FRACTION, diagnosis.swf, "%"),
+        Score(degeneracy.EXPECTED, diagnosis.efsw, "%"),
+        Score(degeneracy.TEST_VALUE, diagnosis.dsptv, "%"),
+        Score(degeneracy.DEGENERATE, math.nan if nothing else float(diagnosis.degenerate), "flag"),
     ]

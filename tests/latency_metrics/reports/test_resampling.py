@@ -12,7 +12,7 @@ from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
 from latency_metrics import Instance, MetricsError
-from latency_metrics.reports import word_ngrams
+from latency_metrics.ngrams import bleu_of, bleu_rows
 from latency_metrics.reports.resampling import Plan, holm, intervals, paired
 from latency_metrics.reports.statistics import Sums, UnitQuantile, mean_of
 from tests.latency_metrics.report_runs import WORDS
@@ -119,7 +119,7 @@ def test_p_values_of_bleu_are_sacrebleus(kind, which, tails):
         [("a", systems[0]), ("b", systems[1])], {"BLEU": BLEU(references=[references])}, None, kind, 2000
     )
     expected = test()[1]["BLEU"][1].p_value
-    rows = [Sums(word_ngrams.bleu_rows(texts, references), word_ngrams.bleu_of) for texts in systems]
+    rows = [Sums(bleu_rows(texts, references), bleu_of) for texts in systems]
     found = paired({"BLEU": rows[0]}, {"BLEU": rows[1]}, utterances(60), Plan(2000))["BLEU"]
     assert 0.01 < expected < 0.9
     assert getattr(found, which) / tails == pytest.approx(expected, abs=0.04)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from latency_metrics.base import Score
-from latency_metrics.report import DEGENERATE, Report
-from latency_metrics.reports.document import Document, Figure, Table, tsv
+from latency_metrics.base import Clock, Score
+from latency_metrics.quality import QUALITY
+from latency_metrics.reports.document import Document, Table, tsv
 from latency_metrics.reports.resampling import Interval, Plan
 from latency_metrics.reports.segments import segment_chrf
 from latency_metrics.reports.statistics import Statistic
+from latency_metrics.scoring.result import Report, value_text
 
 SLOWEST = 50
 """Segments that the page lists."""
@@ -34,9 +36,11 @@ def document(
         intervals: confidence intervals by name of the score.
         plan: how the intervals were drawn.
     """
-    from latency_metrics.reports import run_figures
+    from latency_metrics.reports.run.figures import figures
 
     found = dict(intervals or {})
+    if plan is not None:
+        report = _signed(report, found, plan)
     tables = [_scores_table("Scores", report.scores, found, plan)]
     if report.extra:
         tables.append(_scores_table("Beyond the standard scores", report.extra, found, plan))
@@ -45,25 +49,26 @@ def document(
         settings["bootstrap"] = (
             f"{plan.samples} samples by {plan.by}, seed {plan.seed}, {plan.confidence:.0%} percentile intervals"
         )
-    figures: list[Figure] = run_figures.figures(report, statistics, found)
     return Document(
         title=title,
         tables=tables,
         data=_data(report, found, plan),
         tsv=_tsv(report, found),
         highlights=_highlights(report, found),
-        figures=figures,
+        figures=figures(report, statistics, found),
         details=[*_slowest(report), *_recordings(report), _signatures(report)],
         notices=report.notices,
         settings=settings,
     )
 
 
-def value_text(score: Score) -> str:
-    """A score's value as `scores.tsv` prints it."""
-    if score.name == DEGENERATE:
-        return "N/A" if math.isnan(score.value) else ("YES" if score.value else "NO")
-    return "NaN" if math.isnan(score.value) else f"{score.value:.4f}"
+def _signed(report: Report, intervals: Mapping[str, Interval], plan: Plan) -> Report:
+    """The report whose signatures say how the intervals were drawn."""
+    scores, extra = (
+        [s.signed(bs=plan.samples, by=plan.by, seed=plan.seed) if s.name in intervals else s for s in own]
+        for own in (report.scores, report.extra)
+    )
+    return replace(report, scores=scores, extra=extra)
 
 
 def interval_text(interval: Interval | None, digits: int = 2) -> str:
@@ -75,9 +80,8 @@ def interval_text(interval: Interval | None, digits: int = 2) -> str:
 
 def shown_unit(score: Score) -> str:
     """The unit of a score for a column of a table."""
-    if "(%)" in score.name or score.unit in ("flag", "ratio", "count"):
-        return ""
-    return "" if score.name.startswith(("BLEU", "chrF", "COMET")) else score.unit
+    known = score.metric in QUALITY or "%" in score.metric or score.unit not in ("ms", "s/s", "%")
+    return "" if known else score.unit
 
 
 def _digits(score: Score) -> int:
@@ -103,29 +107,22 @@ def _scores_table(
 
 def _highlights(report: Report, intervals: Mapping[str, Interval]) -> list[tuple[str, str, str]]:
     """Cards for the numbers that papers quote."""
-    prefix = "Long" if report.mode != "shortform" else ""
-    wanted = [
-        "BLEU",
-        "chrF",
-        "COMET",
-        f"{prefix}YAAL (CU)",
-        f"{prefix}YAAL (CA)",
-        "LagP95 (CU)",
-        "LagSlope (CU)",
-    ]
+    wanted: tuple[tuple[str, Clock | None], ...] = (
+        ("BLEU", None), ("chrF", None), ("COMET", None), ("YAAL", "cu"), ("YAAL", "ca"),
+        ("LagP95", "cu"), ("LagSlope", "cu"),
+    )  # fmt: skip
     cards = []
-    for name in wanted:
-        if name not in report:
-            continue
-        score = report[name]
-        digits = {"ms": 0, "s/s": 4}.get(score.unit, 3 if name == "COMET" else 1)
+    for score in (found for metric, clock in wanted if (found := report.find(metric, clock))):
+        digits = {"ms": 0, "s/s": 4, "%": 1}.get(score.unit, 3)
         value = (
             "none"
             if math.isnan(score.value)
             else f"{score.value:,.{digits}f}".replace(",", " ").replace("-", "−")
         )
         unit = shown_unit(score)
-        cards.append((name, f"{value} {unit}".strip(), interval_text(intervals.get(name), digits)))
+        cards.append(
+            (score.name, f"{value} {unit}".strip(), interval_text(intervals.get(score.name), digits))
+        )
     return cards
 
 
@@ -176,9 +173,8 @@ def _tsv(report: Report, intervals: Mapping[str, Interval]) -> str:
 
 
 def _lag_scores(report: Report) -> list[Score]:
-    prefix = "Long" if report.mode != "shortform" else ""
-    names = [f"{prefix}YAAL (CU)", f"{prefix}YAAL (CA)", f"{prefix}LAAL (CU)"]
-    return [report[name] for name in names if name in report]
+    found = (report.find("YAAL", "cu"), report.find("YAAL", "ca"), report.find("LAAL", "cu"))
+    return [score for score in found if score]
 
 
 def _slowest(report: Report) -> list[Table]:
@@ -217,7 +213,7 @@ def _recordings(report: Report) -> list[Table]:
     names = list(dict.fromkeys(i.recording for i in report.instances if i.recording is not None))
     if not names:
         return []
-    slopes = [score for score in report.extra if score.name.startswith("LagSlope (")]
+    slopes = [score for score in report.extra if score.metric == "LagSlope"]
     lag = _lag_scores(report)
     rows = []
     for position, name in enumerate(names):
@@ -235,5 +231,5 @@ def _recordings(report: Report) -> list[Table]:
 
 
 def _signatures(report: Report) -> Table:
-    rows = [[s.name, s.signature] for s in (*report.scores, *report.extra) if s.signature]
+    rows = [[s.name, s.signature] for s in report.all if s.signature]
     return Table("Signatures", ["metric", "signature"], rows, "How every value was computed.", folded=True)

@@ -1,0 +1,1 @@
+"""The page of several systems beside a baseline: differences, their significance, figures."""

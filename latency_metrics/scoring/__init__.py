@@ -1,0 +1,1 @@
+"""From what a system said to its scores: recordings are cut into segments, instances are scored."""
