@@ -1,6 +1,6 @@
 """Speech output: what engine and stretch cost, and how far speech falls behind a long talk; prints JSON.
 
-Run `python benchmarks/speech_output.py [--language de]`. The talk lasts ten minutes: sentences of the
+Run `python benchmarks/speech_output.py [--language de] [--voice NAME]`. The talk lasts ten minutes: sentences of the
 examples are settled at such a pace that their speech, at the engine's own speed, is `ratio` times as long as
 the time there is.
 """
@@ -18,7 +18,8 @@ import numpy as np
 from machine import describe
 from spread import spread
 
-from tts import Engine, PlayoutConfig, Speaker, SpeakerConfig, make_engine, stretch
+from simul.models.voices import speech_engine
+from tts import Engine, PlayoutConfig, Speaker, SpeakerConfig, stretch
 
 SENTENCES = Path(__file__).parents[1] / "examples" / "sentences.tsv"
 TALK_SECONDS = 600.0
@@ -84,11 +85,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--language", default="de", choices=("de", "en", "es", "fr"))
-    language = parser.parse_args().language
-    engine, texts = make_engine(language), sentences(language)
+    parser.add_argument(
+        "--voice", help="heart, or one of espeak-ng's (default: what speaks the language best here)"
+    )
+    given = parser.parse_args()
+    engine, texts = speech_engine(given.language, given.voice), sentences(given.language)
     settings = [(1.0, 1.25), (1.1, 1.25), (1.2, 1.25), (1.25, 1.25), (1.25, 1.4), (1.25, 1.0)]
     result = {
-        "machine": describe(("numpy", "espeakng-loader")),
+        "machine": describe(("numpy", "espeakng-loader", "hibari-tts", "onnxruntime")),
         "engine": engine.name,
         **cost(engine, texts),
         "talks": [talk(engine, texts, ratio, PlayoutConfig(fastest=fastest)) for ratio, fastest in settings],

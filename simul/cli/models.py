@@ -167,10 +167,12 @@ def _unlisted(name: str, word: str | None, context: Context, places: Places) -> 
 def _verify(given: argparse.Namespace, context: Context, places: Places) -> int:
     from simul.cli.view.progress import byte_progress
     from simul.models.catalogue import how_to_get, verify
+    from simul.models.catalogue.lookup import candidates
 
     results = []
     for entry in _entries(given.names, places):
-        with byte_progress(context, entry.name, entry.size) as heard:
+        total = entry.size * sum(1 for _ in candidates(entry, places))
+        with byte_progress(context, entry.name, total) as heard:
             found = verify(entry, places, heard)
         if given.names and not found:
             raise ModelMissingError(

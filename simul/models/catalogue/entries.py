@@ -119,11 +119,7 @@ _WHISPER_TINY_EN = _files(
     """
 )
 _WHISPER_BASE_LIVE = _files(
-    """
-    encoder-0.npz    14445846  c3fe8ad29cb72382d673fb7ca4d40126b0fbd552c858ff15c340fe373de003b4
-    encoder-1.npz    12617046  058a00945d311bca899e13813842f976cf92ad5551dbde3f598303b4f98702ea
-    encoder-2.npz    14148908  862e9b769ceea2bc43194871775090405a0ee049f74839182c97b722e0ac5718
-    """
+    "encoder.npz 20014828 a6ffce27ea85909a46d29db9cdcce591de36ffc43a56069e06fec7f8661bec7c"
 )
 _FIREFOX_EN_PT = _files(
     """

@@ -194,7 +194,7 @@ def how_to_get(entry: Entry) -> str:
     if entry.hub is not None or entry.addresses:
         ways.append(f"simul models pull {entry.name}")
     if not ways:
-        ways.append("pip install --force-reinstall simul")
+        return "it comes with the toolkit: install that anew"
     return " (or: ".join(ways) + ")" * (len(ways) - 1)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from simul.errors import ModelDamagedError, ModelMissingError, UsageError
-from simul.models.catalogue import ENTRIES, Places, Store, entry_of, find, known, locate
+from simul.models.catalogue import ENTRIES, Places, Store, entry_of, find, known, locate, lookup
 from simul.models.catalogue.entries import HubSource
 from tests.simul.models.catalogue.packages import (
     CONTENTS,
@@ -51,6 +51,14 @@ def test_every_entry_is_whole_and_named_once() -> None:
             assert set(listed) in (set(), {f.name for f in e.files})
         assert set(e.needs) <= set(ENTRIES)
         assert all(address.startswith("https://") for address in e.addresses.values())
+
+
+def test_what_is_shipped_is_what_the_catalogue_lists() -> None:
+    for e in ENTRIES.values():
+        if e.package is not None and not e.package.requirements and lookup._packaged(e) is not None:
+            assert find(e).source == "package", (
+                "after a change of shipped weights their hashes change here too"
+            )
 
 
 def test_a_model_is_known_by_its_own_name_its_repository_and_the_short_name_of_tools() -> None:
