@@ -32,7 +32,17 @@ from tests.simul.scripted_cli import Terminal, command, load, talk
         (["translate", "a.wav", "--policy-arg", "m=2"], "no parameter 'm'"),
         (["translate", "a.wav", "--format", "pdf"], "pdf"),
         (
-            ["score", "shortform", "--hypothesis_file", "a", "--bootstrap", "10", "--seed", "-1"],
+            [
+                "score",
+                "shortform",
+                "--word_level",
+                "--hypothesis_file",
+                "a",
+                "--bootstrap",
+                "10",
+                "--seed",
+                "-1",
+            ],
             "--seed is -1",
         ),
     ],
