@@ -32,8 +32,9 @@ from policies import (
     describe,
     make_policy,
 )
+from policies.base import SAMPLES_PER_MS
 
-RATE = 16000
+RATE = 1000 * SAMPLES_PER_MS
 FRAME = 320
 CHUNKS = 20
 LIMIT = 200.0

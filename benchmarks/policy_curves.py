@@ -42,7 +42,7 @@ from simul.evaluation.sweep.item_runner import SweepRunner
 from simul.evaluation.sweep.result import LIMITS, Point, SweepResult
 from simul.evaluation.sweep.sweep import sweep
 from simul.models.embedded.translator import SHIPPED, EmbeddedTranslator
-from simul.units import SAMPLE_RATE
+from simul.units import SAMPLE_RATE, SAMPLES_PER_MS
 
 TARGETS = {"de": "German", "es": "Spanish"}
 LONG = "newgate-reading long form"
@@ -89,7 +89,7 @@ def joined(rows: Sequence[dict[str, str]], folder: Path, place: Path) -> Part:
     for row in rows:
         with FileSource(folder / row["file"]) as source:
             samples = np.concatenate(list(source))
-        sentences.append((str(place), at / 16, len(samples) / 16, row["text"]))
+        sentences.append((str(place), at / SAMPLES_PER_MS, len(samples) / SAMPLES_PER_MS, row["text"]))
         pieces += [samples, np.zeros(SAMPLE_RATE // 2, np.float32)]
         at += len(samples) + SAMPLE_RATE // 2
     soundfile.write(place, np.concatenate(pieces), SAMPLE_RATE)

@@ -33,7 +33,7 @@ from latency_metrics.scoring.shortform import score_shortform
 from latency_metrics.start_offset import StartOffset
 from latency_metrics.stream_laal import StreamLAAL
 from latency_metrics.stream_rtf import StreamRTF
-from latency_metrics.timeline import Timeline, play
+from latency_metrics.timeline import Playback, play
 from latency_metrics.word_lag import LagMax, LagMedian, LagP95, LagSlope
 from latency_metrics.yaal import YAAL
 
@@ -70,6 +70,7 @@ __all__ = [
     "NormalizedErasure",
     "Notice",
     "NumChunks",
+    "Playback",
     "PlaybackLag",
     "PolicyLag",
     "PrefixErasure",
@@ -82,7 +83,6 @@ __all__ = [
     "StreamRTF",
     "StreamStats",
     "SystemLag",
-    "Timeline",
     "diagnose",
     "play",
     "resegment",

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from latency_metrics.base import Instance, NoValue
 from latency_metrics.errors import MetricsError
 
+SAMPLE_RATE = 16_000
+"""Of written audio, in Hz, where nothing else is said."""
+
 
 @dataclass(frozen=True)
-class Timeline:
+class Playback:
     """Playback of chunks of speech that never overlap (SimulEval 1.1.4).
 
     Attributes:
@@ -49,9 +52,9 @@ def play(
     durations: Sequence[float],
     *,
     source_length: float | None = None,
-    sample_rate: int = 16000,
-) -> Timeline:
-    """Timeline of chunks that arrive at `delays` (ms) and last `durations` (ms).
+    sample_rate: int = SAMPLE_RATE,
+) -> Playback:
+    """Playback of chunks that arrive at `delays` (ms) and last `durations` (ms).
 
     start_i = max(cursor, delay_i), cursor = start_i + duration_i; a start later than the cursor is a silence.
 
@@ -63,7 +66,7 @@ def play(
             f"{len(delays)} delays and {len(durations)} durations: each chunk of speech needs one of both."
         )
     if not delays:
-        return Timeline(source_length, [], [], [], sample_rate)
+        return Playback(source_length, [], [], [], sample_rate)
     intervals: list[tuple[float, float]] = []
     silences: list[float] = []
     cursor = delays[0]
@@ -74,7 +77,7 @@ def play(
         intervals.append((start, duration))
         cursor = start + duration
     samples = [int(sample_rate * silence / 1000) for silence in silences]
-    return Timeline(delays[0], intervals, silences, samples, sample_rate)
+    return Playback(delays[0], intervals, silences, samples, sample_rate)
 
 
 def intervals_of(instance: Instance) -> list[tuple[float, float]]:

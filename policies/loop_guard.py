@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from policies.base import Decision, Evidence, Plan, PlanKind, SourceView
+from policies.base import SAMPLES_PER_MS, Decision, Evidence, Plan, PlanKind, SourceView
 from policies.combinators import Combinator, CombinedState
 from policies.parameters import parameter
 
 SIZES = (2, 3, 4)
-SAMPLE_RATE = 16000
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class LoopGuard(Combinator):
         plan = self.plans(state, source)[0]
         if plan.kind is PlanKind.READ:
             return plan
-        seconds = (source.heard - max(state.since, source.segment_start)) / SAMPLE_RATE
+        seconds = (source.heard - max(state.since, source.segment_start)) / (1000 * SAMPLES_PER_MS)
         budget = self.slack + int(self.rate * max(0.0, seconds))
         limit = budget if plan.max_new_tokens is None else min(budget, plan.max_new_tokens)
         return replace(plan, max_new_tokens=limit)

@@ -9,8 +9,8 @@ from policies.base import Decision, Evidence, Policy, commit_all
 from policies.parameters import parameter
 from policies.words import silent
 
-SENTENCE_END = ".!?…。！？｡؟।"
-_AFTER = "\"'”’»)]」』"
+SENTENCE_ENDS = ".!?…。！？｡؟।"
+CLOSERS = "\"'”’»)]}›“」』"
 
 
 @dataclass(frozen=True)
@@ -38,5 +38,5 @@ class PunctuationHold(Policy):
 
 def ends_sentence(token: str) -> bool:
     """Whether a token ends in a mark that ends sentences, closing quotes and brackets aside."""
-    bare = token.rstrip(_AFTER)
-    return bare[-1:] in SENTENCE_END if bare else bool(token)
+    bare = token.rstrip(CLOSERS)
+    return bare[-1:] in SENTENCE_ENDS if bare else bool(token)

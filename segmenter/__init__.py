@@ -8,13 +8,13 @@
 Importing this package is cheap; the compiled kernel loads with the first alignment.
 """
 
-from segmenter.alignment import Alignment, SegmenterError
+from segmenter.alignment import Segmentation, SegmenterError
 from segmenter.mwer import MwerSegmenter
 from segmenter.soft import SoftSegmenter, align_tokens
 
 __all__ = [
-    "Alignment",
     "MwerSegmenter",
+    "Segmentation",
     "SegmenterError",
     "SoftSegmenter",
     "align_tokens",

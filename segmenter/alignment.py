@@ -16,7 +16,7 @@ class SegmenterError(ValueError):
 
 
 @dataclass(frozen=True)
-class Alignment:
+class Segmentation:
     """Alignment of one recording's hypothesis with its reference segments.
 
     Units are what carries a time (words or characters); tokens are the pieces of units that were compared.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segmenter.alignment import Alignment, check_references
+from segmenter.alignment import Segmentation, check_references
 from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
 from segmenter.steps import BOUNDARY, INSERT, MATCH, OPS
 
@@ -35,7 +35,7 @@ class MwerSegmenter:
         self.char_level = char_level
         self.memory_limit = memory_limit
 
-    def align(self, references: Sequence[str], hypothesis: Sequence[str] | str) -> Alignment:
+    def align(self, references: Sequence[str], hypothesis: Sequence[str] | str) -> Segmentation:
         """Align one recording.
 
         references: text of each reference segment in order. hypothesis: the units, one for each time; a text
@@ -63,7 +63,7 @@ class MwerSegmenter:
         if not texts:
             segment_of_token = np.full(len(tokens), -1, np.int32)
         unit_of_token = np.cumsum([0, *lengths], dtype=np.int32)[:-1]
-        return Alignment(
+        return Segmentation(
             units=units,
             segments=len(texts),
             segment_of_unit=np.repeat(segment_of_token, lengths),

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.alignment import Alignment, check_references
+from segmenter.alignment import Segmentation, check_references
 from segmenter.moses import tokenize_word
 from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
 from segmenter.steps import OPS
@@ -115,7 +115,7 @@ class SoftSegmenter:
         self.char_level = char_level
         self.memory_limit = memory_limit
 
-    def align(self, references: Sequence[str], hypothesis: Sequence[str] | str) -> Alignment:
+    def align(self, references: Sequence[str], hypothesis: Sequence[str] | str) -> Segmentation:
         """Align one recording.
 
         references: text of each reference segment in order. hypothesis: the units, one for each time; a text
@@ -144,7 +144,7 @@ class SoftSegmenter:
             ref_tokens, ref_segments, tokens, self.char_level, self.memory_limit
         )
         padded = np.append(segment_of_token, np.int32(-1))
-        return Alignment(
+        return Segmentation(
             units=units,
             segments=len(texts),
             segment_of_unit=padded[main_token],

@@ -10,18 +10,14 @@ import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from simul.languages import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS, WIDE
 from simul.session.events import Event, SegmentEnd, Settled
 from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE
 
-WIDE = frozenset({"zh", "ja", "ko", "yue"})
-_SENTENCE_ENDS = ".!?…。！？"
-_CLAUSE_ENDS = ",;:–—，、；："
-_CLOSING = "\"'”’»)]」』"
-
 
 @dataclass(frozen=True)
-class Rules:
+class CueRules:
     """What a cue must keep to; widths in characters, times in seconds."""
 
     width: int = 42
@@ -31,7 +27,7 @@ class Rules:
     speed: float = 21.0
 
     @classmethod
-    def of(cls, language: str) -> Rules:
+    def of(cls, language: str) -> CueRules:
         """The rules for text in `language`."""
         return cls(width=16, speed=13.0) if language.split("-")[0].lower() in WIDE else cls()
 
@@ -65,8 +61,8 @@ class CueMaker:
     """
 
     def __init__(self, language: str, source_language: str | None = None) -> None:
-        self.rules = Rules.of(language)
-        self._source_rules = Rules.of(source_language) if source_language else None
+        self.rules = CueRules.of(language)
+        self._source_rules = CueRules.of(source_language) if source_language else None
         self._transcript = Transcript(language)
         self._characters: list[str] = []
         self._times: list[tuple[float, float] | None] = []
@@ -110,7 +106,7 @@ class CueMaker:
             return [self._cue(group) for group in groups]
         return self._bilingual(words, source, rules)
 
-    def _bilingual(self, words: Sequence[_Word], source: str, rules: Rules) -> list[Cue]:
+    def _bilingual(self, words: Sequence[_Word], source: str, rules: CueRules) -> list[Cue]:
         """Cues short enough that their share of the source fits too."""
         pieces = _split(source, [None] * len(source), words[0].start, words[-1].end)
         limit = self.rules.width * self.rules.lines
@@ -175,7 +171,7 @@ def _pieces(text: str) -> Iterator[tuple[int, int, bool]]:
         character = text[place : place + 1]
         if character and not character.isspace():
             alone = _is_wide(character) or (place > start and _is_wide(text[place - 1]))
-            closing = character in _SENTENCE_ENDS + _CLAUSE_ENDS + _CLOSING
+            closing = character in SENTENCE_ENDS + CLAUSE_ENDS + CLOSERS
             if place > start and alone and not closing:
                 yield start, place, space
                 start, space = place, False
@@ -193,7 +189,7 @@ def _text(words: Sequence[_Word]) -> str:
     return "".join((" " if word.space and i else "") + word.text for i, word in enumerate(words))
 
 
-def break_lines(words: Sequence[_Word], rules: Rules) -> tuple[str, ...] | None:
+def break_lines(words: Sequence[_Word], rules: CueRules) -> tuple[str, ...] | None:
     """`words` on one line or two, the second way broken where it reads best; None when they do not fit."""
     whole = _text(words)
     if len(whole) <= rules.width:
@@ -226,11 +222,11 @@ def _fill(words: Sequence[_Word], width: int) -> tuple[str, ...]:
 
 def _pause(word: str) -> float:
     """How good a place to break there is after `word`: 1 a sentence, 0.5 a clause, 0 none."""
-    bare = word.rstrip(_CLOSING)
-    return 1.0 if bare.endswith(tuple(_SENTENCE_ENDS)) else 0.5 if bare.endswith(tuple(_CLAUSE_ENDS)) else 0.0
+    bare = word.rstrip(CLOSERS)
+    return 1.0 if bare.endswith(tuple(SENTENCE_ENDS)) else 0.5 if bare.endswith(tuple(CLAUSE_ENDS)) else 0.0
 
 
-def group_words(words: Sequence[_Word], rules: Rules, limit: int | None = None) -> list[list[_Word]]:
+def group_words(words: Sequence[_Word], rules: CueRules, limit: int | None = None) -> list[list[_Word]]:
     """Cut `words` into cues that keep to the rules, with as few and as natural cuts as can be.
 
     Dynamic programming over the places to cut: a cue costs 1, a little for being short, and half for ending

@@ -1,9 +1,17 @@
-"""Language codes of NLLB-200 and SeamlessM4T for the two-letter codes used everywhere else."""
+"""What is known of languages: how they are written, their names, and the codes of models for the two-letter ones."""
 
 from __future__ import annotations
 
 SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km"})
 """Languages written without spaces between words."""
+
+WIDE = frozenset({"zh", "ja", "ko", "yue"})
+"""Languages whose characters are twice as wide as Latin ones and are read more slowly."""
+
+SENTENCE_ENDS = ".!?…。！？｡؟।"
+CLAUSE_ENDS = ",;:–—،、，；：؛"
+CLOSERS = "\"'”’»)]}›“」』"
+"""Quotes and brackets that may stand after a mark."""
 
 
 def latency_unit(language: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts.base import Engine, Speech, TtsError, TtsMissingError, TtsUsageError, Voice, WordMark
+from tts.base import Engine, SynthesizedSpeech, TtsError, TtsMissingError, TtsUsageError, Voice, WordMark
 from tts.chunker import Chunker, ChunkerConfig
 from tts.espeak import EspeakConfig, EspeakEngine
 from tts.hibari import HibariEngine
@@ -24,8 +24,8 @@ __all__ = [
     "Slot",
     "Speaker",
     "SpeakerConfig",
-    "Speech",
     "SpeechUnit",
+    "SynthesizedSpeech",
     "Timeline",
     "ToneEngine",
     "TtsError",

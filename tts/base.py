@@ -47,7 +47,7 @@ class WordMark:
 
 
 @dataclass(frozen=True)
-class Speech:
+class SynthesizedSpeech:
     """Synthesised sound: `samples` float32 mono in -1..1 at `rate` Hz, `words` in order of time."""
 
     samples: NDArray[np.float32]
@@ -89,7 +89,7 @@ class Engine(Protocol):
         """Voices that can be chosen when such an engine is made."""
         ...
 
-    def synthesize(self, text: str, speed: float = 1.0) -> Speech:
+    def synthesize(self, text: str, speed: float = 1.0) -> SynthesizedSpeech:
         """Speak `text`, `speed` times as fast as the engine's own pace; positions refer to `text`.
 
         Text without anything to pronounce gives no samples.

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from tts.base import TtsError
-from tts.language import CLAUSE_MARKS, CLOSERS, SENTENCE_MARKS, LanguageRules, rules_for
+from tts.language import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS, LanguageRules, rules_for
 
-_WIDE_MARKS = "。！？、，；："
+_WIDE_MARKS = "。！？｡、，；："
 _OPENING = "\"'“‘«([{‹„¿¡-"
 # A token: a run of non-blanks with the blanks before it; marks of scripts without blanks end one too.
 _NARROW = rf"[^\s{_WIDE_MARKS}]"
@@ -232,4 +232,4 @@ def _marks(token: str, rules: LanguageRules, followed: bool) -> tuple[bool, bool
         _is_abbreviation(token, rules) or (rules.ordinal_dot and _bare(token)[:-1].isdigit())
     ):
         return False, False
-    return mark in SENTENCE_MARKS, mark in CLAUSE_MARKS
+    return mark in SENTENCE_ENDS, mark in CLAUSE_ENDS

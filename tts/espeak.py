@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.base import Speech, TtsError, TtsMissingError, TtsUsageError, Voice, WordMark
+from tts.base import SynthesizedSpeech, TtsError, TtsMissingError, TtsUsageError, Voice, WordMark
 
 _SYNCHRONOUS = 2
 _DO_NOT_EXIT = 0x8000
@@ -246,14 +246,14 @@ class EspeakEngine:
         """Every voice of the installation."""
         return self._espeak.voices()
 
-    def synthesize(self, text: str, speed: float = 1.0) -> Speech:
+    def synthesize(self, text: str, speed: float = 1.0) -> SynthesizedSpeech:
         """See `Engine.synthesize`; the pace stays within 80-450 words a minute whatever `speed` says."""
         if not speed > 0:
             raise TtsError(f"A speaking speed must be above 0, not {speed}.")
         if len(text) > _LONGEST_TEXT:
             raise TtsError(f"A text of {len(text)} characters is too long to speak at once; cut it up.")
         if not any(character.isalnum() for character in text):
-            return Speech(np.empty(0, np.float32), self.rate)
+            return SynthesizedSpeech(np.empty(0, np.float32), self.rate)
         pace = round(self.config.words_per_minute * speed ** (1 / _PACE_EXPONENT))
         # A zero byte would end the text for the library; a space keeps every position.
         clean = text.replace("\0", " ")
@@ -261,9 +261,9 @@ class EspeakEngine:
             self._espeak.select(self._voice, min(max(pace, _SLOWEST), _FASTEST), self.config)
             blocks, marks = self._espeak.speak(clean)
         if not blocks:
-            return Speech(np.empty(0, np.float32), self.rate)
+            return SynthesizedSpeech(np.empty(0, np.float32), self.rate)
         samples = np.concatenate(blocks).astype(np.float32) / np.float32(32768)
-        return Speech(samples, self.rate, _words(marks, len(samples)))
+        return SynthesizedSpeech(samples, self.rate, _words(marks, len(samples)))
 
     def _find(self, language: str) -> str:
         tag = language.strip().lower().replace("_", "-")

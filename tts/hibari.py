@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tts.base import Speech, TtsError, Voice, WordMark
+from tts.base import SynthesizedSpeech, TtsError, TtsMissingError, TtsUsageError, Voice, WordMark
 
 VOICES = (Voice("heart", "en-us", "American English, female"),)
 """The voice that travels with the package."""
@@ -35,12 +35,13 @@ class HibariEngine:
         language: BCP 47 tag of the text.
 
     Raises:
-        TtsError: the package in `folder` is not the one that Python would import, or onnxruntime is missing.
+        TtsMissingError: the package in `folder` is not the one that Python would import, or onnxruntime is missing.
+        TtsUsageError: `language` is not English.
     """
 
     def __init__(self, folder: Path, language: str = "en") -> None:
         if language.lower().replace("_", "-").split("-")[0] != "en":
-            raise TtsError(f"The voice hibari speaks English only, not {language!r}.")
+            raise TtsUsageError(f"The voice hibari speaks English only, not {language!r}.")
         self._language = language
         self._lock = threading.Lock()
         self._hibari = _load(folder)
@@ -70,7 +71,7 @@ class HibariEngine:
         """The one there is."""
         return VOICES
 
-    def synthesize(self, text: str, speed: float = 1.0) -> Speech:
+    def synthesize(self, text: str, speed: float = 1.0) -> SynthesizedSpeech:
         """See `Engine.synthesize`; `speed` is not heeded, and the same text gives the same sound.
 
         Where a sentence starts is known, where a word starts inside it is estimated from the lengths of its words.
@@ -92,8 +93,8 @@ class HibariEngine:
         except Exception as error:  # whatever the package's own code raises on a text it does not expect
             raise TtsError(f"hibari could not speak {text[:40]!r}: {error}.") from error
         if length == 0 or not any(character.isalnum() for character in text):
-            return Speech(np.empty(0, np.float32), self.rate)
-        return Speech(np.clip(np.concatenate(parts), -1, 1), self.rate, tuple(words))
+            return SynthesizedSpeech(np.empty(0, np.float32), self.rate)
+        return SynthesizedSpeech(np.clip(np.concatenate(parts), -1, 1), self.rate, tuple(words))
 
 
 def _load(folder: Path) -> Any:
@@ -101,14 +102,14 @@ def _load(folder: Path) -> Any:
     spec = importlib.util.find_spec("hibari")
     places = [Path(place).resolve() for place in (spec.submodule_search_locations if spec else None) or ()]
     if places != [folder.resolve()]:
-        raise TtsError(
+        raise TtsMissingError(
             f"The package hibari in {folder} is not the one that Python imports; remove the other one."
         )
     try:
         import onnxruntime  # noqa: F401
         from hibari.tts import Hibari
     except ImportError as error:
-        raise TtsError(
+        raise TtsMissingError(
             f"The voice hibari needs the package {error.name}, which is not installed; run: pip install {error.name}"
         ) from error
     return Hibari(model=str(folder / "assets" / "hibari.onnx"), threads=1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SENTENCE_MARKS = ".!?…。！？؟"
-CLAUSE_MARKS = ",;:–—،、，；：؛"
-CLOSERS = "\"'”’»)]}›“"
+SENTENCE_ENDS = ".!?…。！？｡؟।"
+CLAUSE_ENDS = ",;:–—،、，；：؛"
+CLOSERS = "\"'”’»)]}›“」』"
 
 # Words that also end sentences ("no", "art", "min") are left out: a missed pause is worse than a short unit.
 _COMMON = "dr prof mr mrs ms vs nr vol fig approx e.g i.e ph.d"

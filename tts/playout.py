@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tts.base import TtsError
-from tts.language import CLAUSE_MARKS, CLOSERS, SENTENCE_MARKS
+from tts.language import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,8 @@ class Playout:
 
     def _pause_after(self, text: str) -> float:
         mark = text.rstrip().rstrip(CLOSERS)[-1:]
-        if mark and mark in SENTENCE_MARKS:
+        if mark and mark in SENTENCE_ENDS:
             return self.config.sentence_pause
-        if mark and mark in CLAUSE_MARKS:
+        if mark and mark in CLAUSE_ENDS:
             return self.config.clause_pause
         return 0.0

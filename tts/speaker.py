@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.base import Engine, Speech, TtsError, WordMark
+from tts.base import Engine, SynthesizedSpeech, TtsError, WordMark
 from tts.chunker import Chunker, ChunkerConfig
 from tts.playout import Pace, Playout, PlayoutConfig
 from tts.stretch import stretch_speech, trim_pauses
@@ -108,7 +108,7 @@ class Speaker:
         except TtsError as failure:
             # One unit that cannot be spoken must not silence those after it.
             error = str(failure)
-            speech = Speech(np.empty(0, np.float32), self.engine.rate)
+            speech = SynthesizedSpeech(np.empty(0, np.float32), self.engine.rate)
         cost = self._stopwatch() - started if self._stopwatch else 0.0
         ready = self._busy_until = max(time, self._busy_until) + cost
         number = self._units
@@ -128,7 +128,7 @@ class Speaker:
             error,
         )
 
-    def _synthesize(self, text: str, pace: Pace) -> Speech:
+    def _synthesize(self, text: str, pace: Pace) -> SynthesizedSpeech:
         # A comma keeps the voice up where the sentence goes on; it adds no pause at the end of a text.
         prompt = text if not text[-1].isalnum() else text + ","
         if self.engine.follows_speed:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.base import Speech, TtsError, WordMark
+from tts.base import SynthesizedSpeech, TtsError, WordMark
 
 SLOWEST, FASTEST = 0.5, 2.0
 _FRAME_SECONDS = 0.030
@@ -67,16 +67,16 @@ def _best_place(padded: NDArray[np.float32], follows: int, nominal: int, half: i
     return low + (middle if scores[best] <= scores[middle] + 1e-9 else best)
 
 
-def stretch_speech(speech: Speech, speed: float) -> Speech:
+def stretch_speech(speech: SynthesizedSpeech, speed: float) -> SynthesizedSpeech:
     """`stretch` applied to sound and word positions."""
     samples = stretch(speech.samples, speech.rate, speed)
     if samples is speech.samples:
         return speech
     words = (replace(word, sample=min(round(word.sample / speed), len(samples))) for word in speech.words)
-    return Speech(samples, speech.rate, tuple(words))
+    return SynthesizedSpeech(samples, speech.rate, tuple(words))
 
 
-def trim_pauses(speech: Speech, longest: float) -> Speech:
+def trim_pauses(speech: SynthesizedSpeech, longest: float) -> SynthesizedSpeech:
     """Shorten every silence inside `speech` to `longest` seconds, at both ends too; words keep their place.
 
     The cut is taken out of the middle of a silence and cross-faded over 5 ms.
@@ -100,7 +100,9 @@ def trim_pauses(speech: Speech, longest: float) -> Speech:
         position = end + fade
     parts.append(speech.samples[position:])
     samples = np.concatenate(parts).astype(np.float32)
-    return Speech(samples, speech.rate, tuple(_moved(word, cuts, len(samples)) for word in speech.words))
+    return SynthesizedSpeech(
+        samples, speech.rate, tuple(_moved(word, cuts, len(samples)) for word in speech.words)
+    )
 
 
 def _cuts(samples: NDArray[np.float32], keep: int) -> list[tuple[int, int]]:

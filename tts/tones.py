@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tts.base import Speech, TtsError, Voice, WordMark
+from tts.base import SynthesizedSpeech, TtsError, Voice, WordMark
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ToneEngine:
         """The one there is."""
         return (Voice("tones", self.language, "a tone a word"),)
 
-    def synthesize(self, text: str, speed: float = 1.0) -> Speech:
+    def synthesize(self, text: str, speed: float = 1.0) -> SynthesizedSpeech:
         """See `Engine.synthesize`; `speed` is not heeded."""
         if self.fails_on and self.fails_on in text:
             raise TtsError(f"The tone engine was told to fail on {self.fails_on!r}.")
@@ -50,4 +50,4 @@ class ToneEngine:
             )
             samples[step * word.start() : step * word.end()] = 0.3 * np.sin(phase) * envelope
             words.append(WordMark(word.start(), len(word.group()), step * word.start()))
-        return Speech(samples if words else samples[:0], self.rate, tuple(words))
+        return SynthesizedSpeech(samples if words else samples[:0], self.rate, tuple(words))

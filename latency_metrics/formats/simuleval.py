@@ -12,7 +12,7 @@ from latency_metrics.base import Instance, Metric
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.text import json_objects, number, numbers, raw_lines, string
 from latency_metrics.scoring.recordings import Hypothesis, split_text
-from latency_metrics.timeline import play
+from latency_metrics.timeline import SAMPLE_RATE, play
 
 _AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".sph")
 
@@ -146,7 +146,7 @@ def read_recordings(
 
 
 def instance_record(
-    instance: Instance, source: str | Sequence[str] | None = None, *, sample_rate: int = 16000
+    instance: Instance, source: str | Sequence[str] | None = None, *, sample_rate: int = SAMPLE_RATE
 ) -> dict[str, Any]:
     """The JSON object that SimulEval 1.1.4 writes for an instance.
 
@@ -186,7 +186,7 @@ def write_instances(
     instances: Iterable[Instance],
     sources: Sequence[str | Sequence[str]] | None = None,
     *,
-    sample_rate: int = 16000,
+    sample_rate: int = SAMPLE_RATE,
 ) -> None:
     """Write instances as a SimulEval log.
 

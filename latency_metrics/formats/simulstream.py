@@ -17,7 +17,7 @@ from latency_metrics.units import split_units
 
 
 @dataclass(frozen=True)
-class Event:
+class SimulstreamEvent:
     """One update of a recording: times in seconds as logged, and the line it came from."""
 
     audio: float
@@ -44,7 +44,7 @@ class _Rebuild:
     prefix_erased: int = 0
     started: bool = False
 
-    def replay(self, event: Event, path: str | Path) -> None:
+    def replay(self, event: SimulstreamEvent, path: str | Path) -> None:
         """Apply one event: deletion first, then addition."""
         self.finished = max(event.audio, self.finished) + event.compute
         self.compute += event.compute
@@ -64,7 +64,7 @@ class _Rebuild:
                 common += 1
             self.prefix_erased += len(shown) - common
 
-    def _delete(self, event: Event, stamp: tuple[float, float, float], path: str | Path) -> None:
+    def _delete(self, event: SimulstreamEvent, stamp: tuple[float, float, float], path: str | Path) -> None:
         count = len(event.deleted)
         if event.deleted != self.tokens[-count:]:
             raise LogFormatError(
@@ -104,7 +104,7 @@ class _Rebuild:
 
 def rebuild(
     recording: str,
-    events: Iterable[Event],
+    events: Iterable[SimulstreamEvent],
     detokenizer: Detokenizer,
     *,
     char_level: bool = False,
@@ -142,7 +142,7 @@ def rebuild(
 
 def parse_events(
     records: Iterable[tuple[int, Mapping[str, Any]]], path: str | Path = "<log>"
-) -> dict[str, list[Event]]:
+) -> dict[str, list[SimulstreamEvent]]:
     """Events of each recording (named by the stem of its audio), in order of first event.
 
     Raises:
@@ -150,7 +150,7 @@ def parse_events(
     """
     names: dict[Any, str] = {}
     owner: dict[str, Any] = {}
-    events: dict[str, list[Event]] = {}
+    events: dict[str, list[SimulstreamEvent]] = {}
     for line, record in records:
         if "metadata" in record:
             wav = record["metadata"].get("wav_name") if isinstance(record["metadata"], Mapping) else None
@@ -172,7 +172,7 @@ def _key(identifier: Any) -> str:
     return json.dumps(identifier, sort_keys=True)
 
 
-def _event(record: Mapping[str, Any], path: str | Path, line: int) -> Event:
+def _event(record: Mapping[str, Any], path: str | Path, line: int) -> SimulstreamEvent:
     times = []
     for key in ("total_audio_processed", "computation_time"):
         value = number(dict(record), key, path, line)
@@ -185,7 +185,7 @@ def _event(record: Mapping[str, Any], path: str | Path, line: int) -> Event:
         if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
             raise LogFormatError(path, line, f"{key!r} must be a list of texts")
         lists.append(tokens)
-    return Event(times[0], times[1], lists[0], lists[1], line)
+    return SimulstreamEvent(times[0], times[1], lists[0], lists[1], line)
 
 
 def read_simulstream(
@@ -210,7 +210,7 @@ def read_simulstream(
 
 
 def write_simulstream(
-    path: str | Path, recordings: Mapping[str, Sequence[Event]], *, model_loading_time: float = 0.0
+    path: str | Path, recordings: Mapping[str, Sequence[SimulstreamEvent]], *, model_loading_time: float = 0.0
 ) -> None:
     """Write events as a simulstream log; the folder is made when missing.
 

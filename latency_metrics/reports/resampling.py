@@ -38,7 +38,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResamplingPlan:
     """How corpora are drawn.
 
     Attributes:
@@ -101,7 +101,7 @@ class Plan:
 
 
 def intervals(
-    statistics: Mapping[str, Statistic], instances: Sequence[Instance], plan: Plan
+    statistics: Mapping[str, Statistic], instances: Sequence[Instance], plan: ResamplingPlan
 ) -> dict[str, Interval]:
     """Percentile bootstrap interval of each score, all from the same drawn corpora.
 
@@ -115,7 +115,7 @@ def intervals(
 
 
 def _replicates(
-    statistics: Mapping[str, Statistic], plan: Plan, groups: NDArray[np.int64]
+    statistics: Mapping[str, Statistic], plan: ResamplingPlan, groups: NDArray[np.int64]
 ) -> dict[str, Floats]:
     parts: dict[str, list[Floats]] = {name: [] for name in statistics}
     for weights in plan.drawn(groups):
@@ -124,7 +124,7 @@ def _replicates(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _interval(values: Floats, plan: Plan) -> Interval:
+def _interval(values: Floats, plan: ResamplingPlan) -> Interval:
     kept = values[np.isfinite(values)]
     return Interval(*quantiles(kept, (1 - plan.confidence) / 2, (1 + plan.confidence) / 2))
 
@@ -158,7 +158,7 @@ def paired(
     baseline: Mapping[str, Statistic],
     system: Mapping[str, Statistic],
     instances: Sequence[Instance],
-    plan: Plan,
+    plan: ResamplingPlan,
 ) -> dict[str, Difference]:
     """Compare a system with the baseline on the same segments, for every score that both have.
 

@@ -14,7 +14,7 @@ from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE, Samples
 
 
-class Output(NamedTuple):
+class TimedText(NamedTuple):
     """Text that settled, to be appended as it is, and the seconds of source that it rests on.
 
     (None, None, "") when nothing settled.
@@ -25,7 +25,7 @@ class Output(NamedTuple):
     text: str
 
 
-NOTHING = Output(None, None, "")
+NOTHING = TimedText(None, None, "")
 
 
 class OnlineProcessor:
@@ -67,7 +67,7 @@ class OnlineProcessor:
             )
         self._audio.append(samples.astype(np.float32).ravel())
 
-    def process_iter(self) -> Output:
+    def process_iter(self) -> TimedText:
         """Hear what was inserted and return what settled.
 
         Decisions fall on multiples of the session's chunk, however often this is called.
@@ -81,7 +81,7 @@ class OnlineProcessor:
         self._audio = []
         return self._output(events)
 
-    def finish(self) -> Output:
+    def finish(self) -> TimedText:
         """Hear what is left, settle everything and end the stream."""
         events: list[Event] = []
         if not self.session.finished:
@@ -91,7 +91,7 @@ class OnlineProcessor:
             events += self.session.finish()
         return self._output(events)
 
-    def _output(self, events: list[Event]) -> Output:
+    def _output(self, events: list[Event]) -> TimedText:
         text, places = "", list[tuple[int, int]]()
         for event in events:
             text += self._transcript.push(event).added
@@ -101,4 +101,4 @@ class OnlineProcessor:
         if not text:
             return NOTHING
         begin, end = min(a for a, _ in places), max(b for _, b in places)
-        return Output(self._offset + begin / SAMPLE_RATE, self._offset + end / SAMPLE_RATE, text)
+        return TimedText(self._offset + begin / SAMPLE_RATE, self._offset + end / SAMPLE_RATE, text)

@@ -4,7 +4,7 @@ Inside the toolkit audio is float32 mono at 16 kHz, and a position is a whole nu
 """
 
 from simul.audio.files import FileSource
-from simul.audio.intake import Chunker, FrameIntake, PcmIntake, to_samples
+from simul.audio.intake import AudioChunker, FrameIntake, PcmIntake, to_samples
 from simul.audio.level import Level, LevelMeter
 from simul.audio.microphone import InputDevice, MicrophoneSource, list_devices
 from simul.audio.pcm import decode_pcm, encode_pcm, mix_to_mono, parse_encoding, replace_bad_samples, to_int16
@@ -15,8 +15,8 @@ from simul.units import SAMPLE_RATE
 
 __all__ = [
     "SAMPLE_RATE",
+    "AudioChunker",
     "AudioSource",
-    "Chunker",
     "FileSource",
     "FrameIntake",
     "InputDevice",

@@ -85,7 +85,7 @@ class PcmIntake:
         return self._frames.finish()
 
 
-class Chunker:
+class AudioChunker:
     """Cuts a stream of samples into chunks of exactly `chunk_samples`, only the last one shorter."""
 
     def __init__(self, chunk_samples: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
-from simul.audio.intake import Chunker, PcmIntake, to_samples
+from simul.audio.intake import AudioChunker, PcmIntake, to_samples
 from simul.audio.resample import resampled_length
 from simul.audio.wav import is_wav, read_wav_header
 from simul.clock import Clock
@@ -79,7 +79,7 @@ class AudioSource(ABC):
         self.close()
 
     def _cut(self) -> Iterator[Samples]:
-        chunker = Chunker(self.chunk_samples)
+        chunker = AudioChunker(self.chunk_samples)
         failure: SimulError | None = None
         try:
             for piece in self._pieces():

@@ -13,7 +13,7 @@ from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.view.formats import add_output_options
-from simul.cli.voice import check_voice, make_voice
+from simul.cli.voice import engine_of, make_voice
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simul.cli.view.outputs import Output
     from simul.session.drive import Step
     from simul.session.factory import SessionFactory
+    from tts import Engine
 
 METER_MS = 100
 """Length of the pieces that the level meter shows; decisions keep to --chunk-ms."""
@@ -51,12 +52,12 @@ def run(arguments: list[str], context: Context) -> int:
             raise UsageError("--json and another --format contradict each other; give one of them.")
         given.format = "json"
     factory = session_factory(given, context)
-    check_voice(given, factory.stream.target)
+    engine = engine_of(given, context, factory.stream.target)
     _check_device(given, context)
     with contextlib.ExitStack() as stack:
         stream = _output_stream(given, context, stack)
         announce(factory, context)
-        return _listen(given, context, factory, stream, stack)
+        return _listen(given, context, factory, engine, stream, stack)
 
 
 def _list(given: argparse.Namespace, context: Context) -> int:
@@ -99,6 +100,7 @@ def _listen(
     given: argparse.Namespace,
     context: Context,
     factory: SessionFactory,
+    engine: Engine | None,
     stream: TextIO,
     stack: contextlib.ExitStack,
 ) -> int:
@@ -116,7 +118,7 @@ def _listen(
     record = StreamRecord(factory.stream.target)
     log = stack.enter_context(LogFolder(given.log)) if given.log else None
     save = _recorder(given, stack)
-    voice = make_voice(given, context, factory.stream.target, given.speak, clock, revises, stack)
+    voice = make_voice(engine, given, context, given.speak, clock, revises, stack)
     source = stack.enter_context(
         MicrophoneSource(given.device, min(METER_MS, given.chunk_ms), backend=context.sound, clock=clock)
     )

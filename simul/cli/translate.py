@@ -13,7 +13,7 @@ from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.view.formats import SUFFIXES, add_output_options, output_format
-from simul.cli.voice import check_voice, make_voice
+from simul.cli.voice import engine_of, make_voice
 from simul.errors import ExitCode, UsageError, exit_code_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simul.evaluation.records import LogFolder, StreamRecord
     from simul.session.factory import SessionFactory
     from simul.speech import SpeechOutput
+    from tts import Engine
 
 
 def parser() -> Parser:
@@ -56,8 +57,7 @@ def run(arguments: list[str], context: Context) -> int:
     if not given.files:
         raise UsageError("Name at least one audio file, or - for standard input.")
     factory = session_factory(given, context)
-    check_voice(given, factory.stream.target)
-    job = Translation(given, context, factory)
+    job = Translation(given, context, factory, engine_of(given, context, factory.stream.target))
     return job.run(inputs.expand(given.files))
 
 
@@ -68,6 +68,7 @@ class Translation:
     given: argparse.Namespace
     context: Context
     factory: SessionFactory
+    engine: Engine | None = None
     codes: list[int] = field(default_factory=list)
     records: list[tuple[str, StreamRecord]] = field(default_factory=list)
 
@@ -205,8 +206,7 @@ class Translation:
         self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack
     ) -> SpeechOutput | None:
         path = str(inputs.place(self.given.speak, item.stem, "wav")) if self.given.speak else None
-        target = self.factory.stream.target
-        return make_voice(self.given, self.context, target, path, clock, revises, stack)
+        return make_voice(self.engine, self.given, self.context, path, clock, revises, stack)
 
     def _outputs(
         self, item: Input, stream: TextIO, source: AudioSource, revises: bool, several: bool

@@ -10,36 +10,40 @@ if TYPE_CHECKING:
     from simul.cli.context import Context
     from simul.clock import Clock
     from simul.speech import SpeechOutput
+    from tts import Engine
 
 _LAST_WORDS_SECONDS = 60.0
 """How long the end of the speech may take after the end of the stream."""
 
 
-def check_voice(given: argparse.Namespace, language: str) -> None:
-    """Fail before any model is loaded when the speech that is asked for cannot be had; raises TtsError."""
-    if given.speak or given.play:
-        from tts import make_engine
+def engine_of(given: argparse.Namespace, context: Context, language: str) -> Engine | None:
+    """What speaks where --speak or --play ask for speech; made before a model is loaded, since it may not be here.
 
-        make_engine(language, given.voice)
+    Raises:
+        TtsError, ModelMissingError: see `simul.models.voices.speech_engine`.
+    """
+    if not (given.speak or given.play):
+        return None
+    from simul.models.voices import speech_engine
+
+    return speech_engine(language, given.voice, context.note)
 
 
 def make_voice(
+    engine: Engine | None,
     given: argparse.Namespace,
     context: Context,
-    language: str,
     path: str | None,
     clock: Clock,
     revises: bool,
     stack: contextlib.ExitStack,
 ) -> SpeechOutput | None:
-    """The voice that --speak (into `path`) and --play ask for; None without them."""
-    if not (path or given.play):
+    """The speech that --speak (into `path`) and --play ask for; None without an engine."""
+    if engine is None:
         return None
-    from simul.models.voices import speech_engine
     from simul.speech import SpeechOutput, into_wav, to_loudspeaker
     from tts import Speaker
 
-    engine = speech_engine(language, given.voice, context.note)
     players = []
     if path:
         from simul.audio.wav import WavWriter

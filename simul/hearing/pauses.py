@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segmenter.alignment import SegmenterError
+from simul.units import SAMPLE_RATE
 
 FRAME_S = 0.01
 """Seconds from frame to frame."""
@@ -33,7 +34,7 @@ SILENCE_DB = -110.0
 
 
 @dataclass(frozen=True, order=True)
-class Span:
+class SpeechSpan:
     """Samples ``start`` up to, not including, ``end``."""
 
     start: int
@@ -52,7 +53,7 @@ class PauseSegmenter:
     their quietest place. Raises SegmenterError for values that make no sense.
     """
 
-    sample_rate: int = 16_000
+    sample_rate: int = SAMPLE_RATE
     min_pause_s: float = 0.3
     min_speech_s: float = 0.08
     margin_s: float = 0.1
@@ -66,7 +67,7 @@ class PauseSegmenter:
         if self.max_segment_s < 1.0:
             raise SegmenterError(f"max_segment_s must be at least 1 second, not {self.max_segment_s}.")
 
-    def speech(self, audio: ArrayLike) -> list[Span]:
+    def speech(self, audio: ArrayLike) -> list[SpeechSpan]:
         """Stretches of speech, apart by at least ``min_pause_s``, without margins.
 
         audio: mono samples, shape (n,); floats relative to full scale 1, or integers of their type's scale.
@@ -75,31 +76,31 @@ class PauseSegmenter:
         samples = _as_float(audio)
         return self._speech(_levels(samples, self.sample_rate), len(samples))
 
-    def segments(self, audio: ArrayLike) -> list[Span]:
+    def segments(self, audio: ArrayLike) -> list[SpeechSpan]:
         """Segments in order, not overlapping: speech with its margins, none longer than ``max_segment_s``."""
         samples = _as_float(audio)
         levels = _levels(samples, self.sample_rate)
         spans = self._with_margins(self._speech(levels, len(samples)), len(samples))
         return [part for span in spans for part in self._parted(span, levels)]
 
-    def _speech(self, levels: NDArray[np.float64], length: int) -> list[Span]:
+    def _speech(self, levels: NDArray[np.float64], length: int) -> list[SpeechSpan]:
         active = _active(levels)
         active = _without_short_runs(active, True, self.min_speech_s)
         active = _without_short_runs(active, False, self.min_pause_s)
         frame = self.sample_rate * FRAME_S
-        return [Span(round(a * frame), min(length, round(b * frame))) for a, b in _runs(active)]
+        return [SpeechSpan(round(a * frame), min(length, round(b * frame))) for a, b in _runs(active)]
 
-    def _with_margins(self, spans: list[Span], length: int) -> list[Span]:
+    def _with_margins(self, spans: list[SpeechSpan], length: int) -> list[SpeechSpan]:
         if not spans:
             return []
         margin = round(self.margin_s * self.sample_rate)
         middles = [(a.end + b.start) // 2 for a, b in pairwise(spans)]
         return [
-            Span(max(span.start - margin, left), min(span.end + margin, right))
+            SpeechSpan(max(span.start - margin, left), min(span.end + margin, right))
             for span, left, right in zip(spans, [0, *middles], [*middles, length], strict=True)
         ]
 
-    def _parted(self, span: Span, levels: NDArray[np.float64]) -> list[Span]:
+    def _parted(self, span: SpeechSpan, levels: NDArray[np.float64]) -> list[SpeechSpan]:
         limit = round(self.max_segment_s * self.sample_rate)
         if len(span) <= limit:
             return [span]
@@ -107,7 +108,10 @@ class PauseSegmenter:
         frame = self.sample_rate * FRAME_S
         first, last = (round(place / frame) for place in (span.start + limit / 4, span.end - limit / 4))
         cut = round((first + int(np.argmin(levels[first:last])) + 0.5) * frame)
-        return [*self._parted(Span(span.start, cut), levels), *self._parted(Span(cut, span.end), levels)]
+        return [
+            *self._parted(SpeechSpan(span.start, cut), levels),
+            *self._parted(SpeechSpan(cut, span.end), levels),
+        ]
 
 
 def _as_float(audio: ArrayLike) -> NDArray[np.float64]:

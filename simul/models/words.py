@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from policies.base import Word
+from simul.units import SAMPLE_RATE
 
 __all__ = ["Utterance", "Word", "stretches"]
 
-STRETCH_GAP = 16000 // 5
+STRETCH_GAP = SAMPLE_RATE // 5
 """Silence between two recognised words, in samples, that ends a stretch."""
 
 

@@ -31,7 +31,7 @@ from latency_metrics.formats import (
     write_simulstream,
 )
 from latency_metrics.formats.detokenizers import read_config
-from latency_metrics.formats.simulstream import Event
+from latency_metrics.formats.simulstream import SimulstreamEvent
 from latency_metrics.laal import LAAL
 
 GOOD = {"index": 0, "prediction": "a b", "delays": [1.0, 2.0], "elapsed": [1.5, 2.5], "source_length": 3.0}
@@ -276,10 +276,10 @@ def test_resegmented_file_keeps_the_recording_end(tmp_path: Path) -> None:
 
 def test_simulstream_log_read_back(tmp_path: Path) -> None:
     events = [
-        Event(1.0, 0.5, ["▁the"], []),
-        Event(2.0, 1.5, ["▁old", "▁do"], []),
-        Event(3.0, 0.25, ["▁dog", "."], ["▁do"]),
-        Event(3.0, 0.25, [], []),
+        SimulstreamEvent(1.0, 0.5, ["▁the"], []),
+        SimulstreamEvent(2.0, 1.5, ["▁old", "▁do"], []),
+        SimulstreamEvent(3.0, 0.25, ["▁dog", "."], ["▁do"]),
+        SimulstreamEvent(3.0, 0.25, [], []),
     ]
     path = tmp_path / "log.jsonl"
     write_simulstream(path, {"d/talk.wav": events}, model_loading_time=2.5)
@@ -295,7 +295,11 @@ def test_simulstream_log_read_back(tmp_path: Path) -> None:
 
 
 def test_a_word_takes_the_time_of_its_last_change(tmp_path: Path) -> None:
-    events = [Event(1.0, 0.0, ["▁do"], []), Event(2.0, 0.0, ["gs"], []), Event(3.0, 0.0, ["▁x"], ["gs"])]
+    events = [
+        SimulstreamEvent(1.0, 0.0, ["▁do"], []),
+        SimulstreamEvent(2.0, 0.0, ["gs"], []),
+        SimulstreamEvent(3.0, 0.0, ["▁x"], ["gs"]),
+    ]
     path = tmp_path / "log.jsonl"
     write_simulstream(path, {"t": events})
     (found,) = read_simulstream(path, "spm")

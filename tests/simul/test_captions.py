@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simul.captions import Cue, CueMaker, Rules, srt, timestamp, vtt
+from simul.captions import Cue, CueMaker, CueRules, srt, timestamp, vtt
 from simul.session.events import Retract, SegmentEnd, Settled
 
 SECOND = 16_000
@@ -113,7 +113,7 @@ def streams(draw):
 def test_every_rule_holds_for_any_text(stream, bilingual):
     events, words = stream
     cues = cues_of(events, "de", "en" if bilingual else None)
-    rules = Rules()
+    rules = CueRules()
     assert " ".join(line for cue in cues for line in cue.lines).split() == words
     last = 0.0
     for cue in cues:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts import ChunkerConfig, PlayoutConfig, Speaker, SpeakerConfig, Speech, ToneEngine, TtsError
+from tts import ChunkerConfig, PlayoutConfig, Speaker, SpeakerConfig, SynthesizedSpeech, ToneEngine, TtsError
 
 
 class Ticker:
@@ -132,7 +132,7 @@ def test_open_phrases_keep_the_voice_up_and_sentences_do_not():
     class Listening(ToneEngine):
         def synthesize(self, text, speed=1.0):
             prompts.append(text)
-            return Speech(np.zeros(10, np.float32), self.rate)
+            return SynthesizedSpeech(np.zeros(10, np.float32), self.rate)
 
     talk(Speaker(Listening()), ["All is well.", " and so on", " 25 %"])
     assert prompts == ["All is well.", "and so on 25 %"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts import Speech, TtsError, WordMark, stretch, stretch_speech, trim_pauses
+from tts import SynthesizedSpeech, TtsError, WordMark, stretch, stretch_speech, trim_pauses
 
 RATE = 16000
 
@@ -86,7 +86,7 @@ def test_events_stay_in_proportion():
 
 
 def test_speed_one_returns_the_same_samples_and_words_move_with_the_sound():
-    speech = Speech(voice(100, 1.0), RATE, (WordMark(0, 3, 0), WordMark(4, 2, 8000)))
+    speech = SynthesizedSpeech(voice(100, 1.0), RATE, (WordMark(0, 3, 0), WordMark(4, 2, 8000)))
     assert stretch_speech(speech, 1.0) is speech
     faster = stretch_speech(speech, 1.25)
     assert len(faster.samples) == 12800
@@ -104,7 +104,7 @@ def test_pauses_are_trimmed_to_the_limit_and_words_keep_their_sound():
     word, gap = tone(250, 0.3), np.zeros(RATE // 2, np.float32)
     samples = np.concatenate([word, gap, word, np.zeros(800, np.float32), word, gap])
     starts = [0, len(word) + len(gap), 2 * len(word) + len(gap) + 800]
-    speech = Speech(samples, RATE, tuple(WordMark(4 * i, 3, s) for i, s in enumerate(starts)))
+    speech = SynthesizedSpeech(samples, RATE, tuple(WordMark(4 * i, 3, s) for i, s in enumerate(starts)))
     out = trim_pauses(speech, 0.15)
     assert len(samples) - len(out.samples) == pytest.approx(2 * 0.35 * RATE, abs=4)
     for mark, was in zip(out.words, starts, strict=True):
@@ -116,10 +116,10 @@ def test_pauses_are_trimmed_to_the_limit_and_words_keep_their_sound():
 
 
 def test_sound_without_pauses_is_left_alone_and_silence_shrinks_to_the_limit():
-    speech = Speech(voice(100, 1.0), RATE)
+    speech = SynthesizedSpeech(voice(100, 1.0), RATE)
     assert trim_pauses(speech, 0.05) is speech
-    assert len(trim_pauses(Speech(np.zeros(RATE, np.float32), RATE), 0.1).samples) == RATE // 10
-    empty = Speech(np.zeros(0, np.float32), RATE)
+    assert len(trim_pauses(SynthesizedSpeech(np.zeros(RATE, np.float32), RATE), 0.1).samples) == RATE // 10
+    empty = SynthesizedSpeech(np.zeros(0, np.float32), RATE)
     assert trim_pauses(empty, 0.1) is empty
     with pytest.raises(TtsError, match=r"0\.01"):
         trim_pauses(speech, 0.001)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from latency_metrics.base import Notice
 from latency_metrics.errors import MetricsError
-from latency_metrics.reports.resampling import Difference, Interval, Plan, holm, intervals, paired
+from latency_metrics.reports.resampling import Difference, Interval, ResamplingPlan, holm, intervals, paired
 from latency_metrics.reports.statistics import Statistic, statistics_of
 from latency_metrics.scoring.result import Report
 
@@ -42,7 +42,7 @@ class Comparison:
     intervals: list[dict[str, Interval]]
     differences: list[dict[str, Difference]]
     adjusted: list[dict[str, float]]
-    plan: Plan
+    plan: ResamplingPlan
     notices: list[Notice] = field(default_factory=list)
 
     @property
@@ -59,7 +59,7 @@ Step = Callable[[int, int, str], None]
 """Called after each system with (systems done, systems in all, name)."""
 
 
-def compare(systems: Sequence[System], plan: Plan, progress: Step | None = None) -> Comparison:
+def compare(systems: Sequence[System], plan: ResamplingPlan, progress: Step | None = None) -> Comparison:
     """Compare systems with the first of them on every score that is a function of segments.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 from latency_metrics.base import Clock, Score
 from latency_metrics.quality import QUALITY
 from latency_metrics.reports.document import Document, Table, tsv
-from latency_metrics.reports.resampling import Interval, Plan
+from latency_metrics.reports.resampling import Interval, ResamplingPlan
 from latency_metrics.reports.segments import segment_chrf
 from latency_metrics.reports.statistics import Statistic
 from latency_metrics.scoring.result import Report, value_text
@@ -25,7 +25,7 @@ def document(
     title: str,
     statistics: Mapping[str, Statistic] | None = None,
     intervals: Mapping[str, Interval] | None = None,
-    plan: Plan | None = None,
+    plan: ResamplingPlan | None = None,
 ) -> Document:
     """The document of a report.
 
@@ -62,7 +62,7 @@ def document(
     )
 
 
-def _signed(report: Report, intervals: Mapping[str, Interval], plan: Plan) -> Report:
+def _signed(report: Report, intervals: Mapping[str, Interval], plan: ResamplingPlan) -> Report:
     """The report whose signatures say how the intervals were drawn."""
     scores, extra = (
         [s.signed(bs=plan.samples, by=plan.by, seed=plan.seed) if s.name in intervals else s for s in own]
@@ -89,7 +89,7 @@ def _digits(score: Score) -> int:
 
 
 def _scores_table(
-    title: str, scores: Sequence[Score], intervals: Mapping[str, Interval], plan: Plan | None
+    title: str, scores: Sequence[Score], intervals: Mapping[str, Interval], plan: ResamplingPlan | None
 ) -> Table:
     with_intervals = bool(intervals) and plan is not None
     header = ["metric", "value", "unit", "counted"]
@@ -126,7 +126,7 @@ def _highlights(report: Report, intervals: Mapping[str, Interval]) -> list[tuple
     return cards
 
 
-def _data(report: Report, intervals: Mapping[str, Interval], plan: Plan | None) -> dict[str, Any]:
+def _data(report: Report, intervals: Mapping[str, Interval], plan: ResamplingPlan | None) -> dict[str, Any]:
     def entry(score: Score) -> dict[str, Any]:
         interval = intervals.get(score.name)
         return {

@@ -13,7 +13,7 @@ from simul.cli.score.output import deliver, rendered, writing
 if TYPE_CHECKING:
     from latency_metrics.base import Notice
     from latency_metrics.reports.document import Document
-    from latency_metrics.reports.resampling import Plan
+    from latency_metrics.reports.resampling import ResamplingPlan
     from latency_metrics.scoring.result import Report
 
 
@@ -48,11 +48,11 @@ def write_per_segment(report: Report, given: argparse.Namespace, context: Contex
     context.note(f"Wrote {given.per_segment}.")
 
 
-def plan_of(given: argparse.Namespace) -> Plan:
+def plan_of(given: argparse.Namespace) -> ResamplingPlan:
     """How corpora are drawn, by the flags."""
-    from latency_metrics.reports.resampling import Plan
+    from latency_metrics.reports.resampling import ResamplingPlan
 
-    return Plan(given.bootstrap, given.seed, given.bootstrap_by, given.confidence)
+    return ResamplingPlan(given.bootstrap, given.seed, given.bootstrap_by, given.confidence)
 
 
 def build(report: Report, title: str, given: argparse.Namespace) -> Document:

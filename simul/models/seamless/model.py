@@ -19,6 +19,7 @@ from simul.languages import SEAMLESS
 from simul.models.folder import load_network, load_processors
 from simul.models.translation.ctranslate2 import piece_surface
 from simul.text import follows_word
+from simul.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +109,7 @@ class SeamlessModel:
 
     def features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Filter banks of one window, normalised over it, float32 [n, 160]: one row each 20 ms."""
-        found = self._extract(samples, sampling_rate=16000, return_tensors="np")
+        found = self._extract(samples, sampling_rate=SAMPLE_RATE, return_tensors="np")
         rows = int(found["attention_mask"][0].sum())
         features: NDArray[np.float32] = found["input_features"][0, :rows].astype(np.float32)
         return features

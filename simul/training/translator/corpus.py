@@ -183,7 +183,7 @@ class EpochBuilder:
 
 
 @dataclass(frozen=True)
-class Batch:
+class PairBatch:
     """Sources [batch, source length] of one common length; decoder input and labels [batch, target length].
 
     Labels are `PAD` where a target has ended. No attention mask is needed: sources have no padding, and
@@ -195,13 +195,13 @@ class Batch:
     labels: np.ndarray
 
 
-def make_batches(examples: Sequence[Example], tokens: int, random: Random) -> list[Batch]:
+def make_batches(examples: Sequence[Example], tokens: int, random: Random) -> list[PairBatch]:
     """Batches of equal source length and similar target length, at most about `tokens` positions a side, shuffled."""
     order = sorted(
         range(len(examples)),
         key=lambda i: (len(examples[i].source), len(examples[i].target) + random.random()),
     )
-    batches: list[Batch] = []
+    batches: list[PairBatch] = []
     group: list[Example] = []
 
     def flush() -> None:
@@ -221,7 +221,7 @@ def make_batches(examples: Sequence[Example], tokens: int, random: Random) -> li
     return batches
 
 
-def _stack(group: Sequence[Example]) -> Batch:
+def _stack(group: Sequence[Example]) -> PairBatch:
     width = max(len(e.target) for e in group) + 1
     decoder_input = np.full((len(group), width), PAD, dtype=np.int64)
     labels = np.full((len(group), width), PAD, dtype=np.int64)
@@ -231,4 +231,4 @@ def _stack(group: Sequence[Example]) -> Batch:
         decoder_input[row, 1 : n + 1] = example.target
         labels[row, :n] = example.target
         labels[row, n] = EOS
-    return Batch(np.array([e.source for e in group], dtype=np.int64), decoder_input, labels)
+    return PairBatch(np.array([e.source for e in group], dtype=np.int64), decoder_input, labels)

@@ -17,10 +17,10 @@ from simul.errors import SimulError, UsageError
 from simul.training.translator.corpus import (
     PAD,
     TARGETS,
-    Batch,
     EpochBuilder,
     MixConfig,
     Pair,
+    PairBatch,
     language_tag,
     make_batches,
     read_pairs,
@@ -164,7 +164,7 @@ class Trainer:
         torch.save(state, partial)
         partial.replace(self.checkpoint)
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[PairBatch]:
         """Batches from the current position on, epoch after epoch."""
         while True:
             examples = self._builder.epoch(self.epoch)
@@ -175,7 +175,7 @@ class Trainer:
                 self._index += 1
             self.epoch, self._index = self.epoch + 1, 0
 
-    def _gradient(self, batch: Batch, rows: slice, count: int) -> tuple[float, tuple[torch.Tensor, ...]]:
+    def _gradient(self, batch: PairBatch, rows: slice, count: int) -> tuple[float, tuple[torch.Tensor, ...]]:
         """Summed loss of some rows, and the gradient of their share of the mean loss over `count` tokens."""
         source, inputs, labels = (
             torch.from_numpy(part[rows]).to(self.device)
@@ -185,7 +185,7 @@ class Trainer:
             loss = self.network.loss(source, inputs, labels, self.config.smoothing)
         return float(loss.detach()), torch.autograd.grad(loss / count, self._parameters)
 
-    def _update(self, batch: Batch) -> tuple[float, int]:
+    def _update(self, batch: PairBatch) -> tuple[float, int]:
         """One optimiser step; the summed loss and the number of target tokens.
 
         Each worker thread computes the gradient of every n-th row with one core to itself: on small matrices

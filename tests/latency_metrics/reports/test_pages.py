@@ -19,7 +19,7 @@ from latency_metrics.reports.comparison import document as comparison_document
 from latency_metrics.reports.comparison.compare import System, compare, stars
 from latency_metrics.reports.document import Document, Table, grouped, listed, tsv
 from latency_metrics.reports.html import page
-from latency_metrics.reports.resampling import Plan, intervals
+from latency_metrics.reports.resampling import ResamplingPlan, intervals
 from latency_metrics.reports.run import document as single
 from latency_metrics.reports.segments import segment_records, write_segments
 from latency_metrics.reports.statistics import statistics_of
@@ -68,7 +68,7 @@ def offline(text: str) -> Outline:
 
 def made(report, **options) -> Document:
     statistics = statistics_of(report)
-    plan = Plan(50)
+    plan = ResamplingPlan(50)
     found = intervals(statistics, report.instances, plan)
     return single.document(report, title="Run", statistics=statistics, intervals=found, plan=plan, **options)
 
@@ -160,7 +160,7 @@ def test_comparison_page_and_tables():
         System("late & good", run(lag=3000, errors=0.05)),
         System("same", run()),
     ]
-    found = compare(systems, Plan(200))
+    found = compare(systems, ResamplingPlan(200))
     document = comparison_document.document(found, "Three systems")
     outline = offline(page(document))
     assert "late & good" in " ".join(outline.words)
@@ -178,23 +178,23 @@ def test_comparison_page_and_tables():
 def test_too_few_samples_for_many_systems_are_pointed_out():
     report = run()
     systems = [System(f"s{i}", report) for i in range(14)]
-    found = compare(systems, Plan(40))
+    found = compare(systems, ResamplingPlan(40))
     assert found.notices[0].reason.endswith("draw 260 or more")
     text = page(comparison_document.document(found, "Many"))
     offline(text)
     assert "numbered as in the table" in text
-    assert "p adjusted" not in [notice.where for notice in compare(systems[:2], Plan(40)).notices]
+    assert "p adjusted" not in [notice.where for notice in compare(systems[:2], ResamplingPlan(40)).notices]
 
 
 def test_systems_must_share_segments_and_have_names_of_their_own():
     report = run()
     fewer = score_resegmented(report.instances[1:])
     with pytest.raises(MetricsError, match="has 17"):
-        compare([System("a", report), System("b", fewer)], Plan(5))
+        compare([System("a", report), System("b", fewer)], ResamplingPlan(5))
     with pytest.raises(MetricsError, match="called 'a'"):
-        compare([System("a", report), System("a", report)], Plan(5))
+        compare([System("a", report), System("a", report)], ResamplingPlan(5))
     with pytest.raises(MetricsError, match="two or more"):
-        compare([System("a", report)], Plan(5))
+        compare([System("a", report)], ResamplingPlan(5))
 
 
 def test_stars():

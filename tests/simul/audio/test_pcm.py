@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simul.audio import (
-    Chunker,
+    AudioChunker,
     PcmIntake,
     decode_pcm,
     encode_pcm,
@@ -158,7 +158,7 @@ def test_bytes_may_be_cut_anywhere_even_within_a_sample(cuts, form, length):
 @given(st.lists(st.integers(0, 50), max_size=30), st.integers(1, 40))
 def test_chunker_keeps_every_sample_in_order(sizes, chunk):
     stream = np.arange(sum(sizes), dtype=np.float32)
-    chunker = Chunker(chunk)
+    chunker = AudioChunker(chunk)
     chunks, at = [], 0
     for size in sizes:
         chunks += chunker.push(stream[at : at + size])
