@@ -189,15 +189,16 @@ def _speech() -> str:
 
 
 def _models(context: Context, folders: list[str]) -> Iterator[Finding]:
-    from pathlib import Path
 
     from simul.models.catalogue import Places, known
+    from simul.models.catalogue.lookup import folders_of
     from simul.models.hub import find_models
 
-    missing = [folder for folder in folders if not os.path.isdir(folder)]
-    for folder in missing:
-        yield Finding("models", folder, MISSING, "no such folder", "check the name")
-    here = [Path(folder) for folder in folders if folder not in missing]
+    named = folders_of(folders)
+    here = [folder for folder in named if folder.is_dir()]
+    for folder in named:
+        if folder not in here:
+            yield Finding("models", str(folder), MISSING, "no such folder", "check the name")
     places = Places.of_user(context.environ, here)
     for model in find_models(here, places.hub):
         if known(model.name) is None:

