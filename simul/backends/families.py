@@ -129,7 +129,6 @@ def load_backend(
         part = _cascade(RECOGNIZERS.find(asked, config.asr or EMBEDDED, found))
     else:
         raise UsageError("Give either --model, or --asr and --mt, not both.")
-    part.made.limits = replace(part.made.limits, meter=part.meter)
     return LoadedBackend(part.made, part.said)
 
 
@@ -199,11 +198,9 @@ def _cascade(asked: Asked) -> Part[Backend]:
         told = TRANSLATORS.find(asked, asked.config.mt) if asked.config.mt else _best_translator(asked)
         translator = TRANSLATORS.serving(told).load(told)
     heard = recognizer.load(asked)
-    backend = CascadeBackend(heard.made, translator.made, frozenset({asked.source}))
-    here = heard.meter is translator.meter is cpu_seconds
-    return Part(
-        backend, f"Cascade: {heard.said}, {translator.said}.", cpu_seconds if here else elapsed_seconds
-    )
+    meter = cpu_seconds if heard.meter is translator.meter is cpu_seconds else elapsed_seconds
+    backend = CascadeBackend(heard.made, translator.made, frozenset({asked.source}), meter=meter)
+    return Part(backend, f"Cascade: {heard.said}, {translator.said}.")
 
 
 def _best_translator(asked: Asked) -> Asked:

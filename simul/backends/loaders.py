@@ -47,7 +47,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """What a loader made, what the description says of it, and what its computing is measured by."""
+    """What a loader made, what the description says of it, and what the computing of half a cascade is measured by."""
 
     made: T
     said: str
@@ -132,9 +132,11 @@ def whisper(asked: Asked) -> Part[Backend]:
     """Whisper alone: transcription, or translation into English."""
     from simul.backends.whisper import WhisperBackend
 
-    backend = WhisperBackend(WHISPERS[asked.kind](asked), timestamps=Need.SEGMENTS in asked.needs)
+    backend = WhisperBackend(
+        WHISPERS[asked.kind](asked), timestamps=Need.SEGMENTS in asked.needs, meter=_meter(asked.config)
+    )
     task = "transcription" if asked.source == asked.target else "translation into English"
-    return Part(backend, f"Whisper model {asked.name}: {task} from speech.", _meter(asked.config))
+    return Part(backend, f"Whisper model {asked.name}: {task} from speech.")
 
 
 def whisper_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:
@@ -158,10 +160,12 @@ def seamless(asked: Asked) -> Part[Backend]:
     config = asked.config
     if config.beam is not None and config.beam > 1:
         raise UsageError("A Seamless model follows one hypothesis only; leave --beam out.")
-    backend = SeamlessBackend(SeamlessModel(asked.folder, config.device, config.compute))
+    backend = SeamlessBackend(
+        SeamlessModel(asked.folder, config.device, config.compute), meter=_meter(config)
+    )
     _set_torch_threads(config)
     task = "transcription" if asked.source == asked.target else "translation"
-    return Part(backend, f"Seamless model {asked.name}: {task} from speech.", _meter(config))
+    return Part(backend, f"Seamless model {asked.name}: {task} from speech.")
 
 
 def ctranslate2_translator(asked: Asked) -> Part[TextTranslator]:

@@ -93,7 +93,7 @@ class EndpointTranslator:
         names = [str(m["id"]) for m in listed if "id" in m] if isinstance(listed, list) else []
         if len(names) == 1:
             return names[0]
-        said = f"it has: {', '.join(names[:20])}" if names else "it lists none"
+        said = f"it has: {', '.join(names)}" if names else "it lists none"
         url = self._client.url
         raise UsageError(f"Say which model of {url} is to translate, {url}#MODEL; {said}.")
 

@@ -161,7 +161,7 @@ def _language_tokens(
         if fitting:
             return (fitting[0],), ()
     raise UsageError(
-        f"The translation model {name} does not translate into {target!r}; it knows: {' '.join(tags[:40])}."
+        f"The translation model {name} does not translate into {target!r}; it knows: {' '.join(sorted(tags))}."
     )
 
 
