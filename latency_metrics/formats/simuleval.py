@@ -34,7 +34,7 @@ def read_instances(
         cu_key: key of the computation-unaware times.
         ca_key: key of the computation-aware times; an empty list beside delays counts as absent.
         source_kind: whether the input was speech or text; auto decides line by line from `source`.
-        reference_counter: counts references in another unit, such as `units.spm_counter`.
+        reference_counter: counts references in another unit, such as pieces of SentencePiece.
 
     Raises:
         LogFormatError: a line is malformed, or references and lines differ in number.

@@ -1,4 +1,8 @@
-"""Model folders: what a folder holds, which models the user's hub cache has, and explicit downloads."""
+"""Model folders: what a folder holds, which models the user's hub cache has, and explicit downloads.
+
+The cache is walked here, not by `huggingface_hub.scan_cache_dir`: that package comes with extras only, takes 27 MB with
+what it needs and 0.12 s to import, and the walk over 20 repositories takes 1.5 ms here and 12 there.
+"""
 
 from __future__ import annotations
 
