@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from benchmarks.human_speech import human_sets, pseudo_reference, read_table
 from benchmarks.machine import describe
 from benchmarks.policy_curves_page import markdown
-from latency_metrics.scoring.recordings import Segment
+from latency_metrics.scoring.recordings import ReferenceSegment
 from simul.audio import FileSource
 from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
@@ -154,7 +154,7 @@ def seconds(audio: Path) -> float:
         return sum(len(piece) for piece in source) / SAMPLE_RATE
 
 
-def translated(part: Part, translator: EmbeddedTranslator, target: str) -> list[Segment]:
+def translated(part: Part, translator: EmbeddedTranslator, target: str) -> list[ReferenceSegment]:
     """The part's sentences, with what the translator makes of their transcripts as references."""
     found = []
     numbers: dict[str, int] = {}
@@ -162,12 +162,12 @@ def translated(part: Part, translator: EmbeddedTranslator, target: str) -> list[
     for audio, offset, duration, text in part.sentences:
         number = numbers[audio] = numbers.get(audio, -1) + 1
         reference = pseudo_reference(translator, text, target)
-        found.append(Segment(audio, offset, duration, reference, documents[audio], number))
+        found.append(ReferenceSegment(audio, offset, duration, reference, documents[audio], number))
     return found
 
 
 def curve(
-    part: Part, runner: SweepRunner, segments: list[Segment], place: Path, jobs: int, name: str
+    part: Part, runner: SweepRunner, segments: list[ReferenceSegment], place: Path, jobs: int, name: str
 ) -> SweepResult:
     """The part run once: quality against `segments`, latency and agreement against Offline's output."""
     offline = sweep(part.items, runner, folder=place, jobs=jobs)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tts.base import Engine, SynthesizedSpeech, TtsError, WordMark
 from tts.chunker import Chunker, ChunkerConfig
-from tts.playout import Pace, Playout, PlayoutConfig
+from tts.playout import Playout, PlayoutConfig, SpeakingPace
 from tts.stretch import stretch_speech, trim_pauses
 
 
@@ -128,7 +128,7 @@ class Speaker:
             error,
         )
 
-    def _synthesize(self, text: str, pace: Pace) -> SynthesizedSpeech:
+    def _synthesize(self, text: str, pace: SpeakingPace) -> SynthesizedSpeech:
         # A comma keeps the voice up where the sentence goes on; it adds no pause at the end of a text.
         prompt = text if not text[-1].isalnum() else text + ","
         if self.engine.follows_speed:

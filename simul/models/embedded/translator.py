@@ -14,7 +14,6 @@ from simul.models.embedded.spoken import spoken_form
 from simul.models.translation.forced_search import ForcedSearch, Found
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.models.translation.source_attention import MARK, over_words, resting_words, word_numbers
-from simul.training.translator.corpus import language_tag
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "embedded" / "translator"
 END_MARK = "</s>"
@@ -22,6 +21,11 @@ POSITIONS = 256
 """Longest source and target, in pieces, that the network has positions for."""
 LOOP_NGRAM = 4
 """No sequence of so many pieces is produced twice in one text: a small network would otherwise loop."""
+
+
+def language_tag(language: str) -> str:
+    """The source token that asks for a target language."""
+    return f"<2{language}>"
 
 
 class EmbeddedTranslator:
