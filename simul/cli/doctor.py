@@ -175,9 +175,9 @@ def _recogniser() -> str:
 
 def _translator() -> str:
     from simul.backends.families import EMBEDDED_TARGETS
-    from simul.models.embedded.translator import EmbeddedTranslator
+    from simul.models.marian.translator import MarianTranslator
 
-    EmbeddedTranslator()
+    MarianTranslator()
     return "English to " + ", ".join(EMBEDDED_TARGETS.values())
 
 
