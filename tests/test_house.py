@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("simul", "policies", "latency_metrics", "segmenter", "tts", "dictation", "server")
@@ -181,3 +185,21 @@ def test_every_error_carries_its_exit_code() -> None:
             targets = [t for n in node.body if isinstance(n, ast.Assign) for t in n.targets]
             stated = {target.id for target in targets if isinstance(target, ast.Name)}
             assert "exit_code" in stated, f"{path}: {node.name}"
+
+
+def test_every_dependency_is_used() -> None:
+    """By the product; packages that only hold a model are pinned, peers and tools stand apart."""
+    tomllib = pytest.importorskip("tomllib")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = {
+        name: given
+        for name, given in project["optional-dependencies"].items()
+        if name not in ("peers", "dev")
+    }
+    lines = [*project["dependencies"], *chain(*extras.values())]
+    declared = {re.split("[<>=]", line)[0] for line in lines if "==" not in line}
+    sources = "\n".join(path.read_text("utf-8") for path in modules().values())
+    called = {"PyYAML": "yaml"}
+    for name in declared:
+        module = called.get(name, name.replace("-", "_"))
+        assert re.search(rf"(import|from) {module}\b|import_module\(.{module}.\)", sources), name
