@@ -35,8 +35,8 @@ from simul.backends.cascade import CascadeBackend
 from simul.backends.families import ModelConfig, load_backend
 from simul.clock import WallClock
 from simul.config import StreamOptions
-from simul.evaluation.curves import write_png
 from simul.evaluation.items import Item
+from simul.evaluation.sweep.curves import write_png
 from simul.evaluation.sweep.grid import Setting, default_grid
 from simul.evaluation.sweep.item_runner import SweepRunner
 from simul.evaluation.sweep.result import LIMITS, Point, SweepResult
@@ -55,8 +55,8 @@ DEV_FROM = 25
 """The rows of librispeech-mini train before this one are kept for reporting error rates."""
 JOINED = 10
 """Training rows that make a recording of the dev part."""
-SHOWN = ("LAAL (CU)", "LongLAAL (CU)", "LongYAAL (CU)", "LongYAAL (CA)")
-"""Latencies of the pictures."""
+PLANES = (("LongYAAL (CU)", "chrF"), ("LongYAAL (CU)", AGREEMENT))
+"""Latency and quality of the pictures."""
 
 
 @dataclass(frozen=True)
@@ -307,9 +307,8 @@ def main() -> None:
                 f"{titles[part]}, into {TARGETS[target]}\nNo human references: chrF against the same translator's "
                 "text of the transcript; chrF to Offline against the Offline pass of the same model"
             )
-            shown = [n for n in SHOWN if n != ("LongLAAL (CU)" if part == "short" else "LAAL (CU)")]
             picture = images / f"policy-curves-{part}-{target}.png"
-            write_png(result, picture, title, shown, ("chrF", AGREEMENT))
+            write_png(result, picture, title, PLANES)
     report["minutes"] = round(clock.now() / 60, 2)
     if given.markdown:
         given.markdown.write_text(markdown(report), encoding="utf-8")

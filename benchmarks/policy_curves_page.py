@@ -21,9 +21,10 @@ EVIDENCE = (
     "Attention, for align-att, edatt and stream-att, is the translator's on the recognised words; segments, for "
     "greedy, confidence-aware, consensus and segment-confidence, are stretches between pauses ([what a model "
     "shows](policies.md#what-a-model-shows)). Every policy has a curve; of wait-k's units the CTC word has none, since "
-    "no part of this model counts such words. In the pictures the black line is the best that append-only policies "
-    "have, and below, each policy has a panel of its own before all settings in grey. Settings of stream-att coincide, "
-    "since a cascade's audio is bounded by its utterances and not cut; those of punctuation-hold nearly do, since few "
+    "no part of this model counts such words. In the pictures the thick line is the best that append-only policies "
+    "have, its settings by name, and below, each policy has a panel of its own with all of its settings. Settings of "
+    "stream-att coincide, since a cascade's audio is bounded by its utterances and not cut; those of punctuation-hold "
+    "nearly do, since few "
     "marks come before an utterance's end."
 )
 

@@ -219,7 +219,8 @@ def _write(given: argparse.Namespace, context: Context, result: SweepResult) -> 
         return
     from pathlib import Path
 
-    from simul.evaluation.curves import write_html, write_png
+    from simul.evaluation.sweep.curves import write_png
+    from simul.evaluation.sweep.page import write_html
 
     folder = Path(given.output)
     title = f"Policies on {Path(given.list).name}, {given.source} to {given.target}"
@@ -236,7 +237,7 @@ def _print(given: argparse.Namespace, context: Context, result: SweepResult) -> 
         context.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
         return
     from simul.cli.view.tables import print_table
-    from simul.evaluation.curves import best_rows, table
+    from simul.evaluation.sweep.page import best_rows, table
 
     shown = table(result)
     print_table(context, context.stdout, "", shown.header, shown.rows)

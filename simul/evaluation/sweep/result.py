@@ -59,6 +59,19 @@ class SweepResult:
         """The Offline policy."""
         return next((p for p in self.points if p.setting.policy == OFFLINE), None)
 
+    def frontier(self, latency: str, quality: str) -> list[Point]:
+        """By latency, the settings that no faster one surpasses; neither Offline nor policies that take text back."""
+        best: list[Point] = []
+        for point in sorted(
+            (p for p in self.points if p.setting.policy != OFFLINE and {latency, quality} <= p.scores.keys()),
+            key=lambda p: (p.scores[latency], -p.scores[quality]),
+        ):
+            if not point.setting.make().revises and (
+                not best or point.scores[quality] > best[-1].scores[quality]
+            ):
+                best.append(point)
+        return best
+
     def best(self, limit: float, latency: str | None = None, revising: bool = False) -> Point | None:
         """Of the settings whose latency is at most `limit` seconds, the one of the highest quality.
 
