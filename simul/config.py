@@ -116,10 +116,12 @@ class ModelConfig:
             "metavar": "N",
         },
     )
-    crop: bool = field(
-        default=False,
+    window: str = field(
+        default="auto",
         metadata={
-            "help": "let Whisper encode only the audio there is instead of 30 s: faster on short windows, less accurate"
+            "help": "what Whisper encodes at a time: 30 s (padded), the audio up to the next multiple of 5 s (bucket, "
+            "a quarter of the work), or only the audio there is (live; whisper-base on a CPU); auto: bucket",
+            "choices": ("auto", "padded", "bucket", "live"),
         },
     )
     beam: int | None = field(
@@ -137,7 +139,7 @@ class ModelConfig:
             )
         if self.beam is not None and self.beam < 1:
             raise UsageError(f"The beam size is {self.beam}; give 1 or more.")
-        for name in ("device", "compute"):
+        for name in ("device", "compute", "window"):
             choices = type(self).__dataclass_fields__[name].metadata["choices"]
             if getattr(self, name) not in choices:
                 raise UsageError(

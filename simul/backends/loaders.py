@@ -94,25 +94,38 @@ def embedded_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:
 
 def embedded_translator(asked: Asked) -> Part[TextTranslator]:
     """The translator inside the package, from English."""
-    from simul.models.marian.folder import SHIPPED
+    from simul.models.embedded.translator import EmbeddedTranslator
 
-    return replace(student_translator(replace(asked, folder=SHIPPED)), said="embedded translator")
+    threads = asked.config.threads or 1
+    made = EmbeddedTranslator(
+        beam=asked.config.beam or 2, threads=threads, alternatives=Need.BEAMS in asked.needs
+    )
+    return Part(made, "embedded translator", cpu_seconds if threads == 1 else elapsed_seconds)
+
+
+def _window(config: ModelConfig) -> str:
+    """How long Whisper's windows are."""
+    return "bucket" if config.window == "auto" else config.window
 
 
 def _ctranslate2_whisper(asked: Asked) -> Whisper:
+    """On a CPU onnxruntime computes, which checks drafts at once and shows attention; else CTranslate2."""
+    config = asked.config
+    place, compute, beam = device(config), _compute(config), config.beam or 1
+    if place == "cpu" and compute in ("int8", "float32"):
+        from simul.models.whisper.onnxruntime.model import OnnxWhisper
+
+        return OnnxWhisper(asked.folder, compute, config.threads, beam, _window(config))
     from simul.models.whisper.ctranslate2 import WhisperModel
 
-    config = asked.config
-    return WhisperModel(
-        asked.folder, device(config), _compute(config), config.threads, config.beam or 1, config.crop
-    )
+    return WhisperModel(asked.folder, place, compute, config.threads, beam, _window(config))
 
 
 def _torch_whisper(asked: Asked) -> Whisper:
     from simul.models.whisper.torch import TorchWhisper
 
     config = asked.config
-    model = TorchWhisper(asked.folder, config.device, config.compute, config.beam or 1, config.crop)
+    model = TorchWhisper(asked.folder, config.device, config.compute, config.beam or 1, _window(config))
     _set_torch_threads(config)
     return model
 
@@ -180,15 +193,6 @@ def ctranslate2_translator(asked: Asked) -> Part[TextTranslator]:
         Need.BEAMS in asked.needs,
     )
     return Part(made, f"translator {asked.name}", _meter(config))
-
-
-def student_translator(asked: Asked) -> Part[TextTranslator]:
-    """A Firefox student."""
-    from simul.models.marian.translator import MarianTranslator
-
-    beam, more = asked.config.beam or 2, Need.BEAMS in asked.needs
-    made = MarianTranslator(asked.folder, asked.source, asked.target, beam, more)
-    return Part(made, f"student {asked.name}")
 
 
 def causal_translator(asked: Asked) -> Part[TextTranslator]:

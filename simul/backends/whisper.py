@@ -133,9 +133,9 @@ class WhisperBackend(WindowedBackend[_Stream]):
         room = self.guard.budget(pending / SAMPLE_RATE) * (2 if self.timestamps else 1)
         if request.max_new_tokens is not None:
             room = min(room, request.max_new_tokens)
-        head = self._head(state, request.context, prefix[:-PREFIX_TOKENS])
+        head = self._head(state, request.context_ids, prefix[:-PREFIX_TOKENS])
         forced = self._forced(state, prefix)[-PREFIX_TOKENS:]
-        prompt = Prompt(head, forced, room, request.stop, request.word_complete)
+        prompt = Prompt(head, forced, room, request.stop, request.word_complete, self._draft(state, prefix))
         return _Job(index, state, start, until, prefix, prompt)
 
     @staticmethod
@@ -144,14 +144,22 @@ class WhisperBackend(WindowedBackend[_Stream]):
         count, last = len(prefix), state.last
         return last.ends[count - 1] if 0 < count <= len(last.ends) and last.ids[:count] == prefix else 0
 
-    def _head(self, state: _Stream, context: str, overflow: tuple[int, ...]) -> tuple[int, ...]:
-        """Previous text (capped, left out after a loop), start, language, task and the choice about times."""
+    def _draft(self, state: _Stream, prefix: tuple[int, ...]) -> tuple[int, ...]:
+        """What the last pass wrote after the committed tokens, which this one is likely to write again."""
+        last = state.last.ids
+        return () if self.timestamps or last[: len(prefix)] != prefix else last[len(prefix) :]
+
+    def _head(self, state: _Stream, context: tuple[int, ...], overflow: tuple[int, ...]) -> tuple[int, ...]:
+        """Previous text (capped at a word, left out after a loop), start, language, task, the choice about times."""
         tokens = self.model.tokens
         head = tokens.task(state.spec.source, state.spec.target)
         if not self.timestamps:
             head = (*head, tokens.no_timestamps)
-        before = context.strip()
-        previous = (*(tokens.encode(" " + before) if before else ()), *overflow)[-CONTEXT_TOKENS:]
+        before = [*context, *overflow]
+        previous = before[-CONTEXT_TOKENS:]
+        if len(previous) < len(before):
+            starts = (i for i, token in enumerate(previous) if not tokens.grows[token])
+            previous = previous[next(starts, len(previous)) :]
         if not previous or state.context_dropped:
             return head
         return (tokens.previous, *previous, *head)

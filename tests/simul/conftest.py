@@ -24,15 +24,20 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_whisper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trained model for CTranslate2, made once and kept in pytest's cache; `transformers` lies beside it."""
+def tiny_whisper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The trained model for CTranslate2, made once and kept in pytest's cache; `transformers` lies beside it.
+
+    It has learned from windows of two to three seconds, so that buckets of five would be strange to it.
+    """
     for name in ("torch", "transformers", "faster_whisper"):
         pytest.importorskip(name)
     from tests import tiny_models
 
     cache = getattr(request.config, "cache", None)
     place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
-    return tiny_models.trained_whisper(Path(place))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simul.models.whisper.features.BUCKET", 100)
+        yield tiny_models.trained_whisper(Path(place))
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from simul.errors import ModelMissingError
 from simul.models.hub import WHISPER_PACKAGE, is_multilingual
-from simul.models.whisper.features import HOP, LogMel
+from simul.models.whisper.features import HOP, PADDED, LogMel, check_window
 from simul.models.whisper.interface import Hypothesis, Prompt, check_source
 from simul.models.whisper.timing import token_spans
-from simul.models.whisper.tokens import WhisperTokens
+from simul.models.whisper.tokens import WhisperTokens, load_tokenizer
 
 Encoded = NDArray[np.float32]
 
@@ -28,9 +28,8 @@ Encoded = NDArray[np.float32]
 class WhisperModel:
     """Loads a folder; the weights are shared by all streams.
 
-    device: "cpu", "cuda" or "auto". compute: CTranslate2's compute type. crop: encode only the audio there is
-    and one second of silence instead of 30 s; several times faster on short windows, but real Whisper weights
-    lose accuracy with it.
+    device: "cpu", "cuda" or "auto". compute: CTranslate2's compute type. window: how long windows
+    are, "padded" or "bucket" (see `features.WINDOWS`).
 
     It shows no cross-attention, knows no stop rules and gives one hypothesis.
 
@@ -48,12 +47,12 @@ class WhisperModel:
         compute: str = "default",
         threads: int = 0,
         beam: int = 1,
-        crop: bool = False,
+        window: str = PADDED,
     ) -> None:
+        check_window(window)
         try:
             import ctranslate2
-            import faster_whisper.feature_extractor  # noqa: F401
-            from tokenizers import Tokenizer
+            import tokenizers  # noqa: F401
         except ImportError as error:
             raise ModelMissingError(
                 f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
@@ -68,7 +67,7 @@ class WhisperModel:
             self._model: Any = ctranslate2.models.Whisper(
                 str(folder), device=device, compute_type=compute, intra_threads=threads
             )
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            tokenizer = load_tokenizer(folder / "tokenizer.json")
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except Exception as error:  # RuntimeError of CTranslate2, and bare Exception of tokenizers
             raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
@@ -78,14 +77,14 @@ class WhisperModel:
         self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
         self.aligns = bool(config.get("alignment_heads"))
         """Whether the model says which of its attention heads align, so that tokens get source times."""
-        self._features = LogMel(int(self._model.n_mels), crop)
+        self._features = LogMel(int(self._model.n_mels), window)
 
     def check_source(self, source: str) -> None:
         """Raise `UsageError` unless the model hears the language `source`."""
         check_source(self.folder, self.tokens, source)
 
     def features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Log-mel features [bands, frames] of at most 30 s, followed by silence up to 30 s (or 1 s with crop)."""
+        """Log-mel features [bands, frames] of at most 30 s, followed by silence up to the window's end."""
         return self._features(samples)
 
     def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[Encoded]:

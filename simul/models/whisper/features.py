@@ -1,41 +1,109 @@
-"""Whisper's log-mel features, and the silence that fills its window."""
+"""Whisper's log-mel features, and the silence that fills its window (Radford et al. 2023, section 2.2)."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simul.errors import UsageError
+from simul.units import SAMPLE_RATE, Samples
 
 HOP = 160
 """Samples per mel frame."""
 STEP = 2 * HOP
 """Samples per encoder frame: the encoder halves the frame rate."""
 WINDOW_FRAMES = 3000
+FFT = 400
+"""Samples that a mel frame is computed from; it lies in their middle."""
+SPAN = 8.0
+"""Powers of ten between the loudest band and the floor."""
+SILENCE = -1.5
+"""The feature of digital silence, if nothing is loud."""
+TAIL = 50
+"""Mel frames of silence after the audio of a live window."""
+BUCKET = 500
+"""Mel frames; a bucket window's length is a multiple of it."""
+PADDED, BUCKETS, LIVE = WINDOWS = ("padded", "bucket", "live")
+"""Lengths of a window: 30 s, what the model was trained on; the next multiple of 5 s; the audio and half a second."""
+
+Mel = NDArray[np.float32]
+
+
+def check_window(window: str) -> str:
+    """`window`, if a runtime that knows no live encoder can fill it.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if window not in (PADDED, BUCKETS):
+        raise UsageError(f"This runtime has no window {window!r}; choose one of: {PADDED}, {BUCKETS}.")
+    return window
+
+
+def window_frames(window: str, content: int) -> int:
+    """How many mel frames a window of `content` frames of audio has, silence included."""
+    if window == PADDED:
+        return WINDOW_FRAMES
+    if window == BUCKETS:
+        return min(WINDOW_FRAMES, BUCKET * (content // BUCKET + 1))
+    return min(WINDOW_FRAMES, content + content % 2 + TAIL)
+
+
+@cache
+def mel_filters(bands: int) -> NDArray[np.float32]:
+    """Triangular filters [frequencies, bands] on Slaney's mel scale, each of area one."""
+    low, step = 1000.0, np.log(6.4) / 27
+
+    def to_mel(hertz: float) -> float:
+        return 15 + np.log(hertz / low) / step if hertz >= low else 3 * hertz / 200
+
+    mels = np.linspace(0.0, to_mel(SAMPLE_RATE / 2), bands + 2)
+    points = np.where(mels >= 15, low * np.exp(step * (mels - 15)), 200 * mels / 3)
+    frequencies = np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1)
+    slopes = points[:, None] - frequencies
+    widths = np.diff(points)[:, None]
+    filters = np.maximum(0, np.minimum(-slopes[:-2] / widths[:-1], slopes[2:] / widths[1:]))
+    return np.ascontiguousarray((filters * (2 / (points[2:] - points[:-2]))[:, None]).T, np.float32)
+
+
+@cache
+def _hann() -> NDArray[np.float32]:
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT) / FFT)).astype(np.float32)
+
+
+def log_energies(samples: Samples, bands: int) -> NDArray[np.float32]:
+    """Log10 mel energies [frames, bands] of frames that begin every 160 of the samples, 400 samples each."""
+    count = (len(samples) - FFT) // HOP + 1
+    if count <= 0:
+        return np.zeros((0, bands), np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FFT)[::HOP][:count] * _hann()
+    spectrum = np.fft.rfft(frames)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
+    return np.log10(np.maximum(power @ mel_filters(bands), 1e-10)).astype(np.float32, copy=False)
+
+
+def normalize(energies: NDArray[np.float32], top: NDArray[np.float32] | float) -> Mel:
+    """Features of log energies: at most `SPAN` below the loudest energy `top`, around zero."""
+    return ((np.maximum(energies, top - SPAN) + 4) / 4).astype(np.float32, copy=False)
 
 
 class LogMel:
-    """Makes features of `bands` mel bands. crop: of the audio and a second of silence, not of 30 s.
+    """Makes features of `bands` mel bands in windows of a kind (see `WINDOWS`)."""
 
-    Raises:
-        ImportError: faster-whisper, whose front end is used, is not installed.
-    """
+    def __init__(self, bands: int, window: str = PADDED) -> None:
+        self.bands, self.window = bands, window
 
-    def __init__(self, bands: int, crop: bool = False) -> None:
-        from faster_whisper.feature_extractor import FeatureExtractor
-
-        self._extract: Any = FeatureExtractor(feature_size=bands)
-        self.crop = crop
-
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features [bands, frames] of at most 30 s, followed by silence up to 30 s (or 1 s with crop)."""
+    def __call__(self, samples: Samples) -> Mel:
+        """Features [bands, frames] of at most 30 s, followed by silence up to the window's end."""
         content = min(len(samples) // HOP, WINDOW_FRAMES)
-        total = WINDOW_FRAMES
-        if self.crop:
-            # An encoder input as long as the model is wide would pass for encoder output in CTranslate2.
-            total = min(WINDOW_FRAMES, 50 * (content // 50 + 3))
-        mel = self._extract(samples[: content * HOP], padding=2 * HOP)[:, : min(content + 2, total)]
-        silence = max(float(mel.max()) - 2.0, -1.5)
-        padded = np.full((mel.shape[0], total), silence, np.float32)
-        padded[:, : mel.shape[1]] = mel
-        return padded
+        total = window_frames(self.window, content)
+        # Two frames behind the audio still hear its end.
+        padded = np.pad(samples[: content * HOP].astype(np.float32), (FFT // 2, 2 * HOP + FFT // 2))
+        padded[: FFT // 2] = padded[FFT : FFT // 2 : -1]
+        energies = log_energies(padded, self.bands)[: min(content + 2, total)]
+        top = float(energies.max())
+        features = np.full((self.bands, total), max(SILENCE, (top - SPAN + 4) / 4), np.float32)
+        features[:, : len(energies)] = normalize(energies, top).T
+        return features

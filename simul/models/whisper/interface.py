@@ -24,7 +24,8 @@ class Prompt:
     """What the decoder is given: `head` (previous text, start, language, task) and then the forced `prefix`.
 
     stop: where the decoder may stop by itself; a model that cannot tell ignores it. word_complete: the prefix ends
-    with a whole word, which the first text token must not make longer; times and the end stay allowed before it.
+    with a whole word, which the first text token must not make longer; times and the end stay allowed before it. draft:
+    how the text may go on; a model that can takes over at once the tokens that it would write itself.
     """
 
     head: tuple[int, ...]
@@ -32,6 +33,7 @@ class Prompt:
     max_new_tokens: int = 224
     stop: StopRule | None = None
     word_complete: bool = False
+    draft: tuple[int, ...] = ()
 
     @property
     def room(self) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,39 @@ from numpy.typing import NDArray
 from simul.text import follows_word, surface
 
 _SPECIAL = re.compile(r"<\|([a-z]{2,3})\|>")
+
+
+FIRST_MERGE = ("Ġ", "t")
+"""What the first merge of Whisper's tokenizers joins; its token follows those of the single bytes."""
+BYTES = 256
+
+
+def load_tokenizer(path: Path) -> Any:
+    """The Tokenizer of a tokenizer.json.
+
+    Some converted models lack the first merge (" t"), without which 1,175 texts of the vocabulary, such as " to", are
+    never made from text. It is put back where the vocabulary has its token in the place that such a merge gives it.
+    """
+    from tokenizers import Tokenizer
+
+    text = path.read_text(encoding="utf-8")
+    mended = _with_first_merge(json.loads(text))
+    return Tokenizer.from_str(text if mended is None else json.dumps(mended))
+
+
+def _with_first_merge(state: dict[str, Any]) -> dict[str, Any] | None:
+    """A tokenizer's state with its first merge put back; None where it does not lack."""
+    model = state.get("model", {})
+    merges, vocabulary = model.get("merges"), model.get("vocab", {})
+    if not merges or vocabulary.get("".join(FIRST_MERGE)) != BYTES:
+        return None
+    spelled = isinstance(merges[0], str)
+    if not all(part in vocabulary for part in FIRST_MERGE):
+        return None
+    if any((tuple(m.split(" ")) if spelled else tuple(m)) == FIRST_MERGE for m in merges):
+        return None
+    first = " ".join(FIRST_MERGE) if spelled else list(FIRST_MERGE)
+    return {**state, "model": {**model, "merges": [first, *merges]}}
 
 
 class WhisperTokens:
@@ -78,10 +113,7 @@ class WhisperTokens:
 
 
 def _byte_characters() -> dict[int, str]:
-    """The printable character that byte-level BPE writes for each byte: itself if printable, else from U+0100 on.
-
-    transformers has the same table, behind 0.6 s of import that CTranslate2's Whisper does without.
-    """
+    """The printable character that byte-level BPE writes for each byte: itself if printable, else from U+0100 on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     table = {byte: chr(byte) for byte in printable}
     others = (byte for byte in range(256) if byte not in table)

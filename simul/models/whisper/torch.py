@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simul.models.folder import load_network, needing_packages, reading
 from simul.models.hub import is_multilingual
-from simul.models.whisper.features import STEP, LogMel
+from simul.models.whisper.features import PADDED, STEP, LogMel, check_window
 from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
 from simul.models.whisper.timing import token_spans, warp
 from simul.models.whisper.tokens import WhisperTokens
@@ -36,25 +36,23 @@ class TorchWhisper:
     """Loads a folder; the weights are shared by all streams.
 
     device: "cpu", "cuda" or "auto". compute: float32, float16 or bfloat16; "auto" is float32 on a CPU and float16
-    on a GPU. beam: hypotheses that are followed. crop: encode only the audio there is and one second of silence
-    instead of 30 s, with the positional table cut to it; several times faster on short windows, but real Whisper
-    weights lose accuracy with it.
+    on a GPU. beam: hypotheses that are followed. window: how long
+    windows are, "padded" or "bucket" (see `features.WINDOWS`); the positional table is cut to them.
 
     The alignment heads are those of the model's generation_config.json, or else all heads of the last half of the
     decoder's layers.
 
     Raises:
         ModelMissingError: a package, the folder or one of its files is missing or damaged.
-        UsageError: the folder holds another kind of model, or `compute` is unknown.
+        UsageError: the folder holds another kind of model, or `compute` or `window` is unknown.
     """
 
     aligns = attends = True
 
     def __init__(
-        self, folder: Path, device: str = "auto", compute: str = "auto", beam: int = 1, crop: bool = False
+        self, folder: Path, device: str = "auto", compute: str = "auto", beam: int = 1, window: str = PADDED
     ) -> None:
         with needing_packages(FAMILY):
-            import faster_whisper.feature_extractor  # noqa: F401
             from tokenizers import Tokenizer
         network, self._device = load_network(
             folder,
@@ -67,7 +65,7 @@ class TorchWhisper:
         )
         with reading(folder, FAMILY):
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._features = LogMel(int(network.config.num_mel_bins), crop)
+            self._features = LogMel(int(network.config.num_mel_bins), check_window(window))
         self._network = network
         self.folder, self.beam = folder, beam
         self.offers = beam
@@ -109,7 +107,7 @@ class TorchWhisper:
         check_source(self.folder, self.tokens, source)
 
     def features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Log-mel features [bands, frames] of at most 30 s, followed by silence up to 30 s (or 1 s with crop)."""
+        """Log-mel features [bands, frames] of at most 30 s, followed by silence up to the window's end."""
         return self._features(samples)
 
     def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[Window]:

@@ -46,7 +46,7 @@ ATTENTIVE = (
 
 @pytest.fixture(scope="session")
 def model(torch_whisper: Path) -> TorchWhisper:
-    return TorchWhisper(torch_whisper, "cpu", crop=True)
+    return TorchWhisper(torch_whisper, "cpu", window="bucket")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_backend_provides_what_the_model_shows(torch_whisper: Path, backend:
     assert {Need.ALIGNMENT, Need.SPANS, Need.LOGPROBS} <= backend.provides
     assert not {Need.BEAMS, Need.SEGMENTS} & backend.provides
     wide = WhisperBackend(
-        TorchWhisper(torch_whisper, "cpu", beam=3, crop=True), timestamps=True, activity=Loud
+        TorchWhisper(torch_whisper, "cpu", beam=3, window="bucket"), timestamps=True, activity=Loud
     )
     assert {Need.BEAMS, Need.ACTIVITY, Need.SEGMENTS, Need.ALIGNMENT} <= wide.provides
     _, audio, _ = utterances(1, seed=20)[0]
@@ -79,7 +79,7 @@ def test_the_backend_provides_what_the_model_shows(torch_whisper: Path, backend:
     other = WhisperBackend(WhisperModel(torch_whisper.parent / "ctranslate2", "cpu", "float32", threads=1))
     with pytest.raises(EvidenceError, match="align-bridge"):
         Session(make_policy("align-att"), other, VirtualClock())
-    beams = WhisperBackend(TorchWhisper(torch_whisper, "cpu", beam=3, crop=True), activity=None)
+    beams = WhisperBackend(TorchWhisper(torch_whisper, "cpu", beam=3, window="bucket"), activity=None)
     found = ask(beams, stream(beams, audio))
     assert len(found.beams) == 2
     assert found.tokens not in found.beams
@@ -209,8 +209,8 @@ def test_a_stopped_candidate_shows_its_last_token_but_does_not_offer_it(backend:
 
 
 def test_streams_decoded_together_get_what_they_get_alone(torch_whisper: Path) -> None:
-    for crop, timestamps in ((True, False), (False, True)):
-        backend = WhisperBackend(TorchWhisper(torch_whisper, "cpu", crop=crop), timestamps, activity=None)
+    for window, timestamps in (("bucket", False), ("padded", True)):
+        backend = WhisperBackend(TorchWhisper(torch_whisper, "cpu", window=window), timestamps, activity=None)
         tokens = backend.model.tokens
 
         def requests(
@@ -227,7 +227,7 @@ def test_streams_decoded_together_get_what_they_get_alone(torch_whisper: Path) -
                         backend.view(handle),
                         prefix=backend.model.tokens.surfaces(prefix),
                         prefix_ids=prefix,
-                        context=" red" if number == 2 else "",
+                        context_ids=encode(" red") if number == 2 else (),
                         stop=StopRule(at_frame=RATE // 3) if number == 1 else None,
                     )
                 )
@@ -253,7 +253,7 @@ def test_the_recogniser_of_a_cascade_hears_the_same_on_torch_and_ctranslate2(
     model: TorchWhisper, torch_whisper: Path
 ) -> None:
     audio, _ = talk(27, 2)
-    other = WhisperModel(torch_whisper.parent / "ctranslate2", "cpu", "float32", threads=1, crop=True)
+    other = WhisperModel(torch_whisper.parent / "ctranslate2", "cpu", "float32", threads=1, window="bucket")
     heard = []
     for network in (model, other):
         recognizer = WhisperRecognizer(network, "de", activity=Loud)

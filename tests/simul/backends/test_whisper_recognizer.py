@@ -55,8 +55,8 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load(folder: Path, kind: str) -> Model:
     beam = 3 if kind.endswith("beam") else 1
     if kind.startswith("torch"):
-        return TorchWhisper(folder.parent / "transformers", "cpu", beam=beam, crop=True)
-    return WhisperModel(folder, "cpu", "float32", threads=1, beam=beam, crop=True)
+        return TorchWhisper(folder.parent / "transformers", "cpu", beam=beam, window="bucket")
+    return WhisperModel(folder, "cpu", "float32", threads=1, beam=beam, window="bucket")
 
 
 def head(model: Model) -> tuple[int, ...]:

@@ -57,7 +57,7 @@ def test_whisper_gives_its_own_segments(tiny_whisper: Path) -> None:
     from tests.tiny_models import ENGLISH, tones
 
     samples, _ = tones([0, 3, 5], [3000, 3000, 3000])
-    model = WhisperModel(tiny_whisper, "cpu", "float32", threads=1, crop=True)
+    model = WhisperModel(tiny_whisper, "cpu", "float32", threads=1, window="bucket")
     reader = reader_of(WhisperBackend(model, timestamps=True, activity=None), samples, "en", "en")
     assert isinstance(reader, BackendReader)
     length = len(samples) / RATE

@@ -51,7 +51,7 @@ def load(torch_whisper: Path) -> Callable[..., TorchWhisper]:
 
 @pytest.fixture(scope="session")
 def model(load: Callable[..., TorchWhisper]) -> TorchWhisper:
-    return load(crop=True)
+    return load(window="bucket")
 
 
 def audio(count: int, seed: int, words: int = 4) -> list[np.ndarray]:
@@ -110,14 +110,14 @@ def test_tokens_are_those_that_transformers_generates(
 
 
 @pytest.mark.parametrize("which", ["tiny_whisper", "untrained"])
-@pytest.mark.parametrize("crop", [False, True])
+@pytest.mark.parametrize("window", ["padded", "bucket"])
 @pytest.mark.parametrize("timed", [False, True])
 def test_everything_agrees_with_ctranslate2_on_the_same_weights(
-    request: pytest.FixtureRequest, which: str, crop: bool, timed: bool
+    request: pytest.FixtureRequest, which: str, window: str, timed: bool
 ) -> None:
     folder: Path = request.getfixturevalue(which)
-    ours = TorchWhisper(folder.parent / "transformers", "cpu", crop=crop)
-    theirs = WhisperModel(folder, "cpu", "float32", threads=1, crop=crop)
+    ours = TorchWhisper(folder.parent / "transformers", "cpu", window=window)
+    theirs = WhisperModel(folder, "cpu", "float32", threads=1, window=window)
     tokens = ours.tokens
     task = tokens.task("de", "en")
     start = task if timed else (*task, tokens.no_timestamps)
@@ -202,8 +202,8 @@ def test_going_on_after_rejected_tokens_equals_a_fresh_start_and_costs_only_what
 
 
 def test_a_batch_gives_what_single_calls_give(load: Callable[..., TorchWhisper]) -> None:
-    for crop, beam in ((False, 1), (True, 1), (True, 3)):
-        model = load(crop=crop, beam=beam)
+    for window, beam in (("padded", 1), ("bucket", 1), ("bucket", 3)):
+        model = load(window=window, beam=beam)
         tokens, pieces = model.tokens, [s for n in LENGTHS for s in audio(2, 6, words=n)]
         prompts = [
             Prompt(head(model), (), 20),
@@ -278,13 +278,13 @@ def test_the_end_can_be_forbidden(model: TorchWhisper) -> None:
 
 
 def test_a_wide_beam_finds_the_best_of_all_texts(load: Callable[..., TorchWhisper]) -> None:
-    model, samples, room = load(crop=True, beam=45), audio(1, 10)[0], 3
+    model, samples, room = load(window="bucket", beam=45), audio(1, 10)[0], 3
     tokens = model.tokens
     used = (265, 270, 259)
     bars = [i for i in range(51865) if i not in (*used, tokens.end)]
     model._rules = Rules(tokens, 51865, bars, [], None, torch.device("cpu"))
     found = model.generate(model.encode([samples]), [Prompt(head(model), (), room)])[0]
-    narrow = load(crop=True)
+    narrow = load(window="bucket")
     narrow._rules = model._rules
     texts = [t for n in range(room + 1) for t in itertools.product(used, repeat=n)]
     scores, window = {}, narrow.encode([samples])
@@ -373,7 +373,7 @@ def test_warping_finds_the_path_of_the_plain_recurrence(seed: int, tokens: int, 
 
 
 def test_half_precision_says_the_same(load: Callable[..., TorchWhisper]) -> None:
-    whole, half = load(crop=True), load(crop=True, compute="bfloat16")
+    whole, half = load(window="bucket"), load(window="bucket", compute="bfloat16")
     same = 0
     for samples in audio(4, 12):
         a = whole.generate(whole.encode([samples]), [Prompt(head(whole))])[0]

@@ -1,0 +1,227 @@
+"""A Whisper model on onnxruntime, from a CTranslate2 folder: all evidence, cross-attention included.
+
+Nothing here knows of streams. The networks are built from model.bin; besides, the folder holds config.json and
+tokenizer.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simul.errors import ModelMissingError, UsageError
+from simul.models.hub import WHISPER_PACKAGE, is_multilingual
+from simul.models.whisper.features import LIVE, STEP, WINDOWS, LogMel
+from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
+from simul.models.whisper.live import live_encoder
+from simul.models.whisper.onnxruntime.decoder import Batch, Network, Window
+from simul.models.whisper.onnxruntime.layers import FLOAT32, INT8
+from simul.models.whisper.onnxruntime.networks import (
+    cross_graph,
+    decoder_graph,
+    encoder_graph,
+    layer_count,
+    session,
+)
+from simul.models.whisper.onnxruntime.rules import Rules
+from simul.models.whisper.onnxruntime.search import greedy, search
+from simul.models.whisper.timing import prepared, token_spans, warp
+from simul.models.whisper.tokens import WhisperTokens, load_tokenizer
+from simul.models.whisper.weights import Weights, read_weights
+from simul.units import Samples
+
+LATEST_BEGIN = 50
+"""A text begins at most one second after its window does."""
+
+
+class OnnxWhisper:
+    """Loads a folder; the networks are shared by all streams.
+
+    compute: "int8" or "float32". threads: 0 for as many as there are cores, at most 4. beam: hypotheses that are
+    followed. window: how long windows are (see `features.WINDOWS`); live windows are for the encoder that was trained
+    for them, which the package has for whisper-base (`live.live_encoder`).
+
+    The alignment heads are those of config.json, or else all heads of the last half of the decoder's layers.
+
+    Raises:
+        ModelMissingError: a package, the folder or one of its files is missing or damaged.
+        UsageError: `window` or `compute` is unknown, or there is no encoder for live windows of this model.
+    """
+
+    aligns = attends = True
+
+    def __init__(
+        self,
+        folder: Path,
+        compute: str = "int8",
+        threads: int = 0,
+        beam: int = 1,
+        window: str = "padded",
+    ) -> None:
+        for what, chosen, known in (("window", window, WINDOWS), ("compute", compute, (INT8, FLOAT32))):
+            if chosen not in known:
+                raise UsageError(
+                    f"Whisper on onnxruntime has no {what} {chosen!r}; choose: {', '.join(known)}."
+                )
+        tokenizer, config = _read_folder(folder)
+        weights = read_weights(folder / "model.bin")
+        self.folder, self.beam, self.offers = folder, beam, beam
+        self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
+        self._features = LogMel(int(weights["encoder/conv1/weight"].shape[1]), window)
+        self._rules = Rules(
+            self.tokens,
+            len(weights["decoder/embeddings/weight"]),
+            config.get("suppress_ids", ()),
+            config.get("suppress_ids_begin", ()),
+            LATEST_BEGIN,
+        )
+        trained = weights
+        if window == LIVE:
+            trained = {**weights, **live_encoder(weights, folder)}
+        self._load(weights, trained, compute, threads, config.get("alignment_heads"))
+
+    def _load(self, weights: Weights, trained: Weights, compute: str, threads: int, alignment: Any) -> None:
+        """Make the sessions; `trained` are the encoder's weights."""
+        threads = threads or min(4, os.cpu_count() or 1)
+        heads, layers = int(weights["decoder/num_heads"]), layer_count(weights, "decoder")
+        pairs = alignment or [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
+        self._encoder = session(encoder_graph(trained, compute), threads)
+        self._encoder_layers = layer_count(weights, "encoder")
+        self._positions = weights["encoder/position_encodings/encodings"].astype(np.float32)
+        self._cross = session(cross_graph(weights, compute), threads)
+        decoder = session(decoder_graph(weights, compute, pairs), threads)
+        embeddings, positions = (
+            weights[f"decoder/{n}"] for n in ("embeddings/weight", "position_encodings/encodings")
+        )
+        self._network = Network(decoder, embeddings, positions, layers, heads)
+
+    def check_source(self, source: str) -> None:
+        """Raise `UsageError` unless the model hears the language `source`."""
+        check_source(self.folder, self.tokens, source)
+
+    def features(self, samples: Samples) -> NDArray[np.float32]:
+        """Log-mel features [bands, frames] of at most 30 s and the silence behind them."""
+        return self._features(samples)
+
+    def states(self, windows: Sequence[Samples]) -> list[NDArray[np.float32]]:
+        """The encoder's output [frames, width] of each window; windows of one length share a batch."""
+        features = [self.features(samples) for samples in windows]
+        results: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
+        for indices in _groups([f.shape[1] for f in features]):
+            mel = np.stack([np.pad(features[i].T, ((1, 1), (0, 0))) for i in indices])
+            count, frames, width = len(indices), (mel.shape[1] - 2) // 2, self._positions.shape[1]
+            none = np.zeros((count, 0, width), np.float32)
+            feeds = {f"{n}_{i}": none for i in range(self._encoder_layers) for n in ("key", "value")}
+            feeds |= {"mel": mel, "before": np.zeros((count, 1, width), np.float32)}
+            feeds["positions"] = self._positions[:frames]
+            found = self._encoder.run(["states"], feeds)[0]
+            for row, index in enumerate(indices):
+                results[index] = found[row]
+        return results
+
+    def encode(self, windows: Sequence[Samples]) -> list[Window]:
+        """Each window of samples as the decoder attends to it."""
+        return [
+            self.window(states, -(-len(samples) // STEP))
+            for states, samples in zip(self.states(windows), windows, strict=True)
+        ]
+
+    def window(self, states: NDArray[np.float32], content: int) -> Window:
+        """Encoder output [frames, width], of which `content` frames are audio, as the decoder attends to it."""
+        names = [o.name for o in self._cross.get_outputs()]
+        found = self._cross.run(names, {"states": states[None]})
+        cross = {f"cross_{name}": value for name, value in zip(names, found, strict=True)}
+        return Window(cross, max(1, min(content, len(states))))
+
+    def generate(self, encoded: Sequence[Window], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+        """One hypothesis per window, with attention and (beam > 1) other hypotheses."""
+        if self.beam > 1:
+            return [
+                search(self._network, self._rules, w, p, self.beam)
+                for w, p in zip(encoded, prompts, strict=True)
+            ]
+        return greedy(self._network, self._rules, encoded, prompts)
+
+    def languages(self, encoded: Sequence[Window]) -> list[dict[str, float]]:
+        """How probable each language is that the model hears, per window."""
+        start = [self.tokens.start]
+        logits, _ = Batch(self._network, encoded).feed([start] * len(encoded), [[0]] * len(encoded))
+        codes = sorted(self.tokens.languages)
+        ids = [self.tokens.task(code, code)[1] for code in codes]
+        results = []
+        for row in logits:
+            shares = np.exp(row[0, ids] - row[0, ids].max())
+            results.append(dict(zip(codes, (shares / shares.sum()).tolist(), strict=True)))
+        return results
+
+    def align(
+        self,
+        encoded: Sequence[Window],
+        head: Sequence[int],
+        texts: Sequence[Sequence[int]],
+        samples: Sequence[int],
+    ) -> list[NDArray[np.int64]]:
+        """Where each text token lies in its window: int [n, 2] of window samples, non-decreasing.
+
+        head: start, language and task. samples: the audio's length in each window, without padding.
+        Dynamic time warping over the cross-attention of the alignment heads (Radford et al. 2023, word timing). Of a
+        text that begins what was decoded last in its window the attention is known; else it is decoded once more. Of
+        a text longer than the decoder's positions the first tokens come out at the window's beginning.
+        """
+        return [self._align(*each, head) for each in zip(encoded, texts, samples, strict=True)]
+
+    def _align(
+        self, window: Window, text: Sequence[int], samples: int, head: Sequence[int]
+    ) -> NDArray[np.int64]:
+        spans = np.zeros((len(text), 2), np.int64)
+        kept = list(text)[-(MAX_POSITIONS - len(head) - 2) :]
+        if not kept:
+            return spans
+        rows = self._attention(window, [*head, self.tokens.no_timestamps, *kept])
+        frames = max(1, min(samples // STEP, window.frames))
+        matrix = prepared(rows[:, :, :frames])[len(head) : len(head) + len(kept) + 1]
+        spans[-len(kept) :] = token_spans(warp(-matrix), len(kept), samples)
+        return spans
+
+    def _attention(self, window: Window, ids: list[int]) -> NDArray[np.float32]:
+        """Attention [heads, tokens, frames] after each of `ids`, which begin with the start token, and some more."""
+        known = window.attention
+        if known is not None and list(window.ids[: len(ids)]) == ids and known.shape[1] >= len(ids):
+            return known[:, : len(ids) + 1]
+        return Batch(self._network, [window]).feed([[*ids, self.tokens.end]], [[0]])[1][0]
+
+
+def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """The tokenizer and the configuration of a model's folder."""
+    try:
+        import onnxruntime  # noqa: F401
+        import tokenizers  # noqa: F401
+    except ImportError as error:
+        raise ModelMissingError(
+            f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
+        ) from error
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise ModelMissingError(
+                f"The Whisper folder {folder} has no {name}; copy the model's whole folder (a conversion needs "
+                "--copy_files tokenizer.json preprocessor_config.json)."
+            )
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return load_tokenizer(folder / "tokenizer.json"), config
+    except Exception as error:  # tokenizers raise bare Exception
+        raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
+
+
+def _groups(keys: Sequence[int]) -> list[list[int]]:
+    """Indices of equal keys, in order of first appearance."""
+    groups: dict[int, list[int]] = {}
+    for index, key in enumerate(keys):
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())

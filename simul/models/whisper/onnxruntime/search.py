@@ -1,0 +1,232 @@
+"""Greedy decoding and beam search over several windows at once, with checked drafts and stop rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.base import StopRule
+from simul.models.whisper.features import STEP
+from simul.models.whisper.interface import Hypothesis, Prompt
+from simul.models.whisper.onnxruntime.decoder import Batch, Network, Window
+from simul.models.whisper.onnxruntime.rules import Rules, Text
+
+Array = NDArray[np.float32]
+
+
+@dataclass
+class Path:
+    """One text under way over a window, the log-probabilities of its new tokens, and the attention behind them.
+
+    attention: pieces [heads, tokens, frames], one row for every token fed from the start token on, from which the next
+    one was predicted. ended, stopped: see `Hypothesis`. judged: the prompt's stop rule is looked at on the way.
+    """
+
+    window: Window
+    text: Text
+    no_speech: float
+    attention: list[Array]
+    logprobs: list[float] = field(default_factory=list)
+    ended: bool = False
+    stopped: bool = False
+    judged: bool = True
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is to be added."""
+        return self.ended or self.stopped or len(self.logprobs) >= self.text.prompt.room
+
+    @property
+    def score(self) -> float:
+        """The mean log-probability of the new tokens and, where the text ended, of the end."""
+        return float(np.mean(self.logprobs)) if self.logprobs else 0.0
+
+    def push(self, token: int, logprob: float) -> None:
+        """Write the token that the newest row of attention predicted."""
+        end = self.text.tokens.end
+        self.logprobs.append(logprob)
+        if token == end:
+            self.ended = True
+            return
+        self.text.written.append(token)
+        rule = self.text.prompt.stop
+        if rule is not None and token < end and self.judged:
+            self.stopped = _met(rule, logprob, self.attention[-1][:, -1], self.window.content)
+
+    def fork(self, token: int, logprob: float) -> Path:
+        """A path that goes on with a token."""
+        text = Text(self.text.prompt, self.text.tokens, [*self.text.written])
+        other = replace(self, text=text, attention=[*self.attention], logprobs=[*self.logprobs])
+        other.push(token, logprob)
+        return other
+
+    def hypothesis(self, beams: Sequence[Path] = ()) -> Hypothesis:
+        """What was found; the window remembers it."""
+        prompt, ids = self.text.prompt, self.text.written
+        start = prompt.head[prompt.head.index(self.text.tokens.start) :]
+        shown = np.concatenate(self.attention, axis=1)
+        self.window.ids, self.window.attention = (*start, *ids), shown
+        old = len(prompt.prefix)
+        first = len(start) - 1 + old
+        rows = shown[:, first : first + len(ids) - old, : self.window.content]
+        return Hypothesis(
+            tuple(ids[old:]),
+            np.array(self.logprobs[: len(ids) - old], np.float64),
+            self.no_speech,
+            self.ended,
+            self.stopped,
+            rows.mean(0),
+            tuple(tuple(b.text.written[old:]) for b in beams),
+        )
+
+
+def _met(rule: StopRule, logprob: float, attention: Array, content: int) -> bool:
+    """Whether a token meets a stop rule; attention: [heads, frames]."""
+    if rule.score_below is not None and logprob < rule.score_below:
+        return True
+    if rule.at_frame is None:
+        return False
+    return int(attention[:, :content].mean(0).argmax()) >= content + (-rule.at_frame // STEP)
+
+
+def _begin(
+    network: Network, rules: Rules, windows: Sequence[Window], prompts: Sequence[Prompt], drafts: bool
+) -> tuple[Batch, list[Path], list[Array]]:
+    """Feed the prompts; for each the path and the logits of what follows its last token.
+
+    With `drafts`, those tokens of the prompts' drafts are taken over that the model writes itself; without, stop
+    rules are left for later.
+    """
+    tokens = rules.tokens
+    batch = Batch(network, windows)
+    forced = [(*p.head, *p.prefix) for p in prompts]
+    draft = [p.draft[: p.room - 1] if drafts else () for p in prompts]
+    starts = [p.head.index(tokens.start) for p in prompts]
+    wanted = [
+        [start, *range(len(f) - 1, len(f) + len(d))]
+        for start, f, d in zip(starts, forced, draft, strict=True)
+    ]
+    logits, attention = batch.feed([(*f, *d) for f, d in zip(forced, draft, strict=True)], wanted)
+    paths, following, rejected = [], [], []
+    for row, (window, prompt) in enumerate(zip(windows, prompts, strict=True)):
+        speech, *rest = logits[row]
+        first, lead = len(forced[row]) - 1, starts[row]
+        shown = attention[row][:, lead : first + 1]
+        path = Path(
+            window,
+            Text(prompt, tokens, [*prompt.prefix]),
+            _share(speech, tokens.no_speech),
+            [shown],
+            judged=drafts,
+        )
+        taken = 0
+        for token in draft[row]:
+            scores = rules.logprobs(rest[taken], path.text)
+            if int(scores.argmax()) != token:
+                break
+            path.push(token, float(scores[token]))
+            if path.over:
+                break
+            taken += 1
+            path.attention.append(attention[row][:, first + taken : first + taken + 1])
+        paths.append(path)
+        following.append(rest[taken])
+        rejected.append(len(draft[row]) - taken)
+    batch.reject(rejected)
+    return batch, paths, following
+
+
+def _share(logits: Array, token: int) -> float:
+    """The probability of a token."""
+    return float(np.exp(logits[token] - logits.max()) / np.exp(logits - logits.max()).sum())
+
+
+def greedy(
+    network: Network, rules: Rules, windows: Sequence[Window], prompts: Sequence[Prompt]
+) -> list[Hypothesis]:
+    """The most probable token at each step, until the end, a stop rule or the room."""
+    batch, paths, logits = _begin(network, rules, windows, prompts, drafts=True)
+    rows = list(range(len(paths)))
+    while True:
+        for row, path_logits in zip(rows, logits, strict=True):
+            path = paths[row]
+            if not path.over:
+                scores = rules.logprobs(path_logits, path.text)
+                best = int(scores.argmax())
+                path.push(best, float(scores[best]))
+        going = [i for i, row in enumerate(rows) if not paths[row].over]
+        if not going:
+            return [path.hypothesis() for path in paths]
+        if 2 * len(going) <= len(rows):
+            batch.keep(going)
+            rows = [rows[i] for i in going]
+        # Texts that are over go on in the batch until half of them are.
+        last = [[paths[row].text.written[-1]] for row in rows]
+        found, attention = batch.feed(last, [[0]] * len(rows))
+        logits = [each[0] for each in found]
+        for row, piece in zip(rows, attention, strict=True):
+            if not paths[row].over:
+                paths[row].attention.append(piece)
+
+
+def search(network: Network, rules: Rules, window: Window, prompt: Prompt, width: int) -> Hypothesis:
+    """The best of the texts that a beam of `width` finds, and the others in `beams`.
+
+    It ends when `width` texts have ended (Radford et al. 2023, section 4.5), or at the prompt's room, where texts
+    that have not ended count too. The best has the highest mean log-probability.
+    """
+    batch, paths, logits = _begin(network, rules, [window], [prompt], drafts=False)
+    batch.spread(width)
+    found: list[Path] = []
+    while True:
+        parents, paths, ended = _extend(rules, paths, logits, width)
+        found += ended
+        if paths[0].over:
+            found += paths
+        if len(found) >= width:
+            break
+        batch.select(parents)
+        out, attention = batch.feed([[path.text.written[-1]] for path in paths], [[0]] * width)
+        logits = [rows[0] for rows in out]
+        for path, piece in zip(paths, attention, strict=True):
+            path.attention.append(piece)
+    best, *others = sorted(found, key=lambda path: -path.score)[:width]
+    return stop_at(best.hypothesis(others), prompt.stop, rules.tokens.end)
+
+
+def _extend(
+    rules: Rules, paths: Sequence[Path], logits: Sequence[Array], width: int
+) -> tuple[list[int], list[Path], list[Path]]:
+    """The `width` best ways to go on, with the number of the path that each goes on from, and the texts that end."""
+    scores = np.stack([rules.logprobs(row, path.text) for row, path in zip(logits, paths, strict=True)])
+    totals = scores + np.array([[sum(path.logprobs)] for path in paths], np.float32)
+    flat = totals.ravel()
+    best = np.argpartition(-flat, 2 * width)[: 2 * width]
+    parents: list[int] = []
+    going: list[Path] = []
+    ended: list[Path] = []
+    for place in best[np.argsort(-flat[best], kind="stable")].tolist():
+        number, token = divmod(place, scores.shape[1])
+        path = paths[number].fork(token, float(scores[number, token]))
+        if path.ended:
+            ended.append(path)
+        elif len(going) < width:
+            parents.append(number)
+            going.append(path)
+        if len(going) == width:
+            break
+    return parents, going, ended
+
+
+def stop_at(hypothesis: Hypothesis, rule: StopRule | None, end: int) -> Hypothesis:
+    """The hypothesis as a decoder that knows the rule would have left it."""
+    if rule is None or hypothesis.attention is None:
+        return hypothesis
+    for index, token in enumerate(hypothesis.ids):
+        row = hypothesis.attention[index]
+        if token < end and _met(rule, float(hypothesis.logprobs[index]), row[None], len(row)):
+            return replace(hypothesis.first(index + 1), ended=False, stopped=True)
+    return hypothesis
