@@ -29,7 +29,7 @@ from simul.evaluation.sweep.grid import Setting, parse_grid
 from simul.evaluation.sweep.item_runner import Run, SweepRunner
 from simul.evaluation.word_errors import word_errors
 from simul.evaluation.workers import run_in_processes
-from simul.models.embedded.translator import EmbeddedTranslator
+from simul.models.marian.translator import MarianTranslator
 from simul.models.translation.interface import TextRequest
 
 GRID = f"{DEFAULT_POLICY};offline"
@@ -80,7 +80,7 @@ def human_sets(data: Path, examples: Path) -> dict[str, list[Recording]]:
     }
 
 
-def pseudo_reference(translator: EmbeddedTranslator, transcript: str, target: str = TARGET) -> str:
+def pseudo_reference(translator: MarianTranslator, transcript: str, target: str = TARGET) -> str:
     """The translator's own text for a transcript, cut at its sentence marks."""
     sentences = [s for s in re.split(r"(?<=[.!?;:])\s+", transcript) if s.strip()]
     results = translator.translate([TextRequest(sentence, target) for sentence in sentences])
@@ -99,7 +99,7 @@ def measure(sets: Mapping[str, Sequence[Recording]], given: argparse.Namespace) 
     under each policy, with the real translator.
     """
     settings = parse_grid(GRID)
-    translator = EmbeddedTranslator(beam=4)
+    translator = MarianTranslator(beam=4)
     places = [(name, recording) for name, recordings in sets.items() for recording in recordings]
     places.sort(key=lambda place: -place[1].audio.stat().st_size)
     items = [

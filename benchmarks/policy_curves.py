@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from benchmarks.human_speech import human_sets, pseudo_reference, read_table
 from benchmarks.machine import describe
 from benchmarks.policy_curves_page import markdown
-from latency_metrics.scoring.recordings import Segment
+from latency_metrics.scoring.recordings import ReferenceSegment
 from simul.audio import FileSource
 from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
@@ -41,7 +41,8 @@ from simul.evaluation.sweep.grid import Setting, default_grid
 from simul.evaluation.sweep.item_runner import SweepRunner
 from simul.evaluation.sweep.result import LIMITS, Point, SweepResult
 from simul.evaluation.sweep.sweep import sweep
-from simul.models.embedded.translator import SHIPPED, EmbeddedTranslator
+from simul.models.marian.folder import SHIPPED
+from simul.models.marian.translator import MarianTranslator
 from simul.units import SAMPLE_RATE, SAMPLES_PER_MS
 
 TARGETS = {"de": "German", "es": "Spanish"}
@@ -67,7 +68,7 @@ class Model:
     def __call__(self) -> Backend:
         heard = load_backend(ModelConfig(model="embedded", threads=1), "en", "en").backend
         assert isinstance(heard, CascadeBackend)
-        translator = EmbeddedTranslator(self.translator, alternatives=True)
+        translator = MarianTranslator(self.translator, beam=2, alternatives=True)
         return CascadeBackend(heard.make_recognizer, translator, heard.limits.sources)
 
 
@@ -154,7 +155,7 @@ def seconds(audio: Path) -> float:
         return sum(len(piece) for piece in source) / SAMPLE_RATE
 
 
-def translated(part: Part, translator: EmbeddedTranslator, target: str) -> list[Segment]:
+def translated(part: Part, translator: MarianTranslator, target: str) -> list[ReferenceSegment]:
     """The part's sentences, with what the translator makes of their transcripts as references."""
     found = []
     numbers: dict[str, int] = {}
@@ -162,12 +163,12 @@ def translated(part: Part, translator: EmbeddedTranslator, target: str) -> list[
     for audio, offset, duration, text in part.sentences:
         number = numbers[audio] = numbers.get(audio, -1) + 1
         reference = pseudo_reference(translator, text, target)
-        found.append(Segment(audio, offset, duration, reference, documents[audio], number))
+        found.append(ReferenceSegment(audio, offset, duration, reference, documents[audio], number))
     return found
 
 
 def curve(
-    part: Part, runner: SweepRunner, segments: list[Segment], place: Path, jobs: int, name: str
+    part: Part, runner: SweepRunner, segments: list[ReferenceSegment], place: Path, jobs: int, name: str
 ) -> SweepResult:
     """The part run once: quality against `segments`, latency and agreement against Offline's output."""
     offline = sweep(part.items, runner, folder=place, jobs=jobs)
@@ -266,7 +267,7 @@ def main() -> None:
     default = Setting(options.policy, tuple(options.policy_arguments().items()))
     settings = list(dict.fromkeys([*default_grid(model().provides), default]))
     results: dict[str, SweepResult] = {}
-    translator = EmbeddedTranslator(given.translator, beam=4)
+    translator = MarianTranslator(given.translator, beam=4)
     with tempfile.TemporaryDirectory() as temporary:
         for part, recordings in parts(given.data, given.limit, given.dev, Path(temporary)).items():
             for target in TARGETS:

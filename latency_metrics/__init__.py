@@ -26,7 +26,7 @@ from latency_metrics.num_chunks import NumChunks
 from latency_metrics.registry import METRICS
 from latency_metrics.rtf import RTF
 from latency_metrics.scoring.longform import score_longform, score_resegmented, score_stream_laal
-from latency_metrics.scoring.recordings import Hypothesis, Segment, spoken_hypothesis
+from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment, spoken_hypothesis
 from latency_metrics.scoring.resegmentation import Resegmentation, resegment
 from latency_metrics.scoring.result import Report
 from latency_metrics.scoring.shortform import score_shortform
@@ -52,7 +52,6 @@ __all__ = [
     "DiscontinuitySum",
     "EndOffset",
     "FirstTextDelay",
-    "Hypothesis",
     "Instance",
     "LagMax",
     "LagMedian",
@@ -74,10 +73,11 @@ __all__ = [
     "PlaybackLag",
     "PolicyLag",
     "PrefixErasure",
+    "RecordingHypothesis",
+    "ReferenceSegment",
     "Report",
     "Resegmentation",
     "Score",
-    "Segment",
     "StartOffset",
     "StreamLAAL",
     "StreamRTF",

@@ -44,18 +44,3 @@ def split_units(text: str, unit: str) -> list[str]:
     if unit in ("char", "stream_char"):
         return list(text)
     return [piece for piece in text.split(" ") if piece]
-
-
-def spm_counter(model: str) -> Callable[[str], int]:
-    """A counter of SentencePiece pieces, to fill `Instance.reference_length` (SimulEval's unit `spm`).
-
-    Raises:
-        MetricsError: the model cannot be read.
-    """
-    import sentencepiece
-
-    try:
-        processor = sentencepiece.SentencePieceProcessor(model_file=model)
-    except OSError as error:
-        raise MetricsError(f"The SentencePiece model {model} cannot be read: {error}.") from error
-    return lambda text: len(processor.encode(text))

@@ -57,8 +57,8 @@ class StopRule:
     """A rule, as data, by which a decoder may stop a pass early; a backend that knows none ignores it.
 
     The token that a rule stops before is still shown, as a draft: it tells whether the word before it is complete.
-    `at_frame`: stop before the first token whose strongest source frame lies less than `distance` samples
-    before the end of what was heard. `score_below`: stop before the first token whose log-probability is lower.
+    `at_frame`: stop before the first token whose strongest source frame lies within this many samples of the end of
+    what was heard. `score_below`: stop before the first token whose log-probability is lower.
     `suppress_end`: the decoder may not end the candidate by itself (an offline model wants to end where the
     audio so far ends, which schedule policies must forbid).
     """
@@ -79,8 +79,8 @@ class PlanKind(Enum):
 class Plan:
     """Answer of the first phase.
 
-    `max_new_tokens` limits the candidate (None: the backend's own limit). `complete` tells the backend to
-    treat the source as complete (translate as if the speaker had stopped), which retranslation wants.
+    `max_new_tokens` limits the candidate (None: the backend's own limit). `stop` lets the decoder end the pass early.
+    `reason` may say why, in a word.
     """
 
     kind: PlanKind
@@ -160,7 +160,8 @@ class Alignment:
     strongest: dict[tuple[str, int], NDArray[np.int64]] = field(
         default_factory=dict, repr=False, compare=False
     )
-    """Computed from the weights when first asked for (`policies.attention.strongest`)."""
+    """Kept from the first call of `policies.attention.strongest`, since several policies ask for the same. A function
+    of the weights, which never change, and no part of the value: comparisons leave it out."""
 
 
 @dataclass(frozen=True)

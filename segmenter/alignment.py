@@ -36,8 +36,6 @@ class Segmentation:
     """Reference segment of each hypothesis token; -1 = dropped."""
     ref_tokens: list[str]
     """Reference tokens as compared."""
-    segment_of_ref_token: NDArray[np.int32]
-    """Segment each reference token belongs to."""
     ops: str
     """The path from left to right: M both tokens, D reference token only, I hypothesis token only."""
 

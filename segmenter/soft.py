@@ -152,7 +152,6 @@ class SoftSegmenter:
             unit_of_token=np.array(unit_of_token, np.int32),
             segment_of_token=segment_of_token,
             ref_tokens=ref_tokens,
-            segment_of_ref_token=np.array(ref_segments, np.int32),
             ops=ops,
         )
 

@@ -1,1 +1,85 @@
-"""Streaming sessions: audio in, timed text and speech out; backends, session loop and command line."""
+"""Streaming sessions: speech in, timed text and speech out. A name is imported when it is first used.
+
+make_session = SessionFactory(StreamOptions(source="en", target="de"))
+with make_session() as session:
+    for samples in audio:
+        for event in session.feed(samples): ...
+    session.finish()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simul.audio.files import FileSource as FileSource
+    from simul.audio.microphone import MicrophoneSource as MicrophoneSource
+    from simul.backends.base import Backend as Backend
+    from simul.backends.families import LoadedBackend as LoadedBackend
+    from simul.backends.families import load_backend as load_backend
+    from simul.captions import CueMaker as CueMaker
+    from simul.clock import MeteredClock as MeteredClock
+    from simul.clock import VirtualClock as VirtualClock
+    from simul.clock import WallClock as WallClock
+    from simul.config import ModelConfig as ModelConfig
+    from simul.config import StreamOptions as StreamOptions
+    from simul.errors import SimulError as SimulError
+    from simul.errors import exit_code_of as exit_code_of
+    from simul.session.drive import drive as drive
+    from simul.session.events import End as End
+    from simul.session.events import Error as Error
+    from simul.session.events import Event as Event
+    from simul.session.events import Lag as Lag
+    from simul.session.events import Late as Late
+    from simul.session.events import Retract as Retract
+    from simul.session.events import SegmentEnd as SegmentEnd
+    from simul.session.events import Settled as Settled
+    from simul.session.events import Skipped as Skipped
+    from simul.session.events import Speech as Speech
+    from simul.session.events import Start as Start
+    from simul.session.events import Tail as Tail
+    from simul.session.events import TimedWord as TimedWord
+    from simul.session.factory import SessionFactory as SessionFactory
+    from simul.session.session import Session as Session
+    from simul.session.stream import SessionConfig as SessionConfig
+    from simul.session.stream import Stream as Stream
+    from simul.session.transcript import Transcript as Transcript
+    from simul.speech import SpeechOutput as SpeechOutput
+    from simul.units import SAMPLE_RATE as SAMPLE_RATE
+
+_NAMES = {
+    "audio.files": "FileSource",
+    "audio.microphone": "MicrophoneSource",
+    "backends.base": "Backend",
+    "backends.families": "LoadedBackend load_backend",
+    "captions": "CueMaker",
+    "clock": "MeteredClock VirtualClock WallClock",
+    "config": "ModelConfig StreamOptions",
+    "errors": "SimulError exit_code_of",
+    "session.drive": "drive",
+    "session.events": "End Error Event Lag Late Retract SegmentEnd Settled Skipped Speech Start Tail TimedWord",
+    "session.factory": "SessionFactory",
+    "session.session": "Session",
+    "session.stream": "SessionConfig Stream",
+    "session.transcript": "Transcript",
+    "speech": "SpeechOutput",
+    "units": "SAMPLE_RATE",
+}
+"""The public names, by the module that holds them."""
+
+_HOME = {name: f"simul.{module}" for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'simul' has no attribute {name!r}")
+        return getattr(import_module(_HOME[name]), name)

@@ -2,6 +2,8 @@
 
 Rules: at most two lines of 42 columns (16 characters where characters are wide), 1 to 7 seconds on screen, at
 most 21 characters a second (13 wide ones), no two cues at once, breaks at sentences and clauses before others.
+Cues are written here in 16 lines: `srt` 3.5 cuts times to whole milliseconds (2.4996 s becomes 2,499) and `webvtt-py`
+0.6 writes `<` and `&` as they are, which a player takes for markup; neither breaks lines or times cues.
 """
 
 from __future__ import annotations

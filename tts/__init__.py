@@ -6,7 +6,7 @@ from tts.base import Engine, SynthesizedSpeech, TtsError, TtsMissingError, TtsUs
 from tts.chunker import Chunker, ChunkerConfig
 from tts.espeak import EspeakConfig, EspeakEngine
 from tts.hibari import HibariEngine
-from tts.playout import Pace, Playout, PlayoutConfig, Slot, Timeline
+from tts.playout import Playout, PlayoutConfig, Slot, SpeakingPace, Timeline
 from tts.speaker import Speaker, SpeakerConfig, SpeechUnit
 from tts.stretch import stretch, stretch_speech, trim_pauses
 from tts.tones import ToneEngine
@@ -18,12 +18,12 @@ __all__ = [
     "EspeakConfig",
     "EspeakEngine",
     "HibariEngine",
-    "Pace",
     "Playout",
     "PlayoutConfig",
     "Slot",
     "Speaker",
     "SpeakerConfig",
+    "SpeakingPace",
     "SpeechUnit",
     "SynthesizedSpeech",
     "Timeline",

@@ -1,4 +1,9 @@
-"""The embedded engine: espeak-ng through ctypes, library and data from the package espeakng_loader."""
+"""The embedded engine: espeak-ng through ctypes, library and data from the package espeakng_loader.
+
+Through ctypes because of the places of words, which playout needs: py-espeak-ng starts the program for every text and
+phonemizer asks for phonemes, and neither tells them. A sentence of 8 words comes with 8 places in 2.5 ms
+(`python -m benchmarks.own_code espeak`).
+"""
 
 from __future__ import annotations
 

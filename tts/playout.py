@@ -40,7 +40,7 @@ class PlayoutConfig:
 
 
 @dataclass(frozen=True)
-class Pace:
+class SpeakingPace:
     """How to speak the next unit: its speed, and by how much pauses shrink (0 not at all, 1 to nothing)."""
 
     speed: float
@@ -107,19 +107,19 @@ class Playout:
         """Samples from `now` until everything placed has been heard."""
         return max(0, self.end - now)
 
-    def pace(self, now: int) -> Pace:
+    def pace(self, now: int) -> SpeakingPace:
         """How to speak the unit that is committed at `now`; after a silence at the engine's own pace."""
         config = self.config
         backlog = self.backlog(now)
         if backlog == 0:
-            return Pace(1.0, 0.0)
+            return SpeakingPace(1.0, 0.0)
         excess = backlog / self.rate - config.limit
         hurry = min(max(excess / config.span, 0.0), 1.0)
         wanted = 1 + hurry * (config.fastest - 1)
         speed = min(max(wanted, self._speed - config.step), self._speed + config.step)
-        return Pace(speed, hurry)
+        return SpeakingPace(speed, hurry)
 
-    def place(self, length: int, ready: int, pace: Pace, text: str) -> Slot:
+    def place(self, length: int, ready: int, pace: SpeakingPace, text: str) -> Slot:
         """Give `length` samples that were ready at `ready` their place; `text` tells the pause after them."""
         onset = max(ready, self.end + round(self._pause * (1 - pace.hurry)))
         slot = Slot(len(self._slots), ready, onset, onset + length, pace.speed)

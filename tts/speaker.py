@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tts.base import Engine, SynthesizedSpeech, TtsError, WordMark
 from tts.chunker import Chunker, ChunkerConfig
-from tts.playout import Pace, Playout, PlayoutConfig
+from tts.playout import Playout, PlayoutConfig, SpeakingPace
 from tts.stretch import stretch_speech, trim_pauses
 
 
@@ -105,9 +105,9 @@ class Speaker:
         error = ""
         try:
             speech = self._synthesize(text, pace)
-        except TtsError as failure:
-            # One unit that cannot be spoken must not silence those after it.
-            error = str(failure)
+        except Exception as failure:
+            # One unit that cannot be spoken must not silence those after it, nor end the stream whose text it is.
+            error = str(failure) if isinstance(failure, TtsError) else _defect(failure)
             speech = SynthesizedSpeech(np.empty(0, np.float32), self.engine.rate)
         cost = self._stopwatch() - started if self._stopwatch else 0.0
         ready = self._busy_until = max(time, self._busy_until) + cost
@@ -128,7 +128,7 @@ class Speaker:
             error,
         )
 
-    def _synthesize(self, text: str, pace: Pace) -> SynthesizedSpeech:
+    def _synthesize(self, text: str, pace: SpeakingPace) -> SynthesizedSpeech:
         # A comma keeps the voice up where the sentence goes on; it adds no pause at the end of a text.
         prompt = text if not text[-1].isalnum() else text + ","
         if self.engine.follows_speed:
@@ -138,3 +138,9 @@ class Speaker:
         if pace.hurry > 0:
             speech = trim_pauses(speech, self.config.playout.silence)
         return speech
+
+
+def _defect(failure: Exception) -> str:
+    """What is said of a failure that an engine did not foresee."""
+    what = str(failure).strip().partition("\n")[0] or "no further message"
+    return f"The speech engine failed ({type(failure).__name__}: {what}); what it was to say is not heard."

@@ -1,6 +1,7 @@
 """Faster or slower speech at the same pitch (WSOLA), and shorter silences inside it.
 
-Verhelst and Roelands, "An overlap-add technique based on waveform similarity (WSOLA)", ICASSP 1993.
+Verhelst and Roelands, "An overlap-add technique based on waveform similarity (WSOLA)", ICASSP 1993. PyTSMod has it too,
+is GPL-3.0, needs scipy, and takes 12.9 ms for 4 s where this takes 7.5 (`python -m benchmarks.own_code stretch`).
 """
 
 from __future__ import annotations

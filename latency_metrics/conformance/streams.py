@@ -25,7 +25,7 @@ from latency_metrics.formats import (
     write_resegmented,
 )
 from latency_metrics.scoring.longform import score_longform, score_resegmented, score_stream_laal
-from latency_metrics.scoring.recordings import Hypothesis, Segment
+from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment
 
 
 def check_alignment(tally: Tally, data: Mapping[str, Any], folder: Path) -> None:
@@ -119,7 +119,7 @@ def check_simulstream(tally: Tally, data: Mapping[str, Any], folder: Path) -> No
             tally.value(f"{label} {key}", metric.corpus(recordings).value, expected[key])
 
 
-def _load(data: Mapping[str, Any], folder: Path) -> tuple[list[Segment], list[Hypothesis]]:
+def _load(data: Mapping[str, Any], folder: Path) -> tuple[list[ReferenceSegment], list[RecordingHypothesis]]:
     """The inputs of a long-form run, through files."""
     given, options = data["input"], data["options"]
     references = folder / "references.txt"

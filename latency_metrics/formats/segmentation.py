@@ -12,12 +12,12 @@ from typing import Any
 
 from latency_metrics.errors import LogFormatError, MatchError
 from latency_metrics.formats.text import raw_lines
-from latency_metrics.scoring.recordings import Segment
+from latency_metrics.scoring.recordings import ReferenceSegment
 
 _TEXT_LINE = re.compile(r"\s*docid\s*=\s*(\d+)\s*,\s*segid\s*=\s*(\d+)\s*")
 
 
-def read_segmentation(path: str | Path) -> list[Segment]:
+def read_segmentation(path: str | Path) -> list[ReferenceSegment]:
     """Segments of a .yaml, .yml, .json or .tsv file, in file order, without references.
 
     YAML and JSON hold a list of {wav, offset, duration} in seconds, other keys are ignored; a TSV file has a
@@ -41,7 +41,7 @@ def read_segmentation(path: str | Path) -> list[Segment]:
 
 def segments_from(
     entries: Sequence[dict[str, Any]], path: str | Path = "<segmentation>", lines: Sequence[int] | None = None
-) -> list[Segment]:
+) -> list[ReferenceSegment]:
     """Segments from {wav, offset, duration} entries in seconds.
 
     Args:
@@ -74,7 +74,7 @@ def segments_from(
         document = documents.setdefault(wav, len(documents))
         number = counts.get(wav, 0)
         counts[wav] = number + 1
-        segments.append(Segment(wav, times[0], times[1], document=document, number=number))
+        segments.append(ReferenceSegment(wav, times[0], times[1], document=document, number=number))
     return segments
 
 
@@ -142,7 +142,7 @@ def _tsv_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
     return entries, lines
 
 
-def read_text_segmentation(path: str | Path) -> list[Segment]:
+def read_text_segmentation(path: str | Path) -> list[ReferenceSegment]:
     """Segments of a text segmentation: lines `docid=D,segid=S`, both from 0; recordings are named by D.
 
     Raises:
@@ -151,7 +151,7 @@ def read_text_segmentation(path: str | Path) -> list[Segment]:
     return text_segments(raw_lines(path), path)
 
 
-def text_segments(lines: Sequence[str], path: str | Path = "<segmentation>") -> list[Segment]:
+def text_segments(lines: Sequence[str], path: str | Path = "<segmentation>") -> list[ReferenceSegment]:
     """Segments from the lines of a text segmentation.
 
     Raises:
@@ -164,11 +164,15 @@ def text_segments(lines: Sequence[str], path: str | Path = "<segmentation>") -> 
             shown = line.strip() or "a blank line"
             raise LogFormatError(path, number, f"it must read docid=NUMBER,segid=NUMBER, not {shown}")
         document, segment = int(match[1]), int(match[2])
-        segments.append(Segment(str(document), 0.0, 0.0, document=document, number=segment, timed=False))
+        segments.append(
+            ReferenceSegment(str(document), 0.0, 0.0, document=document, number=segment, timed=False)
+        )
     return segments
 
 
-def with_references(segments: Sequence[Segment], references: Sequence[str]) -> list[Segment]:
+def with_references(
+    segments: Sequence[ReferenceSegment], references: Sequence[str]
+) -> list[ReferenceSegment]:
     """Segments with their reference texts, stripped.
 
     Raises:

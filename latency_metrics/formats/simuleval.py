@@ -11,7 +11,7 @@ from typing import Any, Literal
 from latency_metrics.base import Instance, Metric
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.text import json_objects, number, numbers, raw_lines, string
-from latency_metrics.scoring.recordings import Hypothesis, split_text
+from latency_metrics.scoring.recordings import RecordingHypothesis, split_text
 from latency_metrics.timeline import SAMPLE_RATE, play
 
 _AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".sph")
@@ -34,7 +34,7 @@ def read_instances(
         cu_key: key of the computation-unaware times.
         ca_key: key of the computation-aware times; an empty list beside delays counts as absent.
         source_kind: whether the input was speech or text; auto decides line by line from `source`.
-        reference_counter: counts references in another unit, such as `units.spm_counter`.
+        reference_counter: counts references in another unit, such as pieces of SentencePiece.
 
     Raises:
         LogFormatError: a line is malformed, or references and lines differ in number.
@@ -114,7 +114,7 @@ def _source_kind(record: dict[str, Any], source_length: float | None) -> Literal
 
 def read_recordings(
     path: str | Path, *, char_level: bool = False, cu_key: str = "delays", ca_key: str = "elapsed"
-) -> list[Hypothesis]:
+) -> list[RecordingHypothesis]:
     """Whole recordings from a SimulEval log: a line each, named by `source` (or its first item).
 
     Units are the pieces of `prediction` between white space, or its code points. The long-form pipeline names
@@ -134,7 +134,7 @@ def read_recordings(
         if prediction is None:
             raise LogFormatError(path, line, "it has no 'prediction'")
         hypotheses.append(
-            Hypothesis(
+            RecordingHypothesis(
                 recording=source,
                 units=split_text(prediction, char_level),
                 text=prediction,

@@ -12,7 +12,7 @@ from latency_metrics.base import StreamStats
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.detokenizers import Detokenizer, get_detokenizer
 from latency_metrics.formats.text import json_objects, number, raw_lines
-from latency_metrics.scoring.recordings import Hypothesis
+from latency_metrics.scoring.recordings import RecordingHypothesis
 from latency_metrics.units import split_units
 
 
@@ -109,7 +109,7 @@ def rebuild(
     *,
     char_level: bool = False,
     path: str | Path = "<log>",
-) -> Hypothesis:
+) -> RecordingHypothesis:
     """Final text of a recording and the time of the last change to each of its units.
 
     Times come out in ms: `delays` audio processed, `elapsed` audio + compute time of the own event (the rule
@@ -128,7 +128,7 @@ def rebuild(
         compute_ms=state.compute * 1000,
         audio_ms=state.audio * 1000,
     )
-    return Hypothesis(
+    return RecordingHypothesis(
         recording=recording,
         units=state.units,
         text=state.text,
@@ -190,7 +190,7 @@ def _event(record: Mapping[str, Any], path: str | Path, line: int) -> Simulstrea
 
 def read_simulstream(
     path: str | Path, config: str | Mapping[str, Any] | Detokenizer, *, char_level: bool = False
-) -> list[Hypothesis]:
+) -> list[RecordingHypothesis]:
     """Recordings of a simulstream log, blank lines skipped.
 
     Args:

@@ -14,10 +14,10 @@ from typing import Any
 
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.text import json_objects, number, numbers, raw_lines, string
-from latency_metrics.scoring.recordings import Hypothesis, spoken_hypothesis
+from latency_metrics.scoring.recordings import RecordingHypothesis, spoken_hypothesis
 
 
-def read_spoken_words(path: str | Path) -> list[Hypothesis]:
+def read_spoken_words(path: str | Path) -> list[RecordingHypothesis]:
     """Recordings whose units are words and whose times are the moments they have been heard to the end.
 
     Raises:

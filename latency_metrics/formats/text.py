@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latency_metrics.errors import LogFormatError
-from latency_metrics.scoring.recordings import Hypothesis, Segment, split_text
+from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment, split_text
 
 
 def raw_lines(path: str | Path) -> list[str]:
@@ -44,8 +44,8 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def read_text_hypotheses(
-    path: str | Path, segments: Sequence[Segment], *, char_level: bool = False
-) -> list[Hypothesis]:
+    path: str | Path, segments: Sequence[ReferenceSegment], *, char_level: bool = False
+) -> list[RecordingHypothesis]:
     """One line of text for each recording, in the order of the segmentation; no times.
 
     Raises:
@@ -61,7 +61,8 @@ def read_text_hypotheses(
             path, None, f"it has {len(lines)} lines but the segmentation has {len(names)} recordings"
         )
     return [
-        Hypothesis(name, split_text(line, char_level), line) for name, line in zip(names, lines, strict=True)
+        RecordingHypothesis(name, split_text(line, char_level), line)
+        for name, line in zip(names, lines, strict=True)
     ]
 
 

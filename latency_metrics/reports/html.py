@@ -1,4 +1,8 @@
-"""A document as one page of HTML that needs nothing else: style and drawings are inside, no script."""
+"""A document as one page of HTML that needs nothing else: style and drawings are inside, no script.
+
+`html.escape` of the standard library guards every text of the input (a test feeds it markup). Jinja2 would be one more
+dependency and 43 ms of import (`python -m benchmarks.own_code imports`) for these 90 lines of fixed elements.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Drawing of plots as inline SVG: scales, axes, lines, bands, marks; colours come from the page's style."""
+"""Drawing of plots as inline SVG: scales, axes, lines, bands, marks; colours come from the page's style.
+
+Not matplotlib, tried on a report of five talks: its drawings have 103 kB instead of 34, importing it takes 0.4 s where
+the whole page takes 0.3, and it adds 97 MB of packages to what scoring needs. Its colours do not follow the reader's
+light or dark system, its marks say nothing when they are pointed at, and its labels cover one another.
+"""
 
 from __future__ import annotations
 

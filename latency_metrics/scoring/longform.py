@@ -9,7 +9,7 @@ from typing import Any
 from latency_metrics import registry
 from latency_metrics.base import Clock, Instance, Notice, Score
 from latency_metrics.long_yaal import RecordingEnd
-from latency_metrics.scoring.recordings import Hypothesis, Segment
+from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment
 from latency_metrics.scoring.resegmentation import Progress, resegment
 from latency_metrics.scoring.result import Report, absent_clocks, clocks_present, merge_notices, score_all
 from latency_metrics.scoring.shortform import score_quality
@@ -19,8 +19,8 @@ from latency_metrics.word_lag import lag_quantiles
 
 
 def score_longform(
-    segments: Sequence[Segment],
-    hypotheses: Sequence[Hypothesis],
+    segments: Sequence[ReferenceSegment],
+    hypotheses: Sequence[RecordingHypothesis],
     *,
     lang: str | None = None,
     char_level: bool = False,
@@ -95,8 +95,8 @@ def score_longform(
 
 
 def score_stream_laal(
-    segments: Sequence[Segment],
-    hypotheses: Sequence[Hypothesis],
+    segments: Sequence[ReferenceSegment],
+    hypotheses: Sequence[RecordingHypothesis],
     *,
     char_level: bool = False,
     offset_delays: bool = False,
@@ -133,7 +133,7 @@ def score_stream_laal(
     ]
 
 
-def _in_seconds(hypothesis: Hypothesis) -> Hypothesis:
+def _in_seconds(hypothesis: RecordingHypothesis) -> RecordingHypothesis:
     """The hypothesis with its delays and elapsed times in seconds, its other clocks left out."""
     seconds = [
         None if times is None else [time / 1000 for time in times]

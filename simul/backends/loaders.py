@@ -94,13 +94,9 @@ def embedded_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:
 
 def embedded_translator(asked: Asked) -> Part[TextTranslator]:
     """The translator inside the package, from English."""
-    from simul.models.embedded.translator import EmbeddedTranslator
+    from simul.models.marian.folder import SHIPPED
 
-    threads = asked.config.threads or 1
-    made = EmbeddedTranslator(
-        beam=asked.config.beam or 2, threads=threads, alternatives=Need.BEAMS in asked.needs
-    )
-    return Part(made, "embedded translator", cpu_seconds if threads == 1 else elapsed_seconds)
+    return replace(student_translator(replace(asked, folder=SHIPPED)), said="embedded translator")
 
 
 def _window(config: ModelConfig) -> str:
@@ -193,6 +189,15 @@ def ctranslate2_translator(asked: Asked) -> Part[TextTranslator]:
         Need.BEAMS in asked.needs,
     )
     return Part(made, f"translator {asked.name}", _meter(config))
+
+
+def student_translator(asked: Asked) -> Part[TextTranslator]:
+    """A Firefox student."""
+    from simul.models.marian.translator import MarianTranslator
+
+    beam, more = asked.config.beam or 2, Need.BEAMS in asked.needs
+    made = MarianTranslator(asked.folder, asked.source, asked.target, beam, more)
+    return Part(made, f"student {asked.name}")
 
 
 def causal_translator(asked: Asked) -> Part[TextTranslator]:

@@ -26,12 +26,12 @@ _MIC_SECONDS = 1.0
 _PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("numpy", "numpy", "core", ""),
     ("soundfile", "soundfile", "audio files", ""),
-    ("soxr", "soxr", "resampling", ""),
     ("ctranslate2", "ctranslate2", "translation", ""),
     ("sentencepiece", "sentencepiece", "translation", ""),
     ("sacrebleu", "sacrebleu", "scores", ""),
     ("numba", "numba", "long-form scores", ""),
     ("rich", "rich", "terminal", ""),
+    ("httpx", "httpx", "translation servers, downloads", ""),
     ("pocketsphinx", "pocketsphinx", "embedded recogniser", "embedded"),
     ("espeakng-loader", "espeakng_loader", "speech output", "embedded"),
     ("sounddevice", "sounddevice", "microphone", "mic"),
@@ -175,9 +175,9 @@ def _recogniser() -> str:
 
 def _translator() -> str:
     from simul.backends.families import EMBEDDED_TARGETS
-    from simul.models.embedded.translator import EmbeddedTranslator
+    from simul.models.marian.translator import MarianTranslator
 
-    EmbeddedTranslator()
+    MarianTranslator()
     return "English to " + ", ".join(EMBEDDED_TARGETS.values())
 
 

@@ -13,7 +13,7 @@ from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from latency_metrics.base import Score
-    from latency_metrics.scoring.recordings import Segment
+    from latency_metrics.scoring.recordings import ReferenceSegment
     from simul.cli.lists import ItemList
     from simul.evaluation.evaluate import EvaluationResult
     from simul.session.factory import SessionFactory
@@ -56,7 +56,7 @@ def run(arguments: list[str], context: Context) -> int:
     _check(given)
     factory = session_factory(given, context)
     found = _read(given, factory)
-    segments: list[Segment] | None = None
+    segments: list[ReferenceSegment] | None = None
     if given.segmentation:
         from simul.cli.lists import read_segments, with_joined_references
 
@@ -98,7 +98,7 @@ def _read(given: argparse.Namespace, factory: SessionFactory) -> ItemList:
     return found
 
 
-def _say_columns(found: ItemList, segments: list[Segment] | None, context: Context) -> None:
+def _say_columns(found: ItemList, segments: list[ReferenceSegment] | None, context: Context) -> None:
     if segments is not None:
         context.note(f"Long form: {len(segments)} reference segments, resegmented with SoftSegmenter.")
     elif not any(item.reference for item in found.items):
@@ -114,7 +114,7 @@ def _evaluate(
     context: Context,
     factory: SessionFactory,
     found: ItemList,
-    segments: list[Segment] | None,
+    segments: list[ReferenceSegment] | None,
 ) -> EvaluationResult:
     from dataclasses import asdict
 

@@ -12,7 +12,7 @@ from simul.errors import SimulError, UsageError
 from simul.evaluation.items import Item
 
 if TYPE_CHECKING:
-    from latency_metrics.scoring.recordings import Segment
+    from latency_metrics.scoring.recordings import ReferenceSegment
 
 _AUDIO_COLUMNS = ("audio", "file", "wav", "path")
 _NAME_COLUMNS = ("id", "name", "index")
@@ -98,7 +98,7 @@ def read_two_files(source_list: str, references: str | None) -> ItemList:
     return ItemList(items, references)
 
 
-def read_segments(path: str, references: str | None, items: Sequence[Item]) -> list[Segment]:
+def read_segments(path: str, references: str | None, items: Sequence[Item]) -> list[ReferenceSegment]:
     """Reference segments of long recordings.
 
     YAML or JSON of the shared tasks with the texts in `references`, or a table with the columns `wav` (not
@@ -138,11 +138,11 @@ def read_segments(path: str, references: str | None, items: Sequence[Item]) -> l
     return with_references(segments, [row[text] for row in rows]) if text else segments
 
 
-def with_joined_references(items: Sequence[Item], segments: Sequence[Segment]) -> list[Item]:
+def with_joined_references(items: Sequence[Item], segments: Sequence[ReferenceSegment]) -> list[Item]:
     """Items whose reference is that of all their segments, for figures over whole recordings."""
-    from latency_metrics.scoring.recordings import Hypothesis, match_recordings
+    from latency_metrics.scoring.recordings import RecordingHypothesis, match_recordings
 
-    match = match_recordings(segments, [Hypothesis(item.audio, ()) for item in items])
+    match = match_recordings(segments, [RecordingHypothesis(item.audio, ()) for item in items])
     joined = []
     for item in items:
         texts = [s.reference for s in segments if s.recording == match.get(item.audio) and s.reference]

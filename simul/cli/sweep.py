@@ -13,7 +13,7 @@ from simul.cli.options import Parser
 from simul.errors import ExitCode, ModelMissingError, UsageError
 
 if TYPE_CHECKING:
-    from latency_metrics.scoring.recordings import Segment
+    from latency_metrics.scoring.recordings import ReferenceSegment
     from policies.base import Need
     from simul.backends.base import Backend
     from simul.backends.families import LoadedBackend
@@ -136,7 +136,9 @@ def _check(given: argparse.Namespace) -> None:
         raise UsageError("--references goes with --segmentation; a LIST has its own column.")
 
 
-def _read(given: argparse.Namespace, factory: SessionFactory) -> tuple[ItemList, list[Segment] | None]:
+def _read(
+    given: argparse.Namespace, factory: SessionFactory
+) -> tuple[ItemList, list[ReferenceSegment] | None]:
     from dataclasses import replace
 
     from simul.cli.lists import Columns, read_segments, read_table, with_joined_references
@@ -190,7 +192,7 @@ def _sweep(
     context: Context,
     runner: SweepRunner,
     found: ItemList,
-    segments: list[Segment] | None,
+    segments: list[ReferenceSegment] | None,
     settings: dict[str, Any],
 ) -> SweepResult:
     from simul.cli.interrupts import Interrupts

@@ -23,7 +23,7 @@ from simul.evaluation.word_errors import WordErrors, word_errors
 from simul.files import create, make_folder
 
 if TYPE_CHECKING:
-    from latency_metrics.scoring.recordings import Segment
+    from latency_metrics.scoring.recordings import ReferenceSegment
     from latency_metrics.scoring.result import Report
 
 FORMAT = ResultFormat[ItemResult](
@@ -117,7 +117,7 @@ def evaluate(
     *,
     source: str = "en",
     target: str = "de",
-    segmentation: Sequence[Segment] | None = None,
+    segmentation: Sequence[ReferenceSegment] | None = None,
     log: str | os.PathLike[str] | None = None,
     resume: bool = False,
     jobs: int = 1,
@@ -168,7 +168,7 @@ def _scored(
     run: ResumableRun[ItemResult],
     source: str,
     target: str,
-    segmentation: Sequence[Segment] | None,
+    segmentation: Sequence[ReferenceSegment] | None,
     interrupted: bool,
 ) -> EvaluationResult:
     pairs = run.done

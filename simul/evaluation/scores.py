@@ -9,16 +9,16 @@ from simul.evaluation.items import Item, ItemResult
 from simul.languages import latency_unit
 
 if TYPE_CHECKING:
-    from latency_metrics.scoring.recordings import Segment
+    from latency_metrics.scoring.recordings import ReferenceSegment
     from latency_metrics.scoring.result import Report
 
 
 def score_results(
-    pairs: Sequence[tuple[Item, ItemResult]], target: str, segmentation: Sequence[Segment] | None
+    pairs: Sequence[tuple[Item, ItemResult]], target: str, segmentation: Sequence[ReferenceSegment] | None
 ) -> Report:
     """Scores of results: as utterances, or as recordings that `segmentation` cuts into reference segments."""
     from latency_metrics.scoring.longform import score_longform
-    from latency_metrics.scoring.recordings import Hypothesis, split_text
+    from latency_metrics.scoring.recordings import RecordingHypothesis, split_text
     from latency_metrics.scoring.shortform import score_shortform
 
     unit = latency_unit(target)
@@ -29,7 +29,7 @@ def score_results(
         return score_shortform(instances, latency_unit=unit, bleu_tokenizer=tokenizer, quality=scored)  # type: ignore[arg-type]
     characters = unit == "char"
     hypotheses = [
-        Hypothesis(
+        RecordingHypothesis(
             recording=item.audio,
             units=split_text(result.text, characters),
             text=result.text,

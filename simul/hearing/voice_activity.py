@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.errors import ModelMissingError
-from simul.models.hub import WHISPER_PACKAGE
+from simul.install import install_hint
 
 FRAME = 512
 """Samples of a frame (32 ms at 16 kHz)."""
@@ -41,7 +41,7 @@ class SileroActivity:
         except (ImportError, RuntimeError) as error:
             raise ModelMissingError(
                 "Voice activity detection needs faster-whisper with onnxruntime, which is not installed; "
-                f"run: {WHISPER_PACKAGE}"
+                f"run: {install_hint('whisper')}"
             ) from error
         self.threshold, self.release = threshold, release
         self._h = np.zeros((1, 1, 128), np.float32)

@@ -1,4 +1,8 @@
-"""Model folders: what a folder holds, which models the user's hub cache has, and explicit downloads."""
+"""Model folders: what a folder holds, which models the user's hub cache has, and explicit downloads.
+
+The cache is walked here, not by `huggingface_hub.scan_cache_dir`: that package comes with extras only, takes 27 MB with
+what it needs and 0.12 s to import, and the walk over 20 repositories takes 1.5 ms here and 12 there.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,8 @@ _WEIGHT_FILES = (
     "pytorch_model-*-of-*.bin",
 )
 """Weights by name, in order of preference; the first one is CTranslate2's."""
+_STUDENTS = (("model.*.bin", "*vocab*.spm"), ("encoder.npz", "source.spm"))
+"""Weights and vocabulary of Firefox students: of one pair, and of one encoder with decoders for several languages."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,10 @@ def classify(folder: Path) -> str | None:
 
     A CTranslate2 file names its architecture in its first bytes: "whisper" or "translation". The config.json of a
     folder in the transformers format names its own: "hf-causal" is a language model, any other "hf-" and its
-    model_type.
+    model_type. A "student" is one of Firefox's translation models, or one made like them.
     """
+    if any(any(folder.glob(file)) and any(folder.glob(words)) for file, words in _STUDENTS):
+        return "student"
     if (folder / "model.bin").is_file():
         return _CTRANSLATE2.get(_ctranslate2_spec(folder / "model.bin"))
     config = _json_object(folder / "config.json")
@@ -65,7 +73,10 @@ def describe_folder(folder: Path, name: str | None = None) -> FoundModel | None:
     kind = classify(folder)
     if kind is None:
         return None
-    files = [folder / "model.bin"] if kind in _CTRANSLATE2.values() else weights(folder)
+    if kind == "student":
+        files = [*folder.glob("model.*.bin"), *folder.glob("*.npz")]
+    else:
+        files = [folder / "model.bin"] if kind in _CTRANSLATE2.values() else weights(folder)
     return FoundModel(kind, folder, name or folder.name, sum(f.stat().st_size for f in files))
 
 

@@ -32,8 +32,8 @@ class SessionFactory:
         PolicyError: the policy or a parameter of it is not known.
     """
 
-    stream: StreamOptions
-    model: ModelConfig
+    stream: StreamOptions = field(default_factory=StreamOptions)
+    model: ModelConfig = field(default_factory=ModelConfig)
     load: LoadBackend = load_backend
     _loaded: LoadedBackend | None = field(default=None, repr=False)
 
@@ -60,8 +60,12 @@ class SessionFactory:
             self._loaded = self.load(self.model, self.stream.source, self.stream.target, needs=needs)
         return self._loaded
 
-    def __call__(self, clock: Clock) -> Session:
-        """A session for a new stream; raises what `loaded` raises, and EvidenceError as a session does."""
+    def __call__(self, clock: Clock | None = None) -> Session:
+        """A session for a new stream, on the wall clock where none is given.
+
+        Raises:
+            EvidenceError: the policy needs evidence that the model does not provide; and what `loaded` raises.
+        """
         options = self.stream
         config = SessionConfig(options.source, options.target, to_samples(options.chunk_ms))
         return Session(self.policy(), self.loaded.backend, clock, config)

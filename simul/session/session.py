@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -52,15 +52,21 @@ class Session:
             self._number = self.backend.open(StreamSpec(self.config.source, self.config.target))
         self.origin = self.clock.now()
         self.failure: Exception | None = None
-        self._stream = Stream(self.policy, self.backend.limits, self.backend.name, self._number, self.config)
+        try:
+            self._stream = Stream(
+                self.policy, self.backend.limits, self.backend.name, self._number, self.config
+            )
+        except Exception:
+            self.close()
+            raise
         self._pace = Pace(self.config.chunk)
         self._bad, self._shift = 0, 0.0
 
     def close(self) -> None:
         """Let go of what the backend holds for the stream; once it is closed, again does no harm."""
-        if self._number is not None:
-            self.backend.release(self._number)
-            self._number = None
+        number, self._number = self._number, None
+        if number is not None:
+            self.backend.release(number)
 
     def __enter__(self) -> Session:
         return self
@@ -121,7 +127,7 @@ class Session:
             if error is not None:
                 self._stream.fail(error, self.now(), self._bad)
             self._stream.end(self.now(), self._bad)
-        self.close()
+            self.close()
         return self._stream.events()
 
     def _decide(self, number: int) -> None:
@@ -147,7 +153,9 @@ class Session:
         except Exception as error:
             self.failure = error
             self._stream.fail(failure_message(error), self.now(), self._bad)
-            self.close()
+            # What fails while a broken stream is let go of must not hide why it broke, nor its last events.
+            with suppress(Exception):
+                self.close()
 
     def _finite(self, samples: Samples) -> Samples:
         finite = np.isfinite(samples)

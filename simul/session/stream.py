@@ -206,15 +206,14 @@ class Stream:
         if not self._over:
             self._request, self._due = None, False
             self._orders.clear()
+            self._put_left(self._view.heard, at)
             self._put(Error(message, at))
             self.end(at, bad_samples)
 
     def end(self, at: float, bad_samples: int = 0) -> None:
         """The stream is over: put out the totals."""
         if not self._over:
-            if self._left is not None:
-                self._put(replace(self._left, time=at))
-                self._left = None
+            self._put_left(self._view.heard, at)
             self._over = True
             t = self._totals
             totals = (self._view.heard, t.skipped, t.segments, t.tokens, t.passes, bad_samples)
@@ -354,15 +353,18 @@ class Stream:
 
     def _leave_segment(self, view: SourceView, at: float) -> None:
         """Put out the end of the segment that was left, now that it is known where the next one begins."""
-        left, self._left = self._left, None
-        assert left is not None
-        if left.text or left.source:
-            end = min(max(left.end, view.segment_start), left.heard)
-            self._events.append(replace(left, end=end, time=at))
-            self._totals.segments += 1
+        self._put_left(view.segment_start, at)
         self._state = self.policy.next_segment(self._state)
         self._window.clear()
         self._begin_segment()
+
+    def _put_left(self, border: int, at: float) -> None:
+        """Put out the end of the segment that was left, if one was and it holds something; it lasts to `border`."""
+        left, self._left = self._left, None
+        if left is not None and (left.text or left.source):
+            end = min(max(left.end, border), left.heard)
+            self._events.append(replace(left, end=end, time=at))
+            self._totals.segments += 1
 
     def _note_lag(self, at: float) -> None:
         behind = at - self._arrived

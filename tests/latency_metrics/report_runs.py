@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from latency_metrics import Hypothesis, Report, Segment, score_longform
+from latency_metrics import RecordingHypothesis, ReferenceSegment, Report, score_longform
 
 WORDS = [
     "the", "a", "house", "river", "small", "green", "walks", "sees", "often", "never", "bridge", "morning",
@@ -13,7 +13,7 @@ WORDS = [
 ]  # fmt: skip
 
 
-def segments(recordings: int = 3, each: int = 6, seed: int = 1) -> list[Segment]:
+def segments(recordings: int = 3, each: int = 6, seed: int = 1) -> list[ReferenceSegment]:
     """Recordings of segments of 3 s, a second apart, five to nine words each."""
     draw = random.Random(seed)
     found = []
@@ -21,14 +21,16 @@ def segments(recordings: int = 3, each: int = 6, seed: int = 1) -> list[Segment]
         for number in range(each):
             text = " ".join(draw.choices(WORDS, k=draw.randint(5, 9)))
             found.append(
-                Segment(
+                ReferenceSegment(
                     f"talk{document}.wav", 4000.0 * number, 3000.0, text, document=document, number=number
                 )
             )
     return found
 
 
-def system(given: Sequence[Segment], lag: float, errors: float, seed: int = 2) -> list[Hypothesis]:
+def system(
+    given: Sequence[ReferenceSegment], lag: float, errors: float, seed: int = 2
+) -> list[RecordingHypothesis]:
     """What a system says that is `lag` ms behind and gets a share `errors` of words wrong."""
     draw = random.Random(seed)
     found = []
@@ -43,7 +45,7 @@ def system(given: Sequence[Segment], lag: float, errors: float, seed: int = 2) -
                 delays.append(segment.offset + 3000.0 * i / len(words) + lag + draw.uniform(-300, 300))
                 elapsed.append(delays[-1] + 150.0)
         found.append(
-            Hypothesis(
+            RecordingHypothesis(
                 name, units, " ".join(units), sorted(delays), sorted(elapsed), elapsed_kind="per_chunk"
             )
         )

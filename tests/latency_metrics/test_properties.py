@@ -16,10 +16,10 @@ from latency_metrics import (
     LAAL,
     METRICS,
     YAAL,
-    Hypothesis,
     Instance,
     LongYAAL,
-    Segment,
+    RecordingHypothesis,
+    ReferenceSegment,
     resegment,
     score_longform,
     score_shortform,
@@ -67,23 +67,25 @@ def instances(draw: st.DrawFn) -> Instance:
 
 
 @st.composite
-def recordings(draw: st.DrawFn) -> tuple[list[Segment], list[Hypothesis]]:
-    segments: list[Segment] = []
-    hypotheses: list[Hypothesis] = []
+def recordings(draw: st.DrawFn) -> tuple[list[ReferenceSegment], list[RecordingHypothesis]]:
+    segments: list[ReferenceSegment] = []
+    hypotheses: list[RecordingHypothesis] = []
     for document in range(draw(st.integers(1, 3))):
         name = f"talk_{document}.wav"
         start = 0.0
         for number in range(draw(st.integers(1, 4))):
             length = draw(st.integers(0, 4000))
             reference = " ".join(draw(st.lists(WORDS, max_size=8)))
-            segments.append(Segment(name, start, float(length), reference, document, number))
+            segments.append(ReferenceSegment(name, start, float(length), reference, document, number))
             start += length
         units = draw(st.lists(WORDS, max_size=20))
         delays = sorted(
             draw(st.lists(st.integers(0, 15000).map(float), min_size=len(units), max_size=len(units)))
         )
         hypotheses.append(
-            Hypothesis(name, units, delays=delays, elapsed=[d + 100.0 * i for i, d in enumerate(delays)])
+            RecordingHypothesis(
+                name, units, delays=delays, elapsed=[d + 100.0 * i for i, d in enumerate(delays)]
+            )
         )
     return segments, hypotheses
 
@@ -176,7 +178,9 @@ def test_short_form_always_reports(found: list[Instance]) -> None:
 
 @given(recordings())
 @settings(max_examples=60)
-def test_resegmentation_conserves_every_unit(given_: tuple[list[Segment], list[Hypothesis]]) -> None:
+def test_resegmentation_conserves_every_unit(
+    given_: tuple[list[ReferenceSegment], list[RecordingHypothesis]],
+) -> None:
     segments, hypotheses = given_
     for method in ("soft", "mwer"):
         found = resegment(segments, hypotheses, method=method, lang="de")  # type: ignore[arg-type]
@@ -194,7 +198,7 @@ def test_resegmentation_conserves_every_unit(given_: tuple[list[Segment], list[H
 @given(recordings(), st.randoms())
 @settings(max_examples=30)
 def test_order_of_recordings_does_not_matter(
-    given_: tuple[list[Segment], list[Hypothesis]], rng: object
+    given_: tuple[list[ReferenceSegment], list[RecordingHypothesis]], rng: object
 ) -> None:
     segments, hypotheses = given_
     names = list(dict.fromkeys(segment.recording for segment in segments))
@@ -218,7 +222,7 @@ def test_perfect_segmentation_equals_short_form(lengths: list[int], data: st.Dat
         words = [next(letters) for _ in range(length)]
         duration = float(data.draw(st.integers(500, 5000)))
         own = sorted(data.draw(st.lists(st.integers(0, 4000), min_size=length, max_size=length)))
-        segments.append(Segment("t", start, duration, " ".join(words), 0, number))
+        segments.append(ReferenceSegment("t", start, duration, " ".join(words), 0, number))
         single.append(
             Instance(
                 index=number,
@@ -231,7 +235,7 @@ def test_perfect_segmentation_equals_short_form(lengths: list[int], data: st.Dat
         units += words
         delays += [start + time for time in own]
         start += duration
-    long = score_longform(segments, [Hypothesis("t", units, delays=delays)])
+    long = score_longform(segments, [RecordingHypothesis("t", units, delays=delays)])
     short = score_shortform(single)
     assert long["BLEU"].value == short["BLEU"].value
     for name in ("AL", "LAAL", "AP", "DAL"):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts import Pace, Playout, PlayoutConfig, TtsError
+from tts import Playout, PlayoutConfig, SpeakingPace, TtsError
 
 RATE = 1000
 PLAIN = PlayoutConfig(clause_pause=0.0, sentence_pause=0.0)
@@ -73,12 +73,12 @@ def test_speed_stays_in_bounds_changes_by_steps_and_pauses_never_grow(units):
 
 def test_pauses_follow_the_mark_and_vanish_in_a_hurry():
     playout = Playout(RATE)
-    calm = Pace(1.0, 0.0)
+    calm = SpeakingPace(1.0, 0.0)
     playout.place(500, 0, calm, "Ja.")
     assert playout.place(500, 100, calm, "Gut,").onset == 750
     assert playout.place(500, 200, calm, "dann").onset == 1250 + 120
     assert playout.place(500, 300, calm, "Ende.").onset == 1870
-    assert playout.place(500, 400, Pace(1.25, 1.0), "Schluss.").onset == 2370
+    assert playout.place(500, 400, SpeakingPace(1.25, 1.0), "Schluss.").onset == 2370
     assert playout.timeline().silences == (0.25, 0.12, 0.0, 0.0)
 
 
@@ -95,7 +95,7 @@ def test_speech_a_fifth_longer_than_its_source_does_not_pile_up():
 def test_the_pace_is_the_engines_own_again_after_a_silence():
     playout, _ = run([3.0] * 6, 1.0, PlayoutConfig())
     assert playout.slots[-1].speed == 1.25
-    assert playout.pace(playout.end) == Pace(1.0, 0.0)
+    assert playout.pace(playout.end) == SpeakingPace(1.0, 0.0)
     assert playout.pace(playout.end - 1).speed == pytest.approx(1.2)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts import ChunkerConfig, PlayoutConfig, Speaker, SpeakerConfig, SynthesizedSpeech, ToneEngine, TtsError
+from tts import ChunkerConfig, PlayoutConfig, Speaker, SpeakerConfig, SynthesizedSpeech, ToneEngine
 
 
 class Ticker:
@@ -141,11 +141,13 @@ def test_open_phrases_keep_the_voice_up_and_sentences_do_not():
     assert prompts == ["and so on,"]
 
 
-def test_an_engines_own_mistakes_are_not_hidden():
+def test_an_engines_own_mistakes_are_told_and_the_rest_is_spoken():
     class Broken(ToneEngine):
         def synthesize(self, text, speed=1.0):
-            raise RuntimeError("defect")
+            if "bad" in text:
+                raise RuntimeError("defect\nand more")
+            return super().synthesize(text, speed)
 
-    with pytest.raises(RuntimeError, match="defect"):
-        Speaker(Broken()).push("Yes.", 0.0)
-    assert issubclass(TtsError, ValueError)
+    units = talk(Speaker(Broken()), ["Good one.", " A bad one.", " The last."])
+    assert [len(unit.samples) > 0 for unit in units] == [True, False, True]
+    assert "RuntimeError: defect)" in units[1].error

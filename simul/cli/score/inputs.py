@@ -12,12 +12,12 @@ from simul.errors import UsageError
 
 if TYPE_CHECKING:
     from latency_metrics.base import Instance
-    from latency_metrics.scoring.recordings import Hypothesis, Segment
+    from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment
 
 LogKind = Literal["simuleval", "resegmented", "simulstream"]
 
 
-def read_segments(given: argparse.Namespace) -> list[Segment]:
+def read_segments(given: argparse.Namespace) -> list[ReferenceSegment]:
     """The reference segments that the flags name, with their references.
 
     Raises:
@@ -43,8 +43,8 @@ def read_segments(given: argparse.Namespace) -> list[Segment]:
 
 
 def read_hypotheses(
-    path: str, segments: Sequence[Segment], given: argparse.Namespace, char_level: bool
-) -> list[Hypothesis]:
+    path: str, segments: Sequence[ReferenceSegment], given: argparse.Namespace, char_level: bool
+) -> list[RecordingHypothesis]:
     """Whole recordings in the format that the flags name.
 
     Raises:

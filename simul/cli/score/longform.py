@@ -44,8 +44,8 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the subcommand."""
     given = parser().parse(arguments, context)
-    char_level = options.char_level(given)
     options.check(given)
+    char_level = options.char_level(given)
     named = [
         flag
         for flag in ("speech_segmentation", "text_segmentation", "resegmented_hypothesis")

@@ -27,8 +27,8 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the subcommand."""
     given = parser().parse(arguments, context)
-    char_level = options.char_level(given)
     options.check(given)
+    char_level = options.char_level(given)
     if not given.hypothesis_file:
         raise UsageError("There is nothing to score: add --hypothesis_file.")
     from latency_metrics.scoring.shortform import score_shortform

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from latency_metrics.scoring.recordings import Segment
+from latency_metrics.scoring.recordings import ReferenceSegment
 from simul.evaluation.items import Item
 from simul.evaluation.scores import score_results
 from simul.evaluation.sweep.grid import Setting
@@ -19,7 +19,7 @@ def score_sweep(
     done: Sequence[tuple[Item, Sequence[Run]]],
     settings: Sequence[Setting],
     target: str,
-    segmentation: Sequence[Segment] | None = None,
+    segmentation: Sequence[ReferenceSegment] | None = None,
 ) -> tuple[list[Point], bool]:
     """The points of a grid, and whether they are scored against pseudo-references.
 
@@ -55,10 +55,12 @@ def score_sweep(
     return points, pseudo
 
 
-def _segments(offline: Sequence[tuple[Item, Run]]) -> list[Segment]:
+def _segments(offline: Sequence[tuple[Item, Run]]) -> list[ReferenceSegment]:
     """Reference segments made of the segments of Offline: their places and texts."""
     return [
-        Segment(item.audio, begin / SAMPLES_PER_MS, (end - begin) / SAMPLES_PER_MS, text, document, number)
+        ReferenceSegment(
+            item.audio, begin / SAMPLES_PER_MS, (end - begin) / SAMPLES_PER_MS, text, document, number
+        )
         for document, (item, run) in enumerate(offline)
         for number, (begin, end, text) in enumerate(run.segments)
     ]

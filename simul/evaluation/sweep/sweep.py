@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from latency_metrics.scoring.recordings import Segment
+from latency_metrics.scoring.recordings import ReferenceSegment
 from simul.errors import UsageError
 from simul.evaluation.items import Item, ItemResult
 from simul.evaluation.runner import Progress, ResultFormat, ResumableRun
@@ -28,7 +28,7 @@ def sweep(
     items: Sequence[Item],
     runner: SweepRunner,
     *,
-    segmentation: Sequence[Segment] | None = None,
+    segmentation: Sequence[ReferenceSegment] | None = None,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
     jobs: int = 1,
@@ -67,7 +67,9 @@ def sweep(
     return result
 
 
-def _check(items: Sequence[Item], runner: SweepRunner, segmentation: Sequence[Segment] | None) -> None:
+def _check(
+    items: Sequence[Item], runner: SweepRunner, segmentation: Sequence[ReferenceSegment] | None
+) -> None:
     known = segmentation is not None or any(item.reference is not None for item in items)
     if items and not known and all(setting.policy != OFFLINE for setting in runner.settings):
         raise UsageError(

@@ -90,7 +90,7 @@ def _from_hub(entry: Entry, hub: HubSource, cache: Path, progress: Progress) -> 
         ) as error:  # the hub's client raises many kinds, by its version and by what the network did
             raise DownloadError(
                 f"The file {file.name} of {hub.repository} could not be downloaded from the hub ({reason(error)}); "
-                f"check the network, or get it with: {how_to_get(entry)}"
+                f"check the network, or get it with: {how_to_get(entry, pull=False)}"
             ) from error
 
 

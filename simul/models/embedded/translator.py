@@ -1,4 +1,4 @@
-"""The embedded text translator: English in spoken form to German, Spanish and French (CTranslate2, int8)."""
+"""Translators that `simul train translator` makes: English in spoken form to several languages (CTranslate2, int8)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from simul.models.embedded.spoken import spoken_form
 from simul.models.translation.forced_search import ForcedSearch, Found
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.models.translation.source_attention import MARK, over_words, resting_words, word_numbers
-from simul.training.translator.corpus import language_tag
 
-SHIPPED = Path(__file__).resolve().parents[2] / "data" / "embedded" / "translator"
 END_MARK = "</s>"
 POSITIONS = 256
 """Longest source and target, in pieces, that the network has positions for."""
@@ -24,8 +22,13 @@ LOOP_NGRAM = 4
 """No sequence of so many pieces is produced twice in one text: a small network would otherwise loop."""
 
 
+def language_tag(language: str) -> str:
+    """The source token that asks for a target language."""
+    return f"<2{language}>"
+
+
 class EmbeddedTranslator:
-    """Loads a folder that `simul train translator` exported; by default the one in the package.
+    """Loads a folder that `simul train translator` exported.
 
     Sources are brought to spoken form first, so written and recognised text are both welcome. The end mark is
     given to the network only when the source is complete; without it the network translates a beginning.
@@ -37,9 +40,7 @@ class EmbeddedTranslator:
 
     name = "embedded"
 
-    def __init__(
-        self, folder: Path = SHIPPED, beam: int = 2, threads: int = 1, alternatives: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, beam: int = 2, threads: int = 1, alternatives: bool = False) -> None:
         import ctranslate2
         import sentencepiece as spm
 

@@ -1,4 +1,7 @@
-"""Source times of tokens: a monotone path through attention, and the spans that it gives."""
+"""Source times of tokens: a monotone path through attention, and the spans that it gives.
+
+The path takes 2.2 ms for 100 tokens and 30 s; transformers' function takes 103 (`python -m benchmarks.own_code warp`).
+"""
 
 from __future__ import annotations
 

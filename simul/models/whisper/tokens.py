@@ -113,7 +113,10 @@ class WhisperTokens:
 
 
 def _byte_characters() -> dict[int, str]:
-    """The printable character that byte-level BPE writes for each byte: itself if printable, else from U+0100 on."""
+    """The printable character that byte-level BPE writes for each byte: itself if printable, else from U+0100 on.
+
+    transformers has the same table, behind 0.6 s of import that CTranslate2's Whisper does without.
+    """
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     table = {byte: chr(byte) for byte in printable}
     others = (byte for byte in range(256) if byte not in table)

@@ -16,16 +16,12 @@ import numpy as np
 
 from simul.errors import SimulError
 from simul.models.embedded.spoken import spoken_form
+from simul.models.embedded.translator import language_tag
 from simul.training.translator.noise import RecognitionNoise
 
 TARGETS = ("de", "es", "fr")
 REFERENCE_SEPARATOR = " ||| "
 PAD, UNKNOWN, BOS, EOS = 0, 1, 2, 3
-
-
-def language_tag(language: str) -> str:
-    """The source token that asks for a target language."""
-    return f"<2{language}>"
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-_FUNCTION_WORDS = (
-    "the",
-    "a",
-    "and",
-    "to",
-    "of",
-    "in",
-    "it",
-    "that",
-    "is",
-    "i",
-    "he",
-    "and",
-    "but",
-    "at",
-    "or",
-)
+_FUNCTION_WORDS = ("the", "a", "and", "to", "of", "in", "it", "that", "is", "i", "he", "but", "at", "or")
 
 
 @dataclass(frozen=True)

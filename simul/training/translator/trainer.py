@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from simul.errors import SimulError, UsageError
+from simul.models.embedded.translator import language_tag
 from simul.training.translator.corpus import (
     PAD,
     TARGETS,
@@ -21,7 +22,6 @@ from simul.training.translator.corpus import (
     MixConfig,
     Pair,
     PairBatch,
-    language_tag,
     make_batches,
     read_pairs,
     source_word_counts,

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from latency_metrics import (
-    Hypothesis,
     MatchError,
     MetricsError,
-    Segment,
+    RecordingHypothesis,
+    ReferenceSegment,
     resegment,
     score_longform,
     score_resegmented,
@@ -22,17 +22,17 @@ from latency_metrics.base import Instance
 from latency_metrics.scoring.recordings import canonical_names, match_recordings
 
 SEGMENTS = [
-    Segment("a.wav", 0.0, 2000.0, "ein kleiner Hund", 0, 0),
-    Segment("a.wav", 2500.0, 1500.0, "sieht zwei Katzen", 0, 1),
-    Segment("b.wav", 1000.0, 2000.0, "das Wetter bleibt schön", 1, 0),
+    ReferenceSegment("a.wav", 0.0, 2000.0, "ein kleiner Hund", 0, 0),
+    ReferenceSegment("a.wav", 2500.0, 1500.0, "sieht zwei Katzen", 0, 1),
+    ReferenceSegment("b.wav", 1000.0, 2000.0, "das Wetter bleibt schön", 1, 0),
 ]
-A = Hypothesis(
+A = RecordingHypothesis(
     "a.wav",
     ["ein", "kleiner", "Hund", "sieht", "zwei", "Katzen"],
     delays=[1000, 1500, 2000, 3000, 3500, 4000],
     elapsed=[1100, 1700, 2300, 3400, 4000, 4600],
 )
-B = Hypothesis("b.wav", ["das", "Wetter", "bleibt", "schön"], delays=[2000] * 4, elapsed=[2500] * 4)
+B = RecordingHypothesis("b.wav", ["das", "Wetter", "bleibt", "schön"], delays=[2000] * 4, elapsed=[2500] * 4)
 
 
 def reasons(notices: list, name: str) -> str:  # type: ignore[type-arg]
@@ -83,13 +83,16 @@ def test_jobs_and_progress_change_nothing() -> None:
 
 
 def test_names_match_by_base_name_and_stem() -> None:
-    segments = [Segment("x/y/a.wav", 0, 1, "r", 0, 0), Segment("x/z/b.wav", 0, 1, "r", 1, 0)]
+    segments = [
+        ReferenceSegment("x/y/a.wav", 0, 1, "r", 0, 0),
+        ReferenceSegment("x/z/b.wav", 0, 1, "r", 1, 0),
+    ]
     assert canonical_names(["x/y/a.wav", "x/z/b.wav"]) == {"x/y/a.wav": "a", "x/z/b.wav": "b"}
     for name in ("a", "a.wav", "a.mp3", "/data/a.wav", "/data/a"):
-        assert match_recordings(segments, [Hypothesis(name, ())]) == {name: "x/y/a.wav"}
-    same = [Segment("x/a.wav", 0, 1), Segment("y/a.wav", 0, 1)]
-    assert match_recordings(same, [Hypothesis("y/a.wav", ())]) == {"y/a.wav": "y/a.wav"}
-    assert match_recordings(same, [Hypothesis("a.wav", ())]) == {}
+        assert match_recordings(segments, [RecordingHypothesis(name, ())]) == {name: "x/y/a.wav"}
+    same = [ReferenceSegment("x/a.wav", 0, 1), ReferenceSegment("y/a.wav", 0, 1)]
+    assert match_recordings(same, [RecordingHypothesis("y/a.wav", ())]) == {"y/a.wav": "y/a.wav"}
+    assert match_recordings(same, [RecordingHypothesis("a.wav", ())]) == {}
 
 
 def test_two_hypotheses_for_one_recording_are_an_error() -> None:
@@ -125,7 +128,7 @@ def test_recording_without_reference_drops_and_lists_its_units() -> None:
 
 def test_all_hypotheses_empty() -> None:
     report = score_longform(
-        SEGMENTS, [Hypothesis("a.wav", (), delays=[], elapsed=[]), Hypothesis("b.wav", ())]
+        SEGMENTS, [RecordingHypothesis("a.wav", (), delays=[], elapsed=[]), RecordingHypothesis("b.wav", ())]
     )
     assert report["BLEU"].value == 0
     assert "LongYAAL (CU)" not in report
@@ -188,8 +191,11 @@ def test_stream_laal_is_laal_of_mwer_segments() -> None:
 
 
 def test_character_level_keeps_spaces_of_the_output_only() -> None:
-    segments = [Segment("t", 0, 3000, "你 好", 0, 0), Segment("t", 3000, 3000, "世界", 0, 1)]
-    hypothesis = Hypothesis("t", list("你好 世界"), delays=[1.0, 2.0, 3.0, 3500.0, 4000.0])
+    segments = [
+        ReferenceSegment("t", 0, 3000, "你 好", 0, 0),
+        ReferenceSegment("t", 3000, 3000, "世界", 0, 1),
+    ]
+    hypothesis = RecordingHypothesis("t", list("你好 世界"), delays=[1.0, 2.0, 3.0, 3500.0, 4000.0])
     found = resegment(segments, [hypothesis], char_level=True)
     assert "".join(i.prediction for i in found.instances) == "你好 世界"
     assert found.instances[0].reference == "你好"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,24 @@ from simul.backends.families import MORE, Family, ModelConfig, choose, load_back
 from simul.backends.loaders import Asked, Part
 from simul.clock import elapsed_seconds
 from simul.errors import ModelMissingError, SimulError, UsageError
-from simul.models.embedded.translator import EmbeddedTranslator
 from simul.models.hub import FoundModel
-from simul.models.translation.interface import TextTranslator
+from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
 from tests.simul.models.folders import ctranslate2_folder
 
 
 @pytest.fixture
 def cache(bare_machine: Path) -> Path:
     return bare_machine
+
+
+class Silent:
+    """A translator that never says anything."""
+
+    name = "silent"
+    sources, targets = frozenset({"en"}), frozenset({"de"})
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        return [TextResult((), ()) for _ in requests]
 
 
 def found(name: str, size: int, path: Path = Path("nowhere"), kind: str = "whisper") -> FoundModel:
@@ -87,11 +97,12 @@ def test_auto_takes_a_translator_of_the_catalogue_before_the_embedded_one(
     pytest.importorskip("pocketsphinx")
     student = found("firefox:en-de", 1, tmp_path, "student")
     monkeypatch.setattr(families, "installed_translators", lambda source, target: [student])
+    family = Family("student", lambda asked: Part(Silent(), f"translator {asked.name}"), ["student"])
+    others = [other for other in families.TRANSLATORS.families if "student" not in other.kinds]
+    without = dataclasses.replace(families.TRANSLATORS, families=others)
+    monkeypatch.setattr(families, "TRANSLATORS", without)
     assert "Embedded model" in load_backend(ModelConfig(), "en", "de").description
-    family = Family(
-        "student", lambda asked: Part(EmbeddedTranslator(), f"translator {asked.name}"), ["student"]
-    )
-    grown = dataclasses.replace(families.TRANSLATORS, families=(*families.TRANSLATORS.families, family))
+    grown = dataclasses.replace(families.TRANSLATORS, families=[*others, family])
     monkeypatch.setattr(families, "TRANSLATORS", grown)
     said = load_backend(ModelConfig(), "en", "de").description
     assert said == "Cascade: embedded recogniser, translator firefox:en-de."
@@ -215,7 +226,7 @@ def test_a_new_family_is_one_entry_and_one_loader(
 
     def loader(asked: Asked) -> Part[TextTranslator]:
         told.append(asked)
-        return Part(EmbeddedTranslator(), f"Marian {asked.name}", elapsed_seconds)
+        return Part(Silent(), f"Marian {asked.name}", elapsed_seconds)
 
     family = Family("Marian model", loader, ["hf-marian"])
     grown = dataclasses.replace(families.TRANSLATORS, families=(*families.TRANSLATORS.families, family))

@@ -271,7 +271,7 @@ def test_comet_stands_after_chrf(tmp_path, monkeypatch):
         (["shortform", "--word_level", "--hypothesis_file", "x", "--comet"], "add --source_sentences_file"),
         (["shortform", "--word_level", "--hypothesis_file", "x", "--bootstrap", "-1"], "--bootstrap is -1"),
         (["longform", "--word_level", "--jobs", "0"], "--jobs is 0"),
-        (["longfrom"], "did you mean `simul score longform`"),
+        (["longfrom"], "did you mean 'longform'"),
         ([], "shortform, longform, speech, stats, compare"),
         (["compare", "--word_level", "a.log"], "two or more systems"),
         (["compare", "--word_level", "a=x.log", "a=y.log"], "called 'a'"),

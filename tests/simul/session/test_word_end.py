@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from policies import HoldN, LocalAgreement, make_policy
 from simul.backends.cascade import CascadeBackend
 from simul.clock import VirtualClock
-from simul.models.embedded.translator import EmbeddedTranslator
+from simul.models.marian.translator import MarianTranslator
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.session import Session, SessionConfig
 from simul.session.events import Settled
@@ -24,6 +24,7 @@ SENTENCES = (
     "i have never seen such a beautiful house",
     "the children are playing in the garden behind the school",
     "he told me that he would come tomorrow",
+    "her neighbours are celebrating a birthday in the basement",
 )
 
 
@@ -168,11 +169,11 @@ def test_half_a_word_may_be_continued() -> None:
 
 
 @pytest.fixture(scope="module")
-def embedded() -> EmbeddedTranslator:
-    return EmbeddedTranslator()
+def embedded() -> MarianTranslator:
+    return MarianTranslator(target="de", beam=2)
 
 
-def beginnings(translator: EmbeddedTranslator) -> list[TextRequest]:
+def beginnings(translator: MarianTranslator) -> list[TextRequest]:
     """Every beginning of each sentence's translation, to be continued over one more source word."""
     requests = []
     for sentence in SENTENCES:
@@ -185,7 +186,7 @@ def beginnings(translator: EmbeddedTranslator) -> list[TextRequest]:
     return requests[::2]
 
 
-def test_the_embedded_translator_lengthens_no_word_that_is_over(embedded: EmbeddedTranslator) -> None:
+def test_the_embedded_translator_lengthens_no_word_that_is_over(embedded: MarianTranslator) -> None:
     from dataclasses import replace
 
     free = beginnings(embedded)
@@ -212,7 +213,7 @@ def test_the_embedded_translator_lengthens_no_word_that_is_over(embedded: Embedd
 @given(words=st.lists(st.sampled_from(" ".join(SENTENCES).split()), min_size=1, max_size=9))
 @pytest.mark.parametrize("policy", [LocalAgreement(2), HoldN(1)])
 def test_settled_words_stay_whole_in_a_session(
-    embedded: EmbeddedTranslator, policy: HoldN | LocalAgreement, words: list[str]
+    embedded: MarianTranslator, policy: HoldN | LocalAgreement, words: list[str]
 ) -> None:
     backend = CascadeBackend(lambda: ScriptedRecognizer([*words, "|"]), embedded)
     session = Session(policy, backend, VirtualClock(), SessionConfig(chunk=WORD))

@@ -1,0 +1,149 @@
+"""What is in a folder: a Firefox student of one pair, or one encoder with decoders for several target languages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simul.errors import ModelMissingError, UsageError
+from simul.models.marian.arrays import Arrays
+from simul.models.marian.binary import read_binary
+from simul.models.marian.network import Decoder, Encoder, check_options
+from simul.models.marian.parts import CONFIG, read_part
+from simul.models.marian.shortlist import Shortlist
+from simul.models.marian.vocabulary import Vocabulary
+
+ENCODER_PART, SOURCE_VOCABULARY, ABOUT = "encoder.npz", "source.spm", "student.json"
+SHIPPED = Path(__file__).resolve().parents[2] / "data" / "embedded" / "students"
+"""The students inside the package: English into several languages."""
+PAIR = re.compile(r"model\.([a-z]{2})([a-z]{2})\.")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a target language needs. spoken: the decoder has read recognised words, without case and punctuation."""
+
+    decoder: Decoder
+    vocabulary: Vocabulary
+    shared: bool
+    """Source and target have one vocabulary."""
+    shortlist: Shortlist | None = None
+    spoken: bool = False
+
+
+@dataclass(frozen=True)
+class Students:
+    """An encoder and what it serves."""
+
+    source: str
+    encoder: Encoder
+    vocabulary: Vocabulary
+    targets: Mapping[str, Target] = field(default_factory=dict)
+
+
+def load(folder: Path, source: str | None = None, target: str | None = None) -> Students:
+    """Load the student in `folder`; of several targets only `target`, if it is given.
+
+    `source` and `target` (ISO 639-1) name the pair of a Firefox student whose files do not tell it.
+
+    Raises:
+        ModelMissingError: a file is missing, or is another kind of model.
+        UsageError: the student in the folder translates another pair.
+    """
+    if (folder / ENCODER_PART).is_file():
+        return _parts(folder, source, target)
+    return _firefox(folder, source, target)
+
+
+def _firefox(folder: Path, source: str | None, target: str | None) -> Students:
+    model = _one(folder, "model.*.bin")
+    told = PAIR.search(model.name)
+    if told:
+        pair = told.group(1), told.group(2)
+        if (source or pair[0], target or pair[1]) != pair:
+            raise UsageError(
+                f"The student in {folder} translates {pair[0]} into {pair[1]}, not {source or pair[0]} into "
+                f"{target or pair[1]}."
+            )
+        source, target = pair
+    if source is None or target is None:
+        raise UsageError(
+            f"The name of {model} does not tell its languages; give the source and the target language."
+        )
+    arrays, config = read_binary(model)
+    check_options(config, model.name)
+    shared = not any(folder.glob("srcvocab*.spm"))
+    known = Vocabulary(_one(folder, "vocab*.spm" if shared else "srcvocab*.spm"))
+    own = known if shared else Vocabulary(_one(folder, "trgvocab*.spm"))
+    decoder = Decoder(arrays, config, model.name)
+    lists = sorted(folder.glob("lex*.bin"))
+    shortlist = Shortlist(lists[0], len(decoder.bias)) if lists else None
+    encoder = Encoder(arrays, config, model.name)
+    _check_sizes(folder, encoder, known, decoder, own)
+    return Students(source, encoder, known, {target: Target(decoder, own, shared, shortlist)})
+
+
+def _parts(folder: Path, source: str | None, target: str | None) -> Students:
+    about = _about(folder)
+    native = about.get("source", source or "en")
+    served = {path.stem: path for path in sorted(folder.glob("*.npz")) if path.name != ENCODER_PART}
+    if (source or native) != native or (target is not None and target not in served):
+        raise UsageError(
+            f"The student in {folder} translates {native} into {' '.join(served)}, not {source or native} into "
+            f"{target}."
+        )
+    common = read_part(folder / ENCODER_PART)
+    known = Vocabulary(_one(folder, SOURCE_VOCABULARY))
+    encoder = Encoder(common, CONFIG, ENCODER_PART)
+    targets = {}
+    for code in [target] if target else served:
+        arrays: Arrays = {"Wemb": common["encoder_Wemb"], **read_part(served[code])}
+        decoder = Decoder(arrays, CONFIG, served[code].name)
+        shared = "decoder_Wemb" not in arrays
+        own = known if shared else Vocabulary(_one(folder, f"{code}.model"))
+        _check_sizes(folder, encoder, known, decoder, own)
+        targets[code] = Target(decoder, own, shared, spoken=code in about.get("spoken", []))
+    return Students(native, encoder, known, targets)
+
+
+def _check_sizes(
+    folder: Path, encoder: Encoder, source: Vocabulary, decoder: Decoder, target: Vocabulary
+) -> None:
+    for words, table in ((source, encoder.table), (target, decoder.table)):
+        if len(words) > len(table.values):
+            raise ModelMissingError(
+                f"A vocabulary in {folder} has {len(words)} pieces, the model {len(table.values)}: "
+                "they do not belong together."
+            )
+
+
+def _about(folder: Path) -> Mapping[str, Any]:
+    """The description of a student in parts, where there is one."""
+    path = folder / ABOUT
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelMissingError(f"{path} is not JSON: {error}") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _one(folder: Path, pattern: str) -> Path:
+    """The only file of a kind."""
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        packed = any(folder.glob(pattern + ".gz"))
+        what = (
+            f"{len(found)} files"
+            if found
+            else "only packed files (.gz); unpack them"
+            if packed
+            else "no file"
+        )
+        raise ModelMissingError(f"The folder {folder} has {what} {pattern}; one is needed.")
+    return found[0]

@@ -1,0 +1,219 @@
+"""Text translation with Firefox students: sentence by sentence, one encoding of a source for all target languages."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simul.errors import UsageError
+from simul.models.marian.folder import SHIPPED, Students, Target, load
+from simul.models.marian.search import Search, Task, Track
+from simul.models.marian.written import written
+from simul.models.translation.interface import TextRequest, TextResult
+from simul.models.translation.sentences import sentence_spans
+from simul.models.translation.source_attention import over_words, resting_words
+
+REMEMBERED = 64
+"""Texts whose states are kept, so that the same source with a longer beginning is not begun anew."""
+LONGEST_SOURCE = 512
+"""Source pieces of a sentence that are read; what comes after them is left out."""
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """A sentence of a request. forced: what is committed of its translation. words: number of the word of each source
+    piece, -1 for the end. before: words of the sentences before it."""
+
+    source: tuple[int, ...]
+    forced: tuple[int, ...]
+    words: NDArray[np.int64]
+    before: int
+    task: Task
+
+    @property
+    def behind(self) -> int:
+        """Words of the request up to the end of this sentence."""
+        return self.before + max(1, int(self.words.max()) + 1)
+
+
+class MarianTranslator:
+    """Translates with the student in `folder` (the one in the package unless given), or with students already loaded.
+
+    A folder holds a Firefox student (model.*.bin, vocab*.spm, lex*.bin) or an encoder with decoders for several
+    languages; `source` and `target` name the pair, or pick one. Students know single sentences, so that each sentence
+    of a source is translated by itself. Sources are given to the network with their case and punctuation; recognised
+    words without any get a first capital and a full stop unless the decoder has learnt to read them as they are.
+    beam: 1 is greedy. alternatives: results hold the other hypotheses of the beam. shortlist: score only likely target
+    pieces where the model has a list of them, as Firefox does.
+
+    Raises:
+        ModelMissingError: a file is missing, or is another kind of model.
+        UsageError: the student translates another pair.
+    """
+
+    def __init__(
+        self,
+        folder: Path | Students = SHIPPED,
+        source: str | None = None,
+        target: str | None = None,
+        beam: int = 1,
+        alternatives: bool = False,
+        shortlist: bool = True,
+    ) -> None:
+        self.name = "student" if isinstance(folder, Students) else folder.name
+        self._students = folder if isinstance(folder, Students) else load(folder, source, target)
+        self.sources, self.targets = frozenset({self._students.source}), frozenset(self._students.targets)
+        self.offers = beam if alternatives else 1
+        self._shortlist = shortlist
+        self._searches = {
+            code: Search(into.decoder, into.vocabulary.end, [into.vocabulary.unknown], beam)
+            for code, into in self._students.targets.items()
+        }
+        self._known: OrderedDict[tuple[str, tuple[int, ...]], Track] = OrderedDict()
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        """Beam search on the sources; an empty source gives an empty result.
+
+        A source that is not complete is translated as it stands. What is committed is forced by its numbers.
+
+        Raises:
+            UsageError: a target language is none of the student's.
+        """
+        results = [TextResult((), ())] * len(requests)
+        groups: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            if request.target not in self._students.targets:
+                served = " ".join(sorted(self.targets))
+                raise UsageError(f"The student {self.name} translates into {served}, not {request.target!r}.")
+            if request.source.strip() and request.max_new_tokens != 0:
+                groups.setdefault(request.target, []).append(index)
+        for code, indices in groups.items():
+            chosen = [requests[i] for i in indices]
+            for index, result in zip(indices, self._batch(chosen, code), strict=True):
+                results[index] = result
+        return results
+
+    def _batch(self, requests: Sequence[TextRequest], code: str) -> list[TextResult]:
+        plans = [self._plan(request, self._students.targets[code]) for request in requests]
+        found = iter(self._searches[code]([sentence.task for plan in plans for sentence in plan]))
+        results = []
+        for request, plan in zip(requests, plans, strict=True):
+            tracks = [next(found) for _ in plan]
+            for sentence, texts in zip(plan, tracks, strict=True):
+                if texts:
+                    self._remember((code, sentence.source), texts[0])
+            results.append(self._result(request, plan, tracks))
+        return results
+
+    def _plan(self, request: TextRequest, into: Target) -> list[_Sentence]:
+        """The sentences that are still to be translated, the one that the committed text ends in first."""
+        words = request.source.split()
+        spans = sentence_spans(words, self._students.source)
+        forced, before = request.prefix_ids, 0
+        plan: list[_Sentence] = []
+        for first, last in spans:
+            whole = last < len(words)
+            source = self._source(" ".join(words[first:last]), whole or request.complete, into)
+            known = self._known.get((request.target, source))
+            numbers = self._students.vocabulary.words(source)
+            done: int | None = None
+            if whole and forced and not plan:
+                search, memory = self._searches[request.target], self._students.encoder(source)
+                done = search.end_within(memory, forced, into.vocabulary.begins, known)
+            if done is None:
+                task = self._task(request, source, forced, into, known, bool(plan) or first > 0)
+                plan.append(_Sentence(source, forced, numbers, before, task))
+                before, forced = plan[-1].behind, ()
+            else:
+                before += max(1, int(numbers.max()) + 1)
+                forced = forced[done:]
+        return plan
+
+    def _source(self, text: str, complete: bool, into: Target) -> tuple[int, ...]:
+        ids = self._students.vocabulary.encode(text if into.spoken else written(text, complete))
+        return tuple(ids if len(ids) <= LONGEST_SOURCE else [*ids[: LONGEST_SOURCE - 1], ids[-1]])
+
+    def _task(
+        self,
+        request: TextRequest,
+        source: tuple[int, ...],
+        forced: tuple[int, ...],
+        into: Target,
+        known: Track | None,
+        later: bool,
+    ) -> Task:
+        """What to search. later: there is a sentence before, whose last word must not be made longer."""
+        candidates = None
+        if self._shortlist and into.shortlist is not None:
+            candidates = into.shortlist.choose(source, into.shared)
+        first = None
+        if request.word_complete and forced if forced else later:
+            follows = into.vocabulary.follows
+            first = follows if candidates is None else follows[candidates]
+        room = max(8, 5 + int(2.5 * len(source)) - len(forced))
+        if request.max_new_tokens is not None:
+            room = min(room, request.max_new_tokens)
+        return Task(self._students.encoder(source), room, forced, candidates, first, known)
+
+    def _remember(self, key: tuple[str, tuple[int, ...]], track: Track) -> None:
+        self._known.pop(key, None)
+        self._known[key] = track
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _result(
+        self, request: TextRequest, plan: Sequence[_Sentence], tracks: Sequence[Sequence[Track]]
+    ) -> TextResult:
+        """The sentences' texts one after the other; hypotheses differ in the first of them."""
+        surfaces = self._students.targets[request.target].vocabulary.surfaces
+        width, limit = plan[-1].behind, request.max_new_tokens
+        texts = [
+            _text(sentence, found[0], width) for sentence, found in zip(plan, tracks, strict=True) if found
+        ]
+        if len(texts) < len(plan):
+            return TextResult((), ())
+        ids = tuple(i for text in texts for i in text.ids)[:limit]
+        others = []
+        for track in tracks[0][1 : self.offers]:
+            other = [*track.pieces[len(plan[0].forced) :], *(i for text in texts[1:] for i in text.ids)]
+            others.append(tuple(surfaces[i] for i in other[:limit]))
+        return TextResult(
+            tokens=tuple(surfaces[i] for i in ids),
+            ids=ids,
+            logprobs=np.concatenate([text.logprobs for text in texts])[:limit],
+            source_words=np.concatenate([text.resting for text in texts])[:limit],
+            source_attention=np.concatenate([text.attention for text in texts])[:limit],
+            ended=all(found[0].ending is not None for found in tracks)
+            and len(ids) == sum(len(t.ids) for t in texts),
+            others=tuple(others),
+        )
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What is new of a sentence: numbers, log-probabilities, last words rested on, attention [n, words of all]."""
+
+    ids: list[int]
+    logprobs: NDArray[np.float64]
+    resting: NDArray[np.int64]
+    attention: NDArray[np.float32]
+
+
+def _text(sentence: _Sentence, track: Track, width: int) -> _Text:
+    count, skip = len(track.pieces), len(sentence.forced)
+    shares = np.array(track.attention[:count], np.float64).reshape(count, len(sentence.source))
+    # What a token takes from the end of the source, it takes from where the source ends.
+    closed = np.append(sentence.words[:-1], max(0, sentence.words.max()))
+    attention = np.zeros((count - skip, width), np.float32)
+    attention[:, sentence.before : sentence.behind] = over_words(shares[skip:], closed)
+    return _Text(
+        track.pieces[skip:],
+        np.array(track.logprobs[skip:], np.float64),
+        sentence.before + resting_words(shares, sentence.words)[skip:],
+        attention,
+    )

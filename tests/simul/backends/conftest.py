@@ -1,0 +1,87 @@
+"""Every backend with tiny weights, for the tests that each of them must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simul.backends.base import Backend
+from simul.backends.scripted import ScriptedBackend
+from simul.evaluation.trace.record import RecordingBackend
+from tests.policies.scripts import script
+from tests.simul.backends.test_cascade import SCRIPT, ScriptedRecognizer, UpperCase
+
+
+class Loud:
+    """A voice activity detector that calls loud frames speech."""
+
+    def __call__(self, frames: np.ndarray) -> list[bool]:
+        return [bool(np.abs(frame).max() > 0.05) for frame in frames]
+
+
+def scripted() -> Backend[Any]:
+    return ScriptedBackend(script(11)[0])
+
+
+def recording() -> Backend[Any]:
+    return RecordingBackend(scripted())
+
+
+def cascade() -> Backend[Any]:
+    from simul.backends.cascade import CascadeBackend
+
+    return CascadeBackend(lambda: ScriptedRecognizer(SCRIPT * 4), UpperCase())
+
+
+@pytest.fixture(scope="module")
+def whisper(tiny_whisper: Path) -> Callable[[], Backend[Any]]:
+    from simul.backends.whisper import WhisperBackend
+    from simul.models.whisper.ctranslate2 import WhisperModel
+
+    model = WhisperModel(tiny_whisper, "cpu", "float32", threads=1, window="bucket")
+    return lambda: WhisperBackend(model, activity=Loud)
+
+
+@pytest.fixture(scope="module")
+def whisper_cascade(tiny_whisper: Path) -> Callable[[], Backend[Any]]:
+    from simul.backends.cascade import CascadeBackend
+    from simul.backends.whisper_recognizer import WhisperRecognizer
+    from simul.models.whisper.ctranslate2 import WhisperModel
+
+    model = WhisperModel(tiny_whisper, "cpu", "float32", threads=1, window="bucket")
+    return lambda: CascadeBackend(lambda: WhisperRecognizer(model, "en", activity=Loud), UpperCase())
+
+
+@pytest.fixture(scope="module")
+def torch_whisper_backend(torch_whisper: Path, one_torch_thread: None) -> Callable[[], Backend[Any]]:
+    from simul.backends.whisper import WhisperBackend
+    from simul.models.whisper.torch import TorchWhisper
+
+    model = TorchWhisper(torch_whisper, "cpu", "float32", window="bucket")
+    return lambda: WhisperBackend(model, activity=Loud)
+
+
+@pytest.fixture(scope="module")
+def seamless(tmp_path_factory: pytest.TempPathFactory, one_torch_thread: None) -> Callable[[], Backend[Any]]:
+    from simul.backends.seamless import SeamlessBackend
+    from simul.models.seamless.model import SeamlessModel
+    from tests import tiny_seamless
+
+    _, folder = tiny_seamless.save(tmp_path_factory.mktemp("seamless"))
+    model = SeamlessModel(folder, "cpu", "float32")
+    return lambda: SeamlessBackend(model, activity=Loud)
+
+
+@pytest.fixture(
+    params=["scripted", "recording", "cascade", "whisper", "whisper_cascade", "torch", "seamless"]
+)
+def make(request: pytest.FixtureRequest) -> Callable[[], Backend[Any]]:
+    named = {"scripted": scripted, "recording": recording, "cascade": cascade}
+    if request.param in named:
+        return named[request.param]
+    fixture = "torch_whisper_backend" if request.param == "torch" else request.param
+    return request.getfixturevalue(fixture)  # type: ignore[no-any-return]
