@@ -18,7 +18,15 @@ RATE = 16_000
 PAUSE = 0.7
 """Seconds between two clips; none before a clip that goes on inside a sentence."""
 
-PRINTING = ("jfk-inaugural-en", "lj001-0001", "+lj001-0002", "lj001-0009", "lj001-0003", "+lj001-0004", "+lj001-0005")
+PRINTING = (
+    "jfk-inaugural-en",
+    "lj001-0001",
+    "+lj001-0002",
+    "lj001-0009",
+    "lj001-0003",
+    "+lj001-0004",
+    "+lj001-0005",
+)
 HOTLINE = ("conf-onlyperson", "confbridge-begin-glorious-a", "vm-tocallback", "vm-review", "vm-toforward")
 RECORDINGS = {
     "printing-en.ogg": ("public-domain-clips", "en", PRINTING),
@@ -45,7 +53,9 @@ def joined(folder: Path, language: str, names: tuple[str, ...]) -> np.ndarray:
 
 def main() -> None:
     """Write both recordings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()

@@ -30,7 +30,8 @@ class Limits:
     sources, targets: languages. soft_window, hard_window: samples that bound the audio of one decoding pass; above
     the first the stream cuts at committed word ends when it can, above the second it commits by force and cuts.
     None: the backend bounds its segments itself. trims: audio is forgotten where the stream says. exports: the
-    state of a stream can be taken out and put into another backend of the same model. streams_at_once: how many
+    state of a stream can be taken out and put into another backend of the same model. shares: streams into other
+    languages can share what is heard of one recording. streams_at_once: how many
     streams may be open; None: as many as memory holds. meter: what its computing is measured by; `elapsed_seconds`
     for a model that computes in several threads, on a GPU or on another machine.
     """
@@ -41,6 +42,7 @@ class Limits:
     hard_window: int | None = None
     trims: bool = False
     exports: bool = False
+    shares: bool = False
     streams_at_once: int | None = None
     meter: Callable[[], float] = cpu_seconds
 
@@ -113,6 +115,14 @@ class Backend(ABC, Generic[State]):
                 f"The backend {self.name} serves {most} streams at once, and all are taken; close one."
             )
         return self._admit(self._start(spec))
+
+    def beside(self, stream: int, target: str) -> int:
+        """A further stream that writes `target` on the audio of `stream`, to which alone audio is pushed.
+
+        Raises:
+            UsageError: the language is not served, or the backend hears every stream by itself.
+        """
+        raise UsageError(f"The backend {self.name} writes one language at a time; run it once for each.")
 
     def _admit(self, state: State) -> int:
         self._opened += 1

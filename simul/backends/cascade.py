@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -57,21 +56,21 @@ class Reusable(Protocol):
 
 
 @dataclass
-class CascadeState:
-    """One stream. words: of the utterance that is open at the end of what was advanced to; before: of the hypothesis at
-    the last pass, to tell which words are stable; cached: the last translation and what was asked."""
+class Hearing:
+    """What is heard of one recording, for all the streams that translate it.
 
-    spec: StreamSpec
+    words: of the utterance that is open at the end of what was advanced to. utterances: those that have ended and that
+    a stream has not left yet.
+    """
+
     recognizer: Recognizer
+    streams: list[CascadeState] = field(default_factory=list)
     pushed: list[Samples] = field(default_factory=list)
     received: int = 0
-    decoded_at: int = 0
     closing: bool = False
     ended: bool = False
-    utterances: deque[Utterance] = field(default_factory=deque)
+    utterances: list[Utterance] = field(default_factory=list)
     words: tuple[Word, ...] = ()
-    before: tuple[str, ...] = ()
-    cached: tuple[Key, TextResult] | None = None
 
     def take(self) -> None:
         """Give the recogniser what was pushed."""
@@ -87,6 +86,31 @@ class CascadeState:
             self.ended = True
             self.utterances.extend(self.recognizer.finish())
         self.words = () if self.ended else self.recognizer.hypothesis()
+
+    def forget(self) -> None:
+        """Drop the utterances that every stream has left."""
+        left = min((state.place for state in self.streams), default=0)
+        del self.utterances[:left]
+        for state in self.streams:
+            state.place -= left
+
+
+@dataclass(eq=False)
+class CascadeState:
+    """One stream. place: its utterance in what is heard; before: the words of its last pass, to tell which are stable;
+    cached: the last translation and what was asked."""
+
+    spec: StreamSpec
+    hearing: Hearing
+    place: int = 0
+    decoded_at: int = 0
+    before: tuple[str, ...] = ()
+    cached: tuple[Key, TextResult] | None = None
+
+    @property
+    def closed(self) -> Utterance | None:
+        """The current utterance, if it has ended."""
+        return self.hearing.utterances[self.place] if self.place < len(self.hearing.utterances) else None
 
 
 class CascadeBackend(Backend[CascadeState]):
@@ -114,7 +138,7 @@ class CascadeBackend(Backend[CascadeState]):
         self._idle: list[Recognizer] = []
         """The recogniser of the last stream that was closed: loading one takes longer than a chunk."""
         targets = languages if translator is None else languages | translator.targets
-        super().__init__(_provided(translator), Limits(languages, targets, meter=meter))
+        super().__init__(_provided(translator), Limits(languages, targets, shares=True, meter=meter))
 
     def _start(self, spec: StreamSpec) -> CascadeState:
         check_languages("this model", self.limits, spec)
@@ -122,45 +146,55 @@ class CascadeBackend(Backend[CascadeState]):
             recognizer = self._idle.pop()
         except IndexError:
             recognizer = self.make_recognizer()
-        return CascadeState(spec, recognizer)
+        return _joined(CascadeState(spec, Hearing(recognizer)))
+
+    def beside(self, stream: int, target: str) -> int:
+        first = self.state(stream)
+        spec = StreamSpec(first.spec.source, target)
+        check_languages("this model", self.limits, spec)
+        state = CascadeState(spec, first.hearing, first.place, first.decoded_at)
+        return self._admit(_joined(state))
 
     def _stop(self, state: CascadeState) -> None:
-        if isinstance(state.recognizer, Reusable):
-            state.recognizer.reset()
-            self._idle[:] = [state.recognizer]
+        hearing = state.hearing
+        hearing.streams.remove(state)
+        if not hearing.streams and isinstance(hearing.recognizer, Reusable):
+            hearing.recognizer.reset()
+            self._idle[:] = [hearing.recognizer]
 
     def push(self, stream: int, samples: Samples) -> None:
-        self.state(stream).pushed.append(samples.copy())
+        self.state(stream).hearing.pushed.append(samples.copy())
 
     def end(self, stream: int) -> None:
-        self.state(stream).closing = True
+        self.state(stream).hearing.closing = True
 
     def advance(self, streams: Sequence[int]) -> None:
-        states = [self.state(stream) for stream in streams]
-        for state in states:
-            state.take()
-        if states and isinstance(states[0].recognizer, Batched):
-            states[0].recognizer.compute([state.recognizer for state in states])
-        for state in states:
-            state.look()
+        heard = list({id(h): h for h in (self.state(stream).hearing for stream in streams)}.values())
+        for hearing in heard:
+            hearing.take()
+        if heard and isinstance(heard[0].recognizer, Batched):
+            heard[0].recognizer.compute([hearing.recognizer for hearing in heard])
+        for hearing in heard:
+            hearing.look()
 
     def view(self, stream: int) -> SourceView:
         state = self.state(stream)
-        closed = state.utterances[0] if state.utterances else None
-        words = closed.words if closed else state.words
-        start = closed.start_sample if closed else min(state.recognizer.utterance_start, state.received)
+        hearing, closed = state.hearing, state.closed
+        received = hearing.received
+        words = closed.words if closed else hearing.words
+        start = closed.start_sample if closed else min(hearing.recognizer.utterance_start, received)
         last = words[-1].end_sample if words else start
-        new = state.received - state.decoded_at
+        new = received - state.decoded_at
         speech = min(1.0, max(0, last - state.decoded_at) / new) if new > 0 else 0.0
-        final = closed is not None or state.ended
+        final = closed is not None or hearing.ended
         return SourceView(
-            heard=state.received,
+            heard=received,
             new=new,
             segment_start=start,
             segment_final=final,
-            finished=state.ended and len(state.utterances) <= 1,
+            finished=hearing.ended and len(hearing.utterances) - state.place <= 1,
             units={"word": len(words)},
-            activity=Activity(silence=max(0, state.received - last), speech_ratio=speech),
+            activity=Activity(silence=max(0, received - last), speech_ratio=speech),
             words=words,
             closed_by=(closed.cause if closed else "end") if final else "",
         )
@@ -204,9 +238,16 @@ class CascadeBackend(Backend[CascadeState]):
 
     def next_segment(self, stream: int) -> None:
         state = self.state(stream)
-        if state.utterances:
-            state.utterances.popleft()
+        if state.closed is not None:
+            state.place += 1
+        state.hearing.forget()
         state.before, state.cached = (), None
+
+
+def _joined(state: CascadeState) -> CascadeState:
+    """The state, among those that share what it hears."""
+    state.hearing.streams.append(state)
+    return state
 
 
 def _provided(translator: TextTranslator | None) -> frozenset[Need]:

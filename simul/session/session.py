@@ -1,16 +1,17 @@
-"""A session: one stream core on one backend under one clock. Feed samples, get events."""
+"""A session: one recording on one backend under one clock. Feed samples, get events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from policies.base import Policy
-from simul.backends.base import Backend, StreamSpec, check_evidence
+from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_evidence
 from simul.clock import Clock, WallClock
 from simul.errors import SimulError
 from simul.session.events import Event
@@ -20,8 +21,10 @@ from simul.units import SAMPLE_RATE, Samples, as_samples
 
 
 class Session:
-    """Runs read, decode, judge, write for one stream.
+    """Runs read, decode, judge, write for one recording.
 
+    beside: further languages that are written on the same audio, decided and decoded together. Each language is then a
+    stream of its own, named after it in its events.
     When the backend or the policy fails, the events so far come out, then an error and the end; `failure` holds what
     was raised, and the backend has let go of the stream.
 
@@ -36,11 +39,13 @@ class Session:
         backend: Backend[Any],
         clock: Clock | None = None,
         config: SessionConfig | None = None,
+        beside: Sequence[str] = (),
     ) -> None:
         check_evidence(policy, backend)
         self.policy, self.backend, self.clock = policy, backend, clock or WallClock()
-        self.config = config or SessionConfig()
-        self._number: int | None = None
+        self.config, self.beside = config or SessionConfig(), tuple(beside)
+        self._streams: list[Stream] = []
+        self._open = False
         self._pace = Pace(self.config.chunk)
         self.reset()
 
@@ -48,25 +53,48 @@ class Session:
         """Forget the stream and be ready for a new one."""
         if self._pace.taken:
             self.close()
-        if self._number is None:
-            self._number = self.backend.open(StreamSpec(self.config.source, self.config.target))
+        if not self._open:
+            self._numbers = self._opened()
+            self._open = True
         self.origin = self.clock.now()
         self.failure: Exception | None = None
+        limits, name = self.backend.limits, self.backend.name
         try:
-            self._stream = Stream(
-                self.policy, self.backend.limits, self.backend.name, self._number, self.config
-            )
+            self._streams = [
+                Stream(self.policy, limits, name, number, config)
+                for number, config in zip(self._numbers, self._configs(), strict=True)
+            ]
         except Exception:
             self.close()
             raise
         self._pace = Pace(self.config.chunk)
         self._bad, self._shift = 0, 0.0
 
+    def _opened(self) -> list[int]:
+        """The numbers of new streams, one for each language; none stays open where one is refused."""
+        numbers = [self.backend.open(StreamSpec(self.config.source, self.config.target))]
+        try:
+            for target in self.beside:
+                numbers.append(self.backend.beside(numbers[0], target))
+        except SimulError:
+            for number in numbers:
+                self.backend.release(number)
+            raise
+        return numbers
+
+    def _configs(self) -> list[SessionConfig]:
+        """What each stream is to do."""
+        if not self.beside:
+            return [self.config]
+        targets = (self.config.target, *self.beside)
+        return [replace(self.config, target=target, name=target) for target in targets]
+
     def close(self) -> None:
-        """Let go of what the backend holds for the stream; once it is closed, again does no harm."""
-        number, self._number = self._number, None
-        if number is not None:
-            self.backend.release(number)
+        """Let go of what the backend holds for the recording; once it is closed, again does no harm."""
+        if self._open:
+            self._open = False
+            for number in self._numbers:
+                self.backend.release(number)
 
     def __enter__(self) -> Session:
         return self
@@ -84,7 +112,7 @@ class Session:
     @property
     def finished(self) -> bool:
         """Whether the end event was put out."""
-        return self._stream.ended
+        return all(stream.ended for stream in self._streams)
 
     def now(self) -> float:
         """Seconds since the stream was opened."""
@@ -101,58 +129,66 @@ class Session:
             UsageError: the array is not mono audio.
             SimulError: the session has ended or was closed.
         """
-        if self.finished or self._number is None:
+        if self.finished or not self._open:
             raise SimulError("The session has ended; call reset() before feeding another stream.")
         samples = self._finite(as_samples(samples))
         if arrived is not None:
             received = self.heard + self._pace.waiting + len(samples)
             self._shift = arrived - received / SAMPLE_RATE
-        with self._guard() as number:
+        with self._guard():
             for turn in self._pace.push(samples, coalesce):
-                self.backend.push(number, turn.samples)
-                self._stream.pass_over(turn.passed_over, self.heard, self.now())
-                self._decide(number)
-        return self._stream.events()
+                self.backend.push(self._numbers[0], turn.samples)
+                for stream in self._streams:
+                    stream.pass_over(turn.passed_over, self.heard, self.now())
+                self._decide()
+        return self._events()
 
     def finish(self, error: str | None = None) -> list[Event]:
-        """No more audio: settle everything that is left and close the stream; `error`: why the audio stopped early."""
-        if self.finished or self._number is None:
+        """No more audio: settle everything that is left and close the streams; `error`: why the audio stopped early."""
+        if self.finished or not self._open:
             return []
-        with self._guard() as number:
+        with self._guard():
             rest = self._pace.rest()
             if len(rest):
-                self.backend.push(number, rest)
-            self.backend.end(number)
-            self._decide(number)
-            if error is not None:
-                self._stream.fail(error, self.now(), self._bad)
-            self._stream.end(self.now(), self._bad)
+                self.backend.push(self._numbers[0], rest)
+            self.backend.end(self._numbers[0])
+            self._decide()
+            for stream in self._streams:
+                if error is not None:
+                    stream.fail(error, self.now(), self._bad)
+                stream.end(self.now(), self._bad)
             self.close()
-        return self._stream.events()
+        return self._events()
 
-    def _decide(self, number: int) -> None:
-        """Compute over the new audio, then plan, decode and judge until the policy reads on or the stream is over."""
-        self.backend.advance([number])
-        again = True
+    def _decide(self) -> None:
+        """Compute over the new audio, then plan, decode and judge until every policy reads on or its stream is over."""
+        self.backend.advance(self._numbers)
+        again = self._streams
         while again:
             arrived = self._shift + self.heard / SAMPLE_RATE
-            self._stream.receive(self.backend.view(number), self.now(), arrived)
-            request = self._stream.request(self.now())
-            if request is None:
-                return
-            candidate = self.backend.decode([request])[0]
-            self._stream.answer(candidate, self.now())
-            again = carry_out(self._stream, self.backend)
+            asked: list[tuple[Stream, DecodeRequest]] = []
+            for stream in again:
+                stream.receive(self.backend.view(stream.number), self.now(), arrived)
+                request = stream.request(self.now())
+                if request is not None:
+                    asked.append((stream, request))
+            found = self.backend.decode([request for _, request in asked]) if asked else []
+            for (stream, _), candidate in zip(asked, found, strict=True):
+                stream.answer(candidate, self.now())
+            again = [stream for stream, _ in asked if carry_out(stream, self.backend)]
+
+    def _events(self) -> list[Event]:
+        return [event for stream in self._streams for event in stream.events()]
 
     @contextmanager
-    def _guard(self) -> Iterator[int]:
-        """Within, a failure ends the stream in order instead of leaving it half open."""
-        assert self._number is not None
+    def _guard(self) -> Iterator[None]:
+        """Within, a failure ends the streams in order instead of leaving them half open."""
         try:
-            yield self._number
+            yield
         except Exception as error:
             self.failure = error
-            self._stream.fail(failure_message(error), self.now(), self._bad)
+            for stream in self._streams:
+                stream.fail(failure_message(error), self.now(), self._bad)
             # What fails while a broken stream is let go of must not hide why it broke, nor its last events.
             with suppress(Exception):
                 self.close()
@@ -165,16 +201,16 @@ class Session:
         return np.where(finite, samples, np.float32(0))
 
     def dump(self) -> dict[str, Any]:
-        """The stream with what the backend knows of it, for `load`; plain values and arrays.
+        """The streams with what the backend knows of them, for `load`; plain values and arrays.
 
         Raises:
             UsageError: the backend cannot export the state of a stream.
         """
-        if self._number is None:
+        if not self._open:
             raise SimulError("The session is closed; there is nothing to store.")
         return {
-            "stream": self._stream.dump(),
-            "backend": self.backend.export_state(self._number),
+            "streams": [stream.dump() for stream in self._streams],
+            "backend": [self.backend.export_state(number) for number in self._numbers],
             "pace": self._pace.dump(),
             "bad": self._bad,
             "shift": self._shift,
@@ -182,11 +218,15 @@ class Session:
         }
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Go on from what `dump` gave, on a session of the same policy, backend and configuration."""
+        """Go on from what `dump` gave, on a session of the same policy, backend, configuration and languages."""
         self.close()
-        self._number = self.backend.import_state(dumped["backend"])
+        self._numbers = [self.backend.import_state(exported) for exported in dumped["backend"]]
+        self._open = True
         limits, name = self.backend.limits, self.backend.name
-        self._stream = Stream.load(dumped["stream"], self.policy, limits, name, self._number, self.config)
+        self._streams = [
+            Stream.load(stored, self.policy, limits, name, number, config)
+            for stored, number, config in zip(dumped["streams"], self._numbers, self._configs(), strict=True)
+        ]
         self._pace = Pace(self.config.chunk)
         self._pace.load(**dumped["pace"])
         self._bad, self._shift, self.failure = dumped["bad"], dumped["shift"], None

@@ -215,11 +215,11 @@ def test_a_closed_stream_leaves_its_recogniser_to_the_next_one() -> None:
     assert run(session, 9 * WORD, WORD) == first
     assert len(made) == 1
     handles = [cascade.open(StreamSpec()) for _ in range(2)]
-    recognizers = [cascade.state(handle).recognizer for handle in handles]
+    recognizers = [cascade.state(handle).hearing.recognizer for handle in handles]
     assert recognizers[0] is not recognizers[1]
     cascade.release(handles[0])
     cascade.release(handles[0])
-    after = [cascade.state(cascade.open(StreamSpec())).recognizer for _ in range(2)]
+    after = [cascade.state(cascade.open(StreamSpec())).hearing.recognizer for _ in range(2)]
     assert after[0] is recognizers[0]
     assert after[1] is not recognizers[0]
 
@@ -396,3 +396,65 @@ def test_voice_activity_tells_the_silence_since_the_last_word() -> None:
     assert view.activity is not None
     assert view.activity.silence == 2 * WORD
     assert view.units == {"word": 1}
+
+
+class Counting(ScriptedRecognizer):
+    """Counts what it hears over all that were made."""
+
+    heard_by_all = 0
+
+    def push(self, samples: Samples) -> None:
+        type(self).heard_by_all += len(samples)
+        super().push(samples)
+
+
+class LowerCase(UpperCase):
+    """Writes two languages: upper case and lower case, with one call for both."""
+
+    targets = frozenset({"de", "fr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
+        self.calls += 1
+        results = super().translate(requests)
+        return [
+            replace(result, tokens=tuple(token.lower() for token in result.tokens))
+            if request.target == "fr"
+            else result
+            for request, result in zip(requests, results, strict=True)
+        ]
+
+
+def test_one_recording_is_heard_once_for_several_languages() -> None:
+    def texts(events: Sequence[object], name: str) -> list[tuple[str, int]]:
+        return [(e.text, e.heard) for e in events if isinstance(e, Settled) and e.stream == name]
+
+    Counting.heard_by_all = 0
+    translator = LowerCase()
+    cascade = CascadeBackend(lambda: Counting(SCRIPT), translator)
+    config = SessionConfig(chunk=WORD)
+    session = Session(LocalAgreement(2), cascade, VirtualClock(), config, beside=("fr", "en"))
+    assert len(cascade.streams) == 3
+    events = run(session, 9 * WORD, WORD)
+    assert Counting.heard_by_all == 9 * WORD
+    assert cascade.streams == ()
+    for name, made in (("de", str.upper), ("fr", str.lower), ("en", str)):
+        assert "".join(text for text, _ in texts(events, name)) == made("one two three four five six")
+        alone = Session(
+            LocalAgreement(2), CascadeBackend(lambda: ScriptedRecognizer(SCRIPT), LowerCase()), VirtualClock(),
+            replace(config, target=name),
+        )  # fmt: skip
+        assert texts(events, name) == texts(run(alone, 9 * WORD, WORD), "")
+    assert [e.stream for e in events if e.type == "end"] == ["de", "fr", "en"]  # type: ignore[attr-defined]
+    sources = [(request.source, request.target) for request in translator.seen]
+    assert translator.calls <= len(sources) / 2 + 1
+
+
+def test_a_language_that_is_not_served_beside_is_refused_and_nothing_stays_open() -> None:
+    cascade = CascadeBackend(lambda: ScriptedRecognizer(SCRIPT), LowerCase())
+    with pytest.raises(UsageError, match="'xx' is not served"):
+        Session(LocalAgreement(2), cascade, VirtualClock(), beside=("xx",))
+    assert cascade.streams == ()
