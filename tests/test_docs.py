@@ -48,6 +48,8 @@ def snippets() -> Iterator[Snippet]:
 ALL = list(snippets())
 RUN = [s for s in ALL if s.info in ("python", "sh")]
 SHOWN = [s for s in ALL if s.info == "sh no-run"]
+DEPTH = {"score": 2, "train": 3}
+"""Words of a command that has commands of its own."""
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +85,7 @@ def test_shown_options_exist(snippet: Snippet) -> None:
         words = shlex.split(line, comments=True)
         if words[:1] != ["simul"]:
             continue
-        command = [word for word in words[1:3] if not word.startswith("-")]
-        if command[0] != "score":
-            del command[1:]
+        command = words[1 : 1 + DEPTH.get(words[1], 1)]
         done = subprocess.run([BIN / "simul", *command, "--help"], capture_output=True, text=True, timeout=60)
         for word in words[2:]:
             if word.startswith("--"):

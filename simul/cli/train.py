@@ -44,6 +44,10 @@ def parser() -> Parser:
 
 def run(arguments: list[str], context: Context) -> int:
     """Train, export, and say where the model is."""
+    if arguments[:1] == ["student"]:
+        from simul.cli.train_student import run as train_student
+
+        return train_student(arguments[1:], context)
     given = parser().parse(arguments, context)
     try:
         from simul.training.translator.export import export

@@ -1,0 +1,86 @@
+"""`simul train student` from text to parts at toy size; mistakes are named."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simul.errors import ExitCode
+from tests.simul.scripted_cli import command
+from tests.simul.training.student.toy import write_student, write_text
+
+pytestmark = pytest.mark.skipif(
+    not all(find_spec(name) for name in ("torch", "num2words")), reason="the recipe needs the extra [train]"
+)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """(student, text, prepared)."""
+    root = tmp_path_factory.mktemp("student")
+    student, text, run = write_student(root / "student"), write_text(root / "text"), root / "run"
+    code, out, _ = command(
+        *("train", "student", "prepare", "--start", student, "--data", text),
+        *("--languages", "de", "--output", run, "--vocabulary", 60),
+    )
+    assert code == ExitCode.OK
+    assert out.startswith("de: ")
+    return student, text, run
+
+
+def test_a_run_is_trained_continued_and_exported(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    student, _, run = folders
+    train = ("train", "student", "train", "--start", student, "--languages", "de", "--output", run)
+    code, out, said = command(*train, "--steps", 3, "--precision", "float32", "--tokens", 300)
+    assert code == ExitCode.OK
+    assert "nats a piece" in out
+    assert "3 steps" in said
+    code, _, said = command(*train, "--steps", 5, "--precision", "float32", "--tokens", 300)
+    assert code == ExitCode.OK
+    assert "Going on from step 3" in said
+    parts = tmp_path / "parts"
+    code, out, _ = command(
+        *("train", "student", "export", "--start", student, "--run", run),
+        *("--languages", "de", "--output", parts, "--own", "pt"),
+    )
+    assert code == ExitCode.OK
+    assert {p.name for p in parts.iterdir()} == {"encoder.npz", "source.spm", "de.npz", "de.model", "pt.npz"}
+    with np.load(student / "encoder.npz") as before, np.load(parts / "encoder.npz") as after:
+        assert sorted(before) == sorted(after)
+        assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_a_student_teaches_its_own_language(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    student, text, _ = folders
+    table = tmp_path / "own" / "train.en-pt.tsv.gz"
+    code, out, _ = command(
+        *("train", "student", "teach", "--start", student, "--data", text, "--of", "de"),
+        *("--language", "pt", "--output", table, "--limit", 5),
+    )
+    assert code == ExitCode.OK
+    assert out == f"{table}: 10 pairs\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "choose from teach, prepare, train, export, score"),
+        (("tune",), "no step 'tune'"),
+        (("train", "--start", "x", "--languages", ",", "--output", "y"), "--languages is empty"),
+        (("train", "--start", "x", "--languages", "de", "--output", "y", "--threads", "0"), "--threads is 0"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_named(arguments: tuple[str, ...], message: str) -> None:
+    code, _, said = command("train", "student", *arguments)
+    assert code == ExitCode.USAGE
+    assert message in said
+
+
+def test_a_folder_without_a_student_is_named(tmp_path: Path) -> None:
+    code, _, said = command(
+        *("train", "student", "export", "--start", tmp_path, "--run", tmp_path),
+        *("--languages", "de", "--output", tmp_path / "out"),
+    )
+    assert code == ExitCode.MODEL_MISSING
+    assert "holds no student" in said
