@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from simul.errors import SimulError
 from simul.models.marian.arrays import Arrays, Matrix
+from simul.models.marian.folder import ABOUT
 from simul.models.marian.parts import SCALE
 from simul.training.student.start import ENCODER, SOURCE, Start
 from simul.training.student.trainer import checkpoint_of
@@ -53,8 +55,9 @@ def write_part(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def export(run: Path, languages: Sequence[str], start: Start, output: Path, own: str | None = None) -> int:
     """Write the averaged weights of a run as a folder of parts; returns its size in bytes.
 
-    encoder.npz and source.spm serve all languages; each has LANGUAGE.npz and LANGUAGE.model. An encoder that did not
-    learn keeps its bytes. `own` names the language of the decoder that `start` came with, which is then written too.
+    encoder.npz and source.spm serve all languages; each has LANGUAGE.npz and LANGUAGE.model; student.json says which
+    read spoken forms. An encoder that did not learn keeps its integers. `own` names the language of the decoder that
+    `start` came with, which is then written too.
 
     Raises:
         SimulError: there is no run of these languages.
@@ -77,7 +80,16 @@ def export(run: Path, languages: Sequence[str], start: Start, output: Path, own:
     if own is not None and own not in parts:
         decoder = {name: value for name, value in start.decoder.items() if name != "decoder_Wemb"}
         write_part(output / f"{own}.npz", untouched(decoder))
+    _describe(output, tuple(parts))
     return sum(file.stat().st_size for file in output.iterdir())
+
+
+def _describe(output: Path, languages: Sequence[str]) -> None:
+    """Add languages that have learnt to read spoken forms to the description of a folder."""
+    path = output / ABOUT
+    about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"source": "en"}
+    about["spoken"] = sorted({*about.get("spoken", ()), *languages})
+    path.write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
 def split_parts(weights: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:

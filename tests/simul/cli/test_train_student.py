@@ -45,7 +45,14 @@ def test_a_run_is_trained_continued_and_exported(folders: tuple[Path, Path, Path
         *("--languages", "de", "--output", parts, "--own", "pt"),
     )
     assert code == ExitCode.OK
-    assert {p.name for p in parts.iterdir()} == {"encoder.npz", "source.spm", "de.npz", "de.model", "pt.npz"}
+    assert {p.name for p in parts.iterdir()} == {
+        "encoder.npz",
+        "source.spm",
+        "de.npz",
+        "de.model",
+        "pt.npz",
+        "student.json",
+    }
     with np.load(student / "encoder.npz") as before, np.load(parts / "encoder.npz") as after:
         assert sorted(before) == sorted(after)
         assert all(np.array_equal(before[name], after[name]) for name in before)

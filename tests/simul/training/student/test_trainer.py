@@ -10,9 +10,12 @@ import torch
 
 from simul.errors import SimulError, UsageError
 from simul.models.marian.parts import read_part
+from simul.models.marian.translator import MarianTranslator
+from simul.models.translation.interface import TextRequest
 from simul.training.student.batches import Shapes, make_batches
 from simul.training.student.export import export, quantised, untouched
-from simul.training.student.network import Decoder, as_tensor
+from simul.training.student.network import Decoder, Encoder, as_tensor, greedy
+from simul.training.student.score import score
 from simul.training.student.start import read_start
 from simul.training.student.trainer import Trainer, TrainingConfig, checkpoint_of
 
@@ -155,6 +158,7 @@ def test_several_languages_learn_in_one_run(student: Path, run: Path, folder: Pa
         "de.model",
         "es.npz",
         "es.model",
+        "student.json",
         "pt.npz",
     }
     assert size == sum(p.stat().st_size for p in out.iterdir())
@@ -179,6 +183,27 @@ def test_exported_parts_give_the_trained_scores(student: Path, folder: Path) -> 
     assert (found - expected).abs().max() < 0.05 * expected.abs().max()
     for name, value in untouched(start.encoder).items():
         assert np.array_equal(np.load(folder / "parts" / "encoder.npz")[name], value)
+
+
+def test_the_translator_reads_exported_parts_and_gives_the_trained_text(student: Path, folder: Path) -> None:
+    trainer = _trainer(student, folder)
+    trainer.run()
+    start = read_start(student)
+    export(folder, ("de",), start, folder / "parts")
+    again = read_start(folder / "parts", "de")
+    encoder, decoder = Encoder(again.encoder, again.heads), Decoder(again.decoder, again.heads)
+    english = "The dog sees the man, and the man sees the dog."
+    ids = torch.tensor([[*start.source.encode(english), start.source.eos_id()]])
+    lengths = torch.tensor([ids.shape[1]])
+    result = MarianTranslator(folder / "parts", target="de").translate(
+        [TextRequest(english, "de", max_new_tokens=6)]
+    )[0]
+    assert list(result.ids) == greedy(encoder, decoder, ids, lengths, 0)[0][: len(result.ids)]
+    found = score(folder / "parts", folder, ("de",), beam=2, limit=3)
+    assert {form: s["sentences"] for form, s in found["de"]["kept-out"].items()} == {
+        "written": 3,
+        "spoken": 3,
+    }
 
 
 def test_integers_lie_within_half_a_step_of_each_row() -> None:
