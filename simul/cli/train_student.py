@@ -1,4 +1,4 @@
-"""`simul train student`: new target languages for a Firefox student; steps teach, prepare, train, export, score."""
+"""`simul train student`: new target languages for a Firefox student; step by step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _START = (
     "folder of a Firefox student (model*.bin, vocab*.spm) or of parts (encoder.npz, source.spm, LANGUAGE.npz)"
 )
-_EPILOG = """Steps: teach (a student's own translations as text), prepare (text into pieces), train, export, score.
+_EPILOG = """Steps: teach (a student's own translations as text), prepare (text into pieces), train, export, score,
+restorer (case and punctuation of recognised words).
 `simul train student STEP --help` describes a step; docs/train-student.md shows them in order."""
 
 
@@ -238,12 +239,30 @@ def _score(arguments: list[str], context: Context) -> int:
     return ExitCode.OK
 
 
+def _restorer(arguments: list[str], context: Context) -> int:
+    parser = _parser("restorer", "Train the tagger that gives recognised words their case and punctuation.")
+    parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of sets of pairs")
+    parser.add_argument("--languages", required=True, metavar="LIST", help="whose pairs give English texts")
+    parser.add_argument("--output", required=True, metavar="FILE", help="tagger to write (restorer.npz)")
+    parser.add_argument("--texts", type=int, default=40_000, metavar="N", help="texts to learn from")
+    given = parser.parse(arguments, context)
+    from simul.training.student.restorer import prose, train_restorer
+    from simul.training.student.start import read_start
+
+    texts = prose(Path(given.data), _listed(given.languages), given.texts)
+    with progress(context, "training") as draw:
+        found = train_restorer(read_start(Path(given.start)), texts, Path(given.output), progress=draw)
+    context.stdout.write(json.dumps(found) + "\n")
+    return ExitCode.OK
+
+
 _STEPS: dict[str, Callable[[list[str], Context], int]] = {
     "teach": _teach,
     "prepare": _prepare,
     "train": _train,
     "export": _export,
     "score": _score,
+    "restorer": _restorer,
 }
 
 

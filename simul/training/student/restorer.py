@@ -19,6 +19,7 @@ from simul.training.student.export import quantised, write_part
 from simul.training.student.network import Encoder, mask_of
 from simul.training.student.prepared import LONGEST
 from simul.training.student.start import Start
+from simul.training.student.text import SHARES, Share, read_pairs
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?")
 _LEFT_OUT = re.compile(r"[\d%&+=°@$€£<>|{}\[\]_/\\]|\b(?:mr|mrs|dr|st|vs|etc|e\.g|i\.e)\.", re.IGNORECASE)
@@ -82,6 +83,15 @@ def examples(texts: Sequence[str], config: RestorerConfig) -> Iterator[Tagged]:
             stop = random.randint(2, len(found.words))
             found = Tagged(found.words[:stop], found.cases[:stop], [*found.marks[: stop - 1], _UNKNOWN])
         yield found
+
+
+def prose(data: Path, languages: Sequence[str], count: int, seed: int = 1) -> list[str]:
+    """English of sets that no share makes smaller (prose and talk, not manuals), at most `count` different texts."""
+    pairs = [pair for language in languages for pair in read_pairs(data, language)]
+    found = {p.english for p in pairs if not p.machine and SHARES.get(p.origin, Share()).weight >= 1}
+    texts = sorted(found)
+    Random(seed).shuffle(texts)
+    return texts[:count]
 
 
 class Features(NamedTuple):

@@ -1,5 +1,6 @@
 """`simul train student` from text to parts at toy size; mistakes are named."""
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -69,10 +70,22 @@ def test_a_student_teaches_its_own_language(folders: tuple[Path, Path, Path], tm
     assert out == f"{table}: 10 pairs\n"
 
 
+def test_a_tagger_is_trained_on_the_english_side(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    student, text, _ = folders
+    code, out, _ = command(
+        *("train", "student", "restorer", "--start", student, "--data", text),
+        *("--languages", "de", "--output", tmp_path / "restorer.npz", "--texts", 40),
+    )
+    assert code == ExitCode.OK
+    assert set(json.loads(out)) >= {"cases", "ends recall"}
+    with np.load(tmp_path / "restorer.npz") as made:
+        assert made["tagger_W2"].dtype == np.int8
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "choose from teach, prepare, train, export, score"),
+        ((), "choose from teach, prepare, train, export, score, restorer"),
         (("tune",), "no step 'tune'"),
         (("train", "--start", "x", "--languages", ",", "--output", "y"), "--languages is empty"),
         (("train", "--start", "x", "--languages", "de", "--output", "y", "--threads", "0"), "--threads is 0"),
