@@ -32,7 +32,7 @@ COMMANDS = {
     "sweep": Command("simul.cli.sweep", "compare policies and settings: quality against latency"),
     "dugan": Command("simul.cli.dugan", "run the experiment of Dugan et al. 2023"),
     "score": Command("simul.cli.score.command", "score logs of simultaneous systems, compare systems"),
-    "train": Command("simul.cli.train", "train the translator that the toolkit ships"),
+    "train": Command("simul.cli.train.command", "train translation models"),
     "models": Command("simul.cli.models", "list, fetch, check, find and remove models"),
     "policies": Command("simul.cli.policies", "list the read/write policies and their parameters"),
     "doctor": Command("simul.cli.doctor", "check packages, devices, models and the microphone"),
@@ -49,6 +49,20 @@ SCORES = {
     "compare": Command("simul.cli.score.compare", "several systems: differences and their significance"),
 }
 """`simul score SUBCOMMAND`."""
+
+STUDENT = {
+    "teach": Command("simul.cli.train.teach", "the student's own translations as text for a run"),
+    "prepare": Command("simul.cli.train.prepare", "sentence pairs into pieces, once for all runs"),
+    "train": Command(
+        "simul.cli.train.train", "train decoders, or encoder and decoders; goes on where it stopped"
+    ),
+    "export": Command("simul.cli.train.export", "a run's weights as int8 parts to translate with"),
+    "score": Command("simul.cli.train.score", "BLEU and chrF on text that no run learns from"),
+    "restorer": Command(
+        "simul.cli.train.restorer", "the tagger of case and punctuation for recognised words"
+    ),
+}
+"""`simul train student STEP`."""
 
 
 def find(name: str, table: Mapping[str, Command], before: str) -> Command:
@@ -71,6 +85,7 @@ def listing(table: Mapping[str, Command]) -> list[str]:
 
 def parsers() -> Iterator[Parser]:
     """The parsers of all commands, which takes importing them."""
-    for name, command in {**COMMANDS, **SCORES}.items():
-        if name != "score":
+    groups = ("simul.cli.score.command", "simul.cli.train.command")
+    for command in (*COMMANDS.values(), *SCORES.values(), *STUDENT.values()):
+        if command.module not in groups:
             yield import_module(command.module).parser()

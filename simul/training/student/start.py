@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,14 @@ def read_start(folder: Path, language: str | None = None) -> Start:
     return Start(
         encoder, decoder, int(config["transformer-heads"]), processor(source), processor(target), source
     )
+
+
+def read_starts(folder: Path, languages: Sequence[str]) -> dict[str, Start]:
+    """Where each language starts: with its own decoder if the folder has one, otherwise with the student's."""
+    return {
+        language: read_start(folder, language if (folder / f"{language}.npz").is_file() else None)
+        for language in languages
+    }
 
 
 def _read_parts(folder: Path, language: str | None) -> Start:

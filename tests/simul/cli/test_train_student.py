@@ -85,8 +85,8 @@ def test_a_tagger_is_trained_on_the_english_side(folders: tuple[Path, Path, Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "choose from teach, prepare, train, export, score, restorer"),
-        (("tune",), "no step 'tune'"),
+        ((), "Name a step: teach, prepare, train, export, score, restorer"),
+        (("tune",), "no command `simul train student tune`"),
         (("train", "--start", "x", "--languages", ",", "--output", "y"), "--languages is empty"),
         (("train", "--start", "x", "--languages", "de", "--output", "y", "--threads", "0"), "--threads is 0"),
     ],
@@ -95,6 +95,14 @@ def test_mistakes_on_the_command_line_are_named(arguments: tuple[str, ...], mess
     code, _, said = command("train", "student", *arguments)
     assert code == ExitCode.USAGE
     assert message in said
+
+
+def test_help_lists_the_steps() -> None:
+    for words in (("--help",), ("student", "--help")):
+        code, out, _ = command("train", *words)
+        assert code == ExitCode.OK
+        for step in ("teach", "prepare", "train", "export", "score", "restorer"):
+            assert f"  {step} " in out
 
 
 def test_a_folder_without_a_student_is_named(tmp_path: Path) -> None:
