@@ -85,7 +85,7 @@ def test_shown_options_exist(snippet: Snippet) -> None:
         words = shlex.split(line, comments=True)
         if words[:1] != ["simul"]:
             continue
-        command = words[1 : 1 + DEPTH.get(words[1], 1)]
+        command = [word for word in words[1 : 1 + DEPTH.get(words[1], 1)] if not word.startswith("-")]
         done = subprocess.run([BIN / "simul", *command, "--help"], capture_output=True, text=True, timeout=60)
         for word in words[2:]:
             if word.startswith("--"):
