@@ -14,10 +14,13 @@ from simul.models.marian.arrays import Arrays
 from simul.models.marian.binary import read_binary
 from simul.models.marian.network import Decoder, Encoder, check_options
 from simul.models.marian.parts import CONFIG, read_part
+from simul.models.marian.restore import Restorer
 from simul.models.marian.shortlist import Shortlist
 from simul.models.marian.vocabulary import Vocabulary
 
 ENCODER_PART, SOURCE_VOCABULARY, ABOUT = "encoder.npz", "source.spm", "student.json"
+RESTORER = "restorer.npz"
+"""The tagger of case and punctuation, where there is one."""
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "embedded" / "students"
 """The students inside the package: English into several languages."""
 PAIR = re.compile(r"model\.([a-z]{2})([a-z]{2})\.")
@@ -43,6 +46,8 @@ class Students:
     encoder: Encoder
     vocabulary: Vocabulary
     targets: Mapping[str, Target] = field(default_factory=dict)
+    restorer: Restorer | None = None
+    """Writes recognised words for decoders that have read written text only."""
 
 
 def load(folder: Path, source: str | None = None, target: str | None = None) -> Students:
@@ -90,7 +95,9 @@ def _firefox(folder: Path, source: str | None, target: str | None) -> Students:
 def _parts(folder: Path, source: str | None, target: str | None) -> Students:
     about = _about(folder)
     native = about.get("source", source or "en")
-    served = {path.stem: path for path in sorted(folder.glob("*.npz")) if path.name != ENCODER_PART}
+    served = {
+        path.stem: path for path in sorted(folder.glob("*.npz")) if path.name not in (ENCODER_PART, RESTORER)
+    }
     if (source or native) != native or (target is not None and target not in served):
         raise UsageError(
             f"The student in {folder} translates {native} into {' '.join(served)}, not {source or native} into "
@@ -107,7 +114,9 @@ def _parts(folder: Path, source: str | None, target: str | None) -> Students:
         own = known if shared else Vocabulary(_one(folder, f"{code}.model"))
         _check_sizes(folder, encoder, known, decoder, own)
         targets[code] = Target(decoder, own, shared, spoken=code in about.get("spoken", []))
-    return Students(native, encoder, known, targets)
+    tagger = folder / RESTORER
+    restorer = Restorer(tagger, encoder, known) if tagger.is_file() else None
+    return Students(native, encoder, known, targets, restorer)
 
 
 def _check_sizes(

@@ -56,10 +56,15 @@ class Restorer:
         if not words:
             return text
         ids = self._vocabulary.encode(" ".join(words))
-        numbers = np.minimum(self._vocabulary.words(ids), len(words) - 1)
-        scores = self.scores(with_neighbours(word_vectors(self._encoder(ids), numbers)))
+        scores = self.scores(self.features(ids, len(words)))
         cases, marks = scores[:, : len(CASES)].argmax(1), scores[:, len(CASES) :].argmax(1)
         return write(words, cases.tolist(), [MARKS[mark] for mark in marks], complete)
+
+    def features(self, ids: Sequence[int], count: int) -> Rows:
+        """What the tagger sees of `count` words with the pieces `ids`: [words, 3 width]; the end belongs to the last."""
+        numbers = self._vocabulary.words(ids).copy()
+        numbers[-1] = count - 1
+        return with_neighbours(word_vectors(self._encoder(ids), np.minimum(numbers, count - 1)))
 
     def scores(self, features: Rows) -> Rows:
         """[words, cases and marks] of features [words, 3 width]."""

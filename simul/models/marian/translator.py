@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simul.errors import UsageError
 from simul.models.marian.folder import SHIPPED, Students, Target, load
 from simul.models.marian.search import Search, Task, Track
-from simul.models.marian.written import written
+from simul.models.marian.written import is_spoken, written
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.models.translation.sentences import sentence_spans
 from simul.models.translation.source_attention import over_words, resting_words
@@ -47,7 +47,8 @@ class MarianTranslator:
     A folder holds a Firefox student (model.*.bin, vocab*.spm, lex*.bin) or an encoder with decoders for several
     languages; `source` and `target` name the pair, or pick one. Students know single sentences, so that each sentence
     of a source is translated by itself. Sources are given to the network with their case and punctuation; recognised
-    words without any get a first capital and a full stop unless the decoder has learnt to read them as they are.
+    words without any get them from the student's tagger (without one, a first capital and a full stop) unless the
+    decoder has learnt to read them as they are.
     beam: 1 is greedy. alternatives: results hold the other hypotheses of the beam. shortlist: score only likely target
     pieces where the model has a list of them, as Firefox does.
 
@@ -135,7 +136,9 @@ class MarianTranslator:
         return plan
 
     def _source(self, text: str, complete: bool, into: Target) -> tuple[int, ...]:
-        ids = self._students.vocabulary.encode(text if into.spoken else written(text, complete))
+        if not into.spoken and is_spoken(text):
+            text = (self._students.restorer or written)(text, complete)
+        ids = self._students.vocabulary.encode(text)
         return tuple(ids if len(ids) <= LONGEST_SOURCE else [*ids[: LONGEST_SOURCE - 1], ids[-1]])
 
     def _task(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from simul.models.marian.folder import load
-from simul.models.marian.restore import CASES, MARKS, Restorer, with_neighbours, word_vectors, write
+from simul.models.marian.restore import CASES, MARKS, Restorer, write
 from simul.training.student.export import quantised, write_part
 from simul.training.student.network import Encoder
 from simul.training.student.restorer import RestorerConfig, Tagger, examples, features, tag, train_restorer
@@ -82,8 +82,7 @@ def test_the_tagger_learns_from_what_the_restorer_sees(student: Path, tmp_path: 
         words = np.arange(place, place + len(text.words))
         place += len(text.words)
         ids = students.vocabulary.encode(" ".join(text.words))
-        numbers = np.minimum(students.vocabulary.words(ids), len(text.words) - 1)
-        seen = with_neighbours(word_vectors(students.encoder(ids), numbers))
+        seen = restorer.features(ids, len(text.words))
         assert np.allclose(seen, found.seen(words).numpy(), atol=0.02)
         with torch.no_grad():
             scores = tagger(torch.from_numpy(seen)).numpy()
