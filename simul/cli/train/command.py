@@ -7,21 +7,17 @@ from simul.cli.context import Context
 from simul.errors import ExitCode, ModelMissingError, UsageError
 from simul.install import install_hint
 
-RECIPES = ("student", "translator")
+RECIPES = ("student",)
 
 
 def run(arguments: list[str], context: Context) -> int:
     """Run one step of a recipe."""
     recipe, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if recipe in ("-h", "--help") or (rest[:1] in (["-h"], ["--help"]) and recipe == "student"):
+    if {recipe, *rest[:1]} & {"-h", "--help"}:
         context.stdout.write(overview())
         return ExitCode.OK
     if recipe not in RECIPES:
         raise UsageError(f"There is no recipe {recipe!r}; choose from {', '.join(RECIPES)}.")
-    if recipe == "translator":
-        from simul.cli.train.translator import run as run_translator
-
-        return run_translator(arguments, context)
     if not rest or rest[0].startswith("-"):
         raise UsageError(f"Name a step: {', '.join(STUDENT)}; `simul train --help` describes them.")
     try:

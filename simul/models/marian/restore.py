@@ -1,7 +1,8 @@
 """Case and punctuation for recognised words, from a student's own encoder: a tagger on what it makes of each word.
 
-For each word the tagger sees the encoded word (mean of its pieces) and its two neighbours, and says how the word
-is written and which mark follows it. Words stay where they are, so that attention on them keeps its meaning.
+For each word the tagger sees the encoded word (mean of its pieces), its two neighbours and the first word, which tells
+questions, and says how the word is written and which mark follows it. Words stay where they are, so that attention on
+them keeps its meaning.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ def word_vectors(encoded: Rows, words: NDArray[np.int64]) -> Rows:
     return sums / np.bincount(words, minlength=count)[:, None].astype(np.float32)
 
 
-def with_neighbours(vectors: Rows) -> Rows:
-    """[words, 3 width]: the word before, the word, the word after; zeros where there is none."""
+def with_context(vectors: Rows) -> Rows:
+    """[words, 4 width]: the word before, the word, the word after (zeros where there is none), the first one."""
     outside = np.zeros((1, vectors.shape[1]), np.float32)
     padded = np.concatenate([outside, vectors, outside])
-    return np.concatenate([padded[:-2], padded[1:-1], padded[2:]], axis=1)
+    first = np.broadcast_to(vectors[:1], vectors.shape)
+    return np.concatenate([padded[:-2], padded[1:-1], padded[2:], first], axis=1)
 
 
 class Restorer:
@@ -57,17 +59,19 @@ class Restorer:
             return text
         ids = self._vocabulary.encode(" ".join(words))
         scores = self.scores(self.features(ids, len(words)))
-        cases, marks = scores[:, : len(CASES)].argmax(1), scores[:, len(CASES) :].argmax(1)
-        return write(words, cases.tolist(), [MARKS[mark] for mark in marks], complete)
+        cases, marks = scores[:, : len(CASES)].argmax(1), scores[:, len(CASES) :]
+        if complete:
+            marks[-1, [mark not in ENDS for mark in MARKS]] = -np.inf
+        return write(words, cases.tolist(), [MARKS[mark] for mark in marks.argmax(1)], complete)
 
     def features(self, ids: Sequence[int], count: int) -> Rows:
-        """What the tagger sees of `count` words with the pieces `ids`: [words, 3 width]; the end belongs to the last."""
+        """What the tagger sees of `count` words with the pieces `ids`: [words, 4 width]; the end is of the last."""
         numbers = self._vocabulary.words(ids).copy()
         numbers[-1] = count - 1
-        return with_neighbours(word_vectors(self._encoder(ids), np.minimum(numbers, count - 1)))
+        return with_context(word_vectors(self._encoder(ids), np.minimum(numbers, count - 1)))
 
     def scores(self, features: Rows) -> Rows:
-        """[words, cases and marks] of features [words, 3 width]."""
+        """[words, cases and marks] of features [words, 4 width]."""
         hidden = np.maximum(features @ self._floats("tagger_W1").T + self._weights["tagger_b1"], 0)
         scores: Rows = hidden @ self._floats("tagger_W2").T + self._weights["tagger_b2"]
         return scores

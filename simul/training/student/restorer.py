@@ -101,12 +101,15 @@ class Features(NamedTuple):
 
     vectors: NDArray[np.float16]
     rows: NDArray[np.int64]
+    first: NDArray[np.int64]
+    """The row of the first word of each word's text."""
     cases: NDArray[np.int64]
     marks: NDArray[np.int64]
 
     def seen(self, words: NDArray[np.int64]) -> torch.Tensor:
-        """What the tagger sees of some words: float32 [words, 3 width]."""
-        around = self.rows[words][:, None] + np.array([-1, 0, 1])
+        """What the tagger sees of some words: float32 [words, 4 width]."""
+        rows = self.rows[words]
+        around = np.stack([rows - 1, rows, rows + 1, self.first[words]], axis=1)
         return torch.from_numpy(self.vectors[around].reshape(len(words), -1).astype(np.float32))
 
 
@@ -117,7 +120,7 @@ def features(
     """Encode texts and keep what the tagger sees of each word."""
     order = sorted(range(len(tagged)), key=lambda i: len(tagged[i].words))
     width = encoder.width
-    vectors, rows, cases, marks = [np.zeros((1, width), np.float16)], [], [], []
+    vectors, rows, first, cases, marks = [np.zeros((1, width), np.float16)], [], [], [], []
     count = 1
     for start in range(0, len(order), batch):
         part = [tagged[i] for i in order[start : start + batch]]
@@ -130,11 +133,14 @@ def features(
                 continue
             vectors += [word_vectors(memory, numbers).astype(np.float16), np.zeros((1, width), np.float16)]
             rows += range(count, count + len(text.words))
+            first += [count] * len(text.words)
             count += len(text.words) + 1
             cases += text.cases
             marks += text.marks
         progress(min(start + batch, len(order)), len(order), "texts")
-    return Features(np.concatenate(vectors), np.array(rows), np.array(cases), np.array(marks))
+    return Features(
+        np.concatenate(vectors), np.array(rows), np.array(first), np.array(cases), np.array(marks)
+    )
 
 
 def _memories(encoder: Encoder, encoded: Sequence[Sequence[int]], eos: int) -> list[NDArray[np.float32]]:
@@ -159,7 +165,7 @@ class Tagger(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.up = nn.Linear(3 * width, hidden)
+        self.up = nn.Linear(4 * width, hidden)
         self.down = nn.Linear(hidden, len(CASES) + len(MARKS))
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
