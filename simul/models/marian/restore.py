@@ -30,7 +30,8 @@ def word_vectors(encoded: Rows, words: NDArray[np.int64]) -> Rows:
     count = int(words.max(initial=-1)) + 1
     sums = np.zeros((count, encoded.shape[1]), np.float32)
     np.add.at(sums, words, encoded)
-    return sums / np.bincount(words, minlength=count)[:, None].astype(np.float32)
+    counts = np.bincount(words, minlength=count).astype(np.float32)
+    return sums / counts[:, None]
 
 
 def with_context(vectors: Rows) -> Rows:

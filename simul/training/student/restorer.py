@@ -78,7 +78,7 @@ def examples(texts: Sequence[str], config: RestorerConfig) -> Iterator[Tagged]:
     for found in tagged:
         if random.random() < config.joined:
             other = tagged[random.randrange(len(tagged))]
-            found = Tagged(*(a + b for a, b in zip(found, other, strict=True)))
+            found = Tagged(found.words + other.words, found.cases + other.cases, found.marks + other.marks)
         if random.random() < config.cut and len(found.words) > 2:
             stop = random.randint(2, len(found.words))
             found = Tagged(found.words[:stop], found.cases[:stop], [*found.marks[: stop - 1], _UNKNOWN])
@@ -120,7 +120,11 @@ def features(
     """Encode texts and keep what the tagger sees of each word."""
     order = sorted(range(len(tagged)), key=lambda i: len(tagged[i].words))
     width = encoder.width
-    vectors, rows, first, cases, marks = [np.zeros((1, width), np.float16)], [], [], [], []
+    vectors = [np.zeros((1, width), np.float16)]
+    rows: list[int] = []
+    first: list[int] = []
+    cases: list[int] = []
+    marks: list[int] = []
     count = 1
     for start in range(0, len(order), batch):
         part = [tagged[i] for i in order[start : start + batch]]

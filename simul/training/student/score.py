@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import sacrebleu
 
@@ -51,7 +52,7 @@ def score(
 def measure(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     """Corpus BLEU (13a) and chrF2; sentences with fewer references than others leave the places empty."""
     most = max(map(len, references))
-    streams = [[refs[i] if i < len(refs) else None for refs in references] for i in range(most)]
+    streams: list[Any] = [[refs[i] if i < len(refs) else None for refs in references] for i in range(most)]
     return {
         "bleu": round(sacrebleu.metrics.BLEU().corpus_score(texts, streams).score, 2),
         "chrf": round(sacrebleu.metrics.CHRF().corpus_score(texts, streams).score, 2),
