@@ -11,7 +11,6 @@ from simul.errors import UsageError
 
 SAMPLE_RATE = 16_000
 """Samples in a second of every stream."""
-SAMPLES_PER_MS = SAMPLE_RATE // 1000
 
 Samples = NDArray[np.float32]
 """Mono audio, float32 in -1..1, at `SAMPLE_RATE`."""

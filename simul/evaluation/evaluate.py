@@ -26,13 +26,7 @@ if TYPE_CHECKING:
     from latency_metrics.scoring.recordings import ReferenceSegment
     from latency_metrics.scoring.result import Report
 
-FORMAT = ResultFormat[ItemResult](
-    kind="run",
-    file="results.jsonl",
-    write=asdict,
-    read=lambda record: ItemResult(**record),
-    seconds=lambda result: result.length / 1000,
-)
+FORMAT = ResultFormat[ItemResult]("run", "results.jsonl", asdict, lambda record: ItemResult(**record))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simul.evaluation.records import StreamRecord
-from simul.units import SAMPLE_RATE
+from policies.base import SAMPLES_PER_MS
+from simul.evaluation.records import StreamRecord, instance_of
 
 if TYPE_CHECKING:
     from latency_metrics.base import Instance
@@ -54,7 +54,7 @@ class ItemResult:
             source_text=record.source_text,
             delays=[round(value, 4) for value in record.delays()],
             elapsed=[round(value, 4) for value in record.elapsed()],
-            length=record.heard * 1000 / SAMPLE_RATE,
+            length=record.heard / SAMPLES_PER_MS,
             segments=record.segments,
             compute=record.compute,
             behind=[round(value, 6) for value in record.behind],
@@ -64,14 +64,4 @@ class ItemResult:
 
     def instance(self, index: int | str, reference: str | None) -> Instance:
         """As `latency_metrics` reads it."""
-        from latency_metrics.base import Instance
-
-        return Instance(
-            index=index,
-            prediction=self.text,
-            reference=reference,
-            delays=self.delays,
-            elapsed=self.elapsed,
-            queued=self.elapsed,
-            source_length=self.length,
-        )
+        return instance_of(index, self.text, reference, self.delays, self.elapsed, self.length)

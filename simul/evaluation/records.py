@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from policies.base import SAMPLES_PER_MS
 from simul.files import create, json_line, make_folder, safe_name, unique_name
 from simul.languages import latency_unit
 from simul.session.drive import Step
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from latency_metrics.base import Instance
-
-_MS_PER_SAMPLE = 1000 / SAMPLE_RATE
 
 
 @dataclass
@@ -111,7 +110,7 @@ class StreamRecord:
 
     def delays(self) -> list[float]:
         """Milliseconds of source heard when each unit settled (computation-unaware)."""
-        return [heard * _MS_PER_SAMPLE for _, heard, _ in self.units()]
+        return [heard / SAMPLES_PER_MS for _, heard, _ in self.units()]
 
     def elapsed(self) -> list[float]:
         """Milliseconds on the session's clock when each unit settled (computation-aware)."""
@@ -119,18 +118,31 @@ class StreamRecord:
 
     def instance(self, index: int | str = 0, reference: str | None = None) -> Instance:
         """The stream as `latency_metrics` reads it."""
-        from latency_metrics.base import Instance
-
-        elapsed = self.elapsed()
-        return Instance(
-            index=index,
-            prediction=self.text,
-            reference=reference,
-            delays=self.delays(),
-            elapsed=elapsed,
-            queued=elapsed,
-            source_length=self.heard * _MS_PER_SAMPLE,
+        return instance_of(
+            index, self.text, reference, self.delays(), self.elapsed(), self.heard / SAMPLES_PER_MS
         )
+
+
+def instance_of(
+    index: int | str,
+    text: str,
+    reference: str | None,
+    delays: list[float],
+    elapsed: list[float],
+    length: float,
+) -> Instance:
+    """A stream as `latency_metrics` reads it; times in ms. The session's clock already is the queueing one."""
+    from latency_metrics.base import Instance
+
+    return Instance(
+        index=index,
+        prediction=text,
+        reference=reference,
+        delays=delays,
+        elapsed=elapsed,
+        queued=elapsed,
+        source_length=length,
+    )
 
 
 class LogFolder:

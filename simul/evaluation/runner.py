@@ -23,12 +23,11 @@ SETTINGS = "settings.json"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: recordings done (the running one in parts), in all, and seconds of audio heard."""
+    """How far a run is: recordings done (the running one in parts), in all, and which it was."""
 
     done: float
     total: int
     name: str
-    audio_seconds: float
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,12 @@ class ResultFormat(Generic[R]):
 
     kind: what such a run is called. file: name of the file. write: the fields of a result beside the recording's
     name and audio. read: the result of such a line; raises ValueError, TypeError or KeyError where it is none.
-    seconds: of audio in a result.
     """
 
     kind: str
     file: str
     write: Callable[[R], Mapping[str, Any]]
     read: Callable[[dict[str, Any]], R]
-    seconds: Callable[[R], float]
 
 
 class ResumableRun(Generic[R]):
@@ -117,9 +114,7 @@ class ResumableRun(Generic[R]):
 
     def progress(self, name: str, share: float = 0.0) -> Progress:
         """How far the run is, `share` of the recording `name` being done."""
-        done = self.done
-        seconds = sum(self._form.seconds(result) for _, result in done)
-        return Progress(len(done) + len(self.failures) + share, len(self.items), name, seconds)
+        return Progress(len(self.done) + len(self.failures) + share, len(self.items), name)
 
     def _outcomes(
         self, work: Callable[[Item], R | None], jobs: int, stopped: Callable[[], bool]

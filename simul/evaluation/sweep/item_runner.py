@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from policies.base import SAMPLES_PER_MS
 from simul.audio.files import FileSource
 from simul.audio.intake import to_samples
 from simul.backends.base import Backend
@@ -33,7 +34,7 @@ from simul.evaluation.trace.trace import Trace, TraceError
 from simul.files import make_folder, safe_name
 from simul.session import Session, SessionConfig
 from simul.session.drive import drive
-from simul.units import SAMPLES_PER_MS, Samples
+from simul.units import Samples
 
 T = TypeVar("T", Trace, RecognizerTrace)
 

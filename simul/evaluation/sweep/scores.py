@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from latency_metrics.scoring.recordings import ReferenceSegment
+from policies.base import SAMPLES_PER_MS
 from simul.evaluation.items import Item
 from simul.evaluation.scores import score_results
 from simul.evaluation.sweep.grid import Setting
 from simul.evaluation.sweep.item_runner import Run
 from simul.evaluation.sweep.result import OFFLINE, Point
-from simul.units import SAMPLES_PER_MS
 
 
 def score_sweep(

@@ -92,5 +92,4 @@ def _format(settings: int) -> ResultFormat[list[Run]]:
         file="items.jsonl",
         write=lambda runs: {"runs": [asdict(run) for run in runs]},
         read=read,
-        seconds=lambda runs: runs[0].result.length / 1000 if runs else 0.0,
     )

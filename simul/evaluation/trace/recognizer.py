@@ -16,9 +16,9 @@ from typing import Any
 from policies.base import Need
 from simul.backends.cascade import Recognizer
 from simul.clock import VirtualClock, cpu_seconds
-from simul.evaluation.records import create
 from simul.evaluation.trace.meter import Meter
 from simul.evaluation.trace.trace import TraceError
+from simul.files import create
 from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.models.words import Utterance, Word
 from simul.units import Samples

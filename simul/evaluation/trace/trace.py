@@ -12,13 +12,13 @@ from typing import Any
 from policies.base import Candidate, Need, SourceView, StopRule
 from simul.backends.base import DecodeRequest, Limits
 from simul.errors import SimulError
-from simul.evaluation.records import create
 from simul.evaluation.trace.format import (
     candidate_from_json,
     candidate_to_json,
     stop_from_json,
     stop_to_json,
 )
+from simul.files import create
 from simul.session.values import view_from_json, view_to_json
 
 VERSION = 3
