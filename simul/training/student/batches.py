@@ -33,7 +33,7 @@ class Shapes:
     fixed: bool = False
 
 
-class Batch(NamedTuple):
+class PairBatch(NamedTuple):
     """Sources [rows, S] with their lengths (end of sentence included), decoder inputs and labels [rows, T], int64."""
 
     source: NDArray[np.int64]
@@ -50,10 +50,12 @@ class Position(NamedTuple):
     batch: int = 0
 
 
-def make_batches(examples: Sequence[Example], shapes: Shapes, source_eos: int, random: Random) -> list[Batch]:
+def make_batches(
+    examples: Sequence[Example], shapes: Shapes, source_eos: int, random: Random
+) -> list[PairBatch]:
     """All examples in batches of similar lengths, the batches in random order."""
     order = sorted(examples, key=lambda e: (len(e.target) // 3, len(e.source), len(e.target)))
-    batches: list[Batch] = []
+    batches: list[PairBatch] = []
     start = 0
     while start < len(order):
         size, width, height = 0, 0, 0
@@ -80,7 +82,7 @@ def _rounded(length: int, step: int) -> int:
     return -(-length // step) * step
 
 
-def _stack(group: Sequence[Example], rows: int, height: int, width: int, source_eos: int) -> Batch:
+def _stack(group: Sequence[Example], rows: int, height: int, width: int, source_eos: int) -> PairBatch:
     source = np.full((rows, height), source_eos, np.int64)
     lengths = np.ones(rows, np.int64)
     inputs = np.full((rows, width), EOS, np.int64)
@@ -94,15 +96,15 @@ def _stack(group: Sequence[Example], rows: int, height: int, width: int, source_
         labels[row, :n] = example.target
         if example.whole:
             labels[row, n] = EOS
-    return Batch(source, lengths, inputs, labels)
+    return PairBatch(source, lengths, inputs, labels)
 
 
-def pool_batches(maker: Maker, shapes: Shapes, source_eos: int, epoch: int, pool: int) -> list[Batch]:
+def pool_batches(maker: Maker, shapes: Shapes, source_eos: int, epoch: int, pool: int) -> list[PairBatch]:
     """The batches of one pool, in their order."""
     return make_batches(maker.pool(epoch, pool), shapes, source_eos, Random(f"{epoch}-{pool}"))
 
 
-Pools = Iterator[tuple[int, int, list[Batch]]]
+Pools = Iterator[tuple[int, int, list[PairBatch]]]
 """(epoch, pool, its batches), one after the other without end."""
 
 
@@ -116,7 +118,7 @@ def pool_numbers(maker: Maker, start: Position) -> Iterator[tuple[int, int]]:
         pool += 1
 
 
-def stream(pools: Pools, start: Position) -> Iterator[tuple[Position, Batch]]:
+def stream(pools: Pools, start: Position) -> Iterator[tuple[Position, PairBatch]]:
     """Batches from `start` on, each with the position behind it; `pools` begin with the pool of `start`."""
     skip = start.batch
     for epoch, pool, batches in pools:

@@ -14,7 +14,7 @@ from simul.errors import SimulError
 from simul.models.marian.arrays import Arrays, Matrix
 from simul.models.marian.folder import ABOUT
 from simul.models.marian.parts import SCALE
-from simul.training.student.start import ENCODER, SOURCE, Start
+from simul.training.student.start import ENCODER, SOURCE, StartingPoint
 from simul.training.student.trainer import checkpoint_of
 
 
@@ -52,7 +52,9 @@ def write_part(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     partial.replace(path)
 
 
-def export(run: Path, languages: Sequence[str], start: Start, output: Path, own: str | None = None) -> int:
+def export(
+    run: Path, languages: Sequence[str], start: StartingPoint, output: Path, own: str | None = None
+) -> int:
     """Write the averaged weights of a run as a folder of parts; returns its size in bytes.
 
     encoder.npz and source.spm serve all languages; each has LANGUAGE.npz and LANGUAGE.model; student.json says which

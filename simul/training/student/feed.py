@@ -11,7 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from simul.training.student.batches import Batch, Pools, Position, Shapes, pool_batches, pool_numbers, stream
+from simul.training.student.batches import (
+    PairBatch,
+    Pools,
+    Position,
+    Shapes,
+    pool_batches,
+    pool_numbers,
+    stream,
+)
 from simul.training.student.examples import Maker, Mix
 from simul.training.student.prepared import read_prepared
 from simul.training.student.start import processor
@@ -21,7 +29,7 @@ _AHEAD = 2
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BatchRecipe:
     """All that batches depend on; a process gets this and reads the rest."""
 
     folder: Path
@@ -39,7 +47,7 @@ class Recipe:
 
 
 class _Opened(NamedTuple):
-    recipe: Recipe
+    recipe: BatchRecipe
     makers: dict[str, Maker]
 
 
@@ -47,11 +55,11 @@ _opened: list[_Opened] = []
 """What a worker process has read; a process has no other way to keep it between tasks."""
 
 
-def _open(recipe: Recipe) -> None:
+def _open(recipe: BatchRecipe) -> None:
     _opened.append(_Opened(recipe, {}))
 
 
-def _make(language: str, epoch: int, pool: int) -> list[Batch]:
+def _make(language: str, epoch: int, pool: int) -> list[PairBatch]:
     recipe, makers = _opened[0]
     if language not in makers:
         makers[language] = recipe.maker(language)
@@ -62,7 +70,7 @@ def _make(language: str, epoch: int, pool: int) -> list[Batch]:
 class Feed:
     """The batches of several languages from their positions on; a context manager that ends its processes."""
 
-    def __init__(self, recipe: Recipe, makers: Mapping[str, Maker], workers: int = 0) -> None:
+    def __init__(self, recipe: BatchRecipe, makers: Mapping[str, Maker], workers: int = 0) -> None:
         self._recipe, self._makers = recipe, makers
         context = multiprocessing.get_context("spawn")
         self._workers = (
@@ -78,7 +86,7 @@ class Feed:
         if self._workers is not None:
             self._workers.shutdown(cancel_futures=True)
 
-    def batches(self, language: str, start: Position) -> Iterator[tuple[Position, Batch]]:
+    def batches(self, language: str, start: Position) -> Iterator[tuple[Position, PairBatch]]:
         """Batches of a language from `start` on, each with the position behind it."""
         pools = self._here(language, start) if self._workers is None else self._ahead(language, start)
         return stream(pools, start)
@@ -90,7 +98,7 @@ class Feed:
 
     def _ahead(self, language: str, start: Position) -> Pools:
         assert self._workers is not None
-        waiting: deque[tuple[int, int, Future[list[Batch]]]] = deque()
+        waiting: deque[tuple[int, int, Future[list[PairBatch]]]] = deque()
         for epoch, pool in pool_numbers(self._makers[language], start):
             waiting.append((epoch, pool, self._workers.submit(_make, language, epoch, pool)))
             if len(waiting) > _AHEAD:

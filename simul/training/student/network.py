@@ -1,8 +1,8 @@
 """A Firefox student in torch, to learn with: parameters keep Marian's names, widths and depths come from the weights.
 
-Encoder: post-norm Transformer. Decoder: simpler simple recurrent units (SSRU; Kim, Junczys-Dowmunt, Hassan et al. 2019,
-WNGT) with attention on the encoded source; its table is also its output layer. The model that translates is
-`simul.models.marian`.
+The encoder is a post-norm Transformer; the decoder has simpler simple recurrent units (SSRU; Kim et al.
+2019, WNGT) with attention on the encoded source, and its table is also its output layer. The model that
+translates is `simul.models.marian`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def as_tensor(value: Any) -> torch.Tensor:
     return torch.from_numpy(np.array(floats, np.float32))
 
 
-class Part(nn.Module):
+class StudentPart(nn.Module):
     """An encoder or decoder: its arrays as parameters, found by Marian's names."""
 
     positions: torch.Tensor
@@ -78,7 +78,7 @@ class Part(nn.Module):
         return self.norm(x + self.affine(up, key, "W2", "b2"), f"{key}_ffn")
 
 
-class Encoder(Part):
+class StudentEncoder(StudentPart):
     """Source pieces to memory [rows, S, width]."""
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -89,7 +89,7 @@ class Encoder(Part):
         return x
 
 
-class Decoder(Part):
+class StudentDecoder(StudentPart):
     """Target pieces so far and memory to what predicts the next piece."""
 
     def forward(
@@ -185,8 +185,8 @@ def mask_of(lengths: torch.Tensor, places: int) -> torch.Tensor:
 
 @torch.no_grad()
 def greedy(
-    encoder: Encoder,
-    decoder: Decoder,
+    encoder: StudentEncoder,
+    decoder: StudentDecoder,
     source: torch.Tensor,
     lengths: torch.Tensor,
     eos: int,

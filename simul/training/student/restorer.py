@@ -16,9 +16,9 @@ from torch import nn
 
 from simul.models.marian.restore import CASES, MARKS, word_vectors
 from simul.training.student.export import quantised, write_part
-from simul.training.student.network import Encoder, mask_of
+from simul.training.student.network import StudentEncoder, mask_of
 from simul.training.student.prepared import LONGEST
-from simul.training.student.start import Start
+from simul.training.student.start import StartingPoint
 from simul.training.student.text import SHARES, Share, read_pairs
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?")
@@ -115,7 +115,7 @@ class Features(NamedTuple):
 
 @torch.no_grad()
 def features(
-    encoder: Encoder, source: Any, tagged: Sequence[Tagged], progress: Progress, batch: int = 64
+    encoder: StudentEncoder, source: Any, tagged: Sequence[Tagged], progress: Progress, batch: int = 64
 ) -> Features:
     """Encode texts and keep what the tagger sees of each word."""
     order = sorted(range(len(tagged)), key=lambda i: len(tagged[i].words))
@@ -147,7 +147,9 @@ def features(
     )
 
 
-def _memories(encoder: Encoder, encoded: Sequence[Sequence[int]], eos: int) -> list[NDArray[np.float32]]:
+def _memories(
+    encoder: StudentEncoder, encoded: Sequence[Sequence[int]], eos: int
+) -> list[NDArray[np.float32]]:
     """Memory [pieces, width] of each text of a batch."""
     height = max(map(len, encoded))
     ids = torch.full((len(encoded), height), eos)
@@ -231,7 +233,7 @@ def accuracy(tagger: Tagger, found: Features) -> dict[str, float]:
 
 
 def train_restorer(
-    start: Start,
+    start: StartingPoint,
     texts: Sequence[str],
     output: Path,
     config: RestorerConfig | None = None,
@@ -242,7 +244,7 @@ def train_restorer(
     different = sorted(set(texts))
     Random(config.seed).shuffle(different)
     apart = len(different) // 20
-    encoder = Encoder(start.encoder, start.heads).requires_grad_(False)
+    encoder = StudentEncoder(start.encoder, start.heads).requires_grad_(False)
     held, rest = (list(examples(part, config)) for part in (different[:apart], different[apart:]))
     tagger = learn(features(encoder, start.source, rest, progress), config, progress)
     write_part(output, quantised(tagger.arrays().items()))

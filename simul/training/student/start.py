@@ -20,7 +20,7 @@ ENCODER, SOURCE = "encoder.npz", "source.spm"
 
 
 @dataclass(frozen=True)
-class Start:
+class StartingPoint:
     """Weights and vocabularies of a student; the decoder has its own table."""
 
     encoder: Arrays
@@ -32,7 +32,7 @@ class Start:
     """The file of the source vocabulary."""
 
 
-def read_start(folder: Path, language: str | None = None) -> Start:
+def read_start(folder: Path, language: str | None = None) -> StartingPoint:
     """A Firefox student (model*.bin, vocab*.spm), or the parts for `language` (encoder.npz, source.spm, LANGUAGE.npz).
 
     Without a language the parts are those of the one decoder that has the source's pieces.
@@ -53,12 +53,12 @@ def read_start(folder: Path, language: str | None = None) -> Start:
     arrays, config = read_binary(models[0])
     source, target = (sources or shared)[0], (targets or shared)[0]
     encoder, decoder = split(arrays)
-    return Start(
+    return StartingPoint(
         encoder, decoder, int(config["transformer-heads"]), processor(source), processor(target), source
     )
 
 
-def read_starts(folder: Path, languages: Sequence[str]) -> dict[str, Start]:
+def read_starts(folder: Path, languages: Sequence[str]) -> dict[str, StartingPoint]:
     """Where each language starts: with its own decoder if the folder has one, otherwise with the student's."""
     return {
         language: read_start(folder, language if (folder / f"{language}.npz").is_file() else None)
@@ -66,7 +66,7 @@ def read_starts(folder: Path, languages: Sequence[str]) -> dict[str, Start]:
     }
 
 
-def _read_parts(folder: Path, language: str | None) -> Start:
+def _read_parts(folder: Path, language: str | None) -> StartingPoint:
     names = [language] if language else [p.stem for p in sorted(folder.glob("*.npz")) if p.name != ENCODER]
     source = folder / SOURCE
     for name in names:
@@ -74,7 +74,9 @@ def _read_parts(folder: Path, language: str | None) -> Start:
         if (folder / f"{name}.npz").is_file() and (language or not own.is_file()):
             arrays = read_part(folder / ENCODER) | read_part(folder / f"{name}.npz")
             target = processor(own if own.is_file() else source)
-            return Start(*split(arrays), int(CONFIG["transformer-heads"]), processor(source), target, source)
+            return StartingPoint(
+                *split(arrays), int(CONFIG["transformer-heads"]), processor(source), target, source
+            )
     raise ModelMissingError(
         f"{folder} has no decoder for {language!r}."
         if language

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from simul.training.student.network import Decoder, Encoder, greedy
+from simul.training.student.network import StudentDecoder, StudentEncoder, greedy
 from simul.training.student.prepared import LONGEST
-from simul.training.student.start import Start
+from simul.training.student.start import StartingPoint
 
 Progress = Callable[[float, int, str], None]
 """Told how much is done, of how much, and what is being worked on."""
 
 
 def teach(
-    start: Start,
+    start: StartingPoint,
     texts: Sequence[str],
     language: str,
     output: Path,
@@ -27,7 +27,7 @@ def teach(
     progress: Progress = lambda done, total, what: None,
 ) -> int:
     """Write the different `texts` and their greedy translations as a table (en, `language`); returns its rows."""
-    encoder, decoder = Encoder(start.encoder, start.heads), Decoder(start.decoder, start.heads)
+    encoder, decoder = StudentEncoder(start.encoder, start.heads), StudentDecoder(start.decoder, start.heads)
     encoder.to(device).eval()
     decoder.to(device).eval()
     different = sorted(set(texts))

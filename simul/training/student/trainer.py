@@ -16,12 +16,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from simul.errors import SimulError, UsageError
-from simul.training.student.batches import NOT_ASKED, Batch, Position, Shapes, make_batches
+from simul.training.student.batches import NOT_ASKED, PairBatch, Position, Shapes, make_batches
 from simul.training.student.examples import Example, Maker, Mix
-from simul.training.student.feed import Feed, Recipe
+from simul.training.student.feed import BatchRecipe, Feed
 from simul.training.student.loss import Candidates, SmoothedLoss
-from simul.training.student.network import Decoder, Encoder, mask_of
-from simul.training.student.start import Start, piece_rows, with_table
+from simul.training.student.network import StudentDecoder, StudentEncoder, mask_of
+from simul.training.student.start import StartingPoint, piece_rows, with_table
 
 Progress = Callable[[float, dict[str, float]], None]
 """Told which share of the run is done, and its figures."""
@@ -81,7 +81,7 @@ class Trainer:
     def __init__(
         self,
         config: TrainingConfig,
-        starts: dict[str, Start],
+        starts: dict[str, StartingPoint],
         folder: Path,
         device: str = "cpu",
         workers: int = 0,
@@ -90,9 +90,11 @@ class Trainer:
         self.config, self.folder, self.device = config, folder, torch.device(device)
         self.starts, self._workers, self._clock = starts, workers, clock
         first = next(iter(starts.values()))
-        self.recipe = Recipe(folder, first.source_model, config.mix, config.shapes, config.seed, config.pool)
+        self.recipe = BatchRecipe(
+            folder, first.source_model, config.mix, config.shapes, config.seed, config.pool
+        )
         self.makers = {language: self.recipe.maker(language) for language in starts}
-        self.encoder = Encoder(first.encoder, first.heads)
+        self.encoder = StudentEncoder(first.encoder, first.heads)
         self.decoders = nn.ModuleDict({n: self._decoder(s, self.makers[n]) for n, s in starts.items()})
         if not config.tune_encoder:
             self.encoder.requires_grad_(False)
@@ -111,10 +113,10 @@ class Trainer:
         self.positions = {language: Position() for language in starts}
         self._resume()
 
-    def decoder(self, language: str) -> Decoder:
+    def decoder(self, language: str) -> StudentDecoder:
         """The decoder of a language."""
         found = self.decoders[language]
-        assert isinstance(found, Decoder)
+        assert isinstance(found, StudentDecoder)
         return found
 
     @property
@@ -130,11 +132,11 @@ class Trainer:
         assert self.config.minutes is not None
         return min(1.0, self.seconds / max(1e-9, 60 * self.config.minutes))
 
-    def _decoder(self, start: Start, maker: Maker) -> Decoder:
+    def _decoder(self, start: StartingPoint, maker: Maker) -> StudentDecoder:
         target = maker.target
         if target.serialized_model_proto() == start.target.serialized_model_proto():
-            return Decoder(start.decoder, start.heads)
-        return Decoder(with_table(start.decoder, piece_rows(target, start.target)), start.heads)
+            return StudentDecoder(start.decoder, start.heads)
+        return StudentDecoder(with_table(start.decoder, piece_rows(target, start.target)), start.heads)
 
     def _choice(self, language: str) -> Candidates | None:
         if self.config.drawn is None:
@@ -197,7 +199,7 @@ class Trainer:
         self.save()
         return {"pieces": self.tokens, "seconds": self.seconds, "loss": average}
 
-    def _update(self, batches: dict[str, tuple[Position, Batch]]) -> tuple[float, int]:
+    def _update(self, batches: dict[str, tuple[Position, PairBatch]]) -> tuple[float, int]:
         """One step with a batch of each language; mean loss of a target piece, and their number."""
         for group in self._optimizer.param_groups:
             group["lr"] = self.config.learning_rate(self.step, self.done)
@@ -216,7 +218,7 @@ class Trainer:
             torch._foreach_lerp_(list(self.averages.values()), list(self.weights.values()), share)
         return total / max(1, pieces), pieces
 
-    def _hidden(self, language: str, batch: Batch) -> tuple[torch.Tensor, np.ndarray]:
+    def _hidden(self, language: str, batch: PairBatch) -> tuple[torch.Tensor, np.ndarray]:
         """What predicts the asked pieces [N, width], and those pieces [N]."""
         source, lengths, inputs = (
             torch.from_numpy(part).to(self.device, non_blocking=True) for part in batch[:3]
@@ -231,7 +233,7 @@ class Trainer:
             chosen = hidden.flatten(0, 1)[torch.from_numpy(asked).to(self.device)]
         return chosen, batch.labels.reshape(-1)[asked]
 
-    def _loss(self, language: str, batch: Batch, random: np.random.Generator) -> tuple[torch.Tensor, int]:
+    def _loss(self, language: str, batch: PairBatch, random: np.random.Generator) -> tuple[torch.Tensor, int]:
         hidden, labels = self._hidden(language, batch)
         decoder, choice = self.decoder(language), self._candidates[language]
         table, bias = decoder["decoder_Wemb"], decoder["decoder_ff_logit_out_b"].flatten()

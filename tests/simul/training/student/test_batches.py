@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simul.training.student.batches import NOT_ASKED, NOTHING, Position, Shapes, make_batches, rows_of
 from simul.training.student.examples import Example, Mix
-from simul.training.student.feed import Feed, Recipe
+from simul.training.student.feed import BatchRecipe, Feed
 from simul.training.student.prepared import EOS, UNKNOWN
 
 EXAMPLES = st.lists(
@@ -51,8 +51,8 @@ def test_batches_hold_every_example_once(examples: list, tokens: int, step: int,
     assert sorted(found) == sorted(expected)
 
 
-def _recipe(run: Path, student: Path) -> Recipe:
-    return Recipe(run, student / "source.spm", Mix(), Shapes(300), seed=3, pool=60)
+def _recipe(run: Path, student: Path) -> BatchRecipe:
+    return BatchRecipe(run, student / "source.spm", Mix(), Shapes(300), seed=3, pool=60)
 
 
 def _take(feed: Feed, start: Position, count: int) -> list:

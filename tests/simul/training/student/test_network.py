@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simul.training.student.loss import Candidates, SmoothedLoss
-from simul.training.student.network import Decoder, Encoder, Scan, greedy, mask_of
+from simul.training.student.network import Scan, StudentDecoder, StudentEncoder, greedy, mask_of
 from simul.training.student.start import piece_rows, read_start, with_table
 
 
@@ -18,17 +18,17 @@ def _random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def parts(student: Path) -> tuple[Encoder, Decoder]:
+def parts(student: Path) -> tuple[StudentEncoder, StudentDecoder]:
     start = read_start(student)
-    return Encoder(start.encoder, start.heads), Decoder(start.decoder, start.heads)
+    return StudentEncoder(start.encoder, start.heads), StudentDecoder(start.decoder, start.heads)
 
 
-def test_sizes_come_from_the_weights(parts: tuple[Encoder, Decoder]) -> None:
+def test_sizes_come_from_the_weights(parts: tuple[StudentEncoder, StudentDecoder]) -> None:
     encoder, decoder = parts
     assert (encoder.layers, decoder.layers, encoder.width, encoder.heads) == (2, 1, 16, 8)
 
 
-def test_padding_changes_nothing(parts: tuple[Encoder, Decoder]) -> None:
+def test_padding_changes_nothing(parts: tuple[StudentEncoder, StudentDecoder]) -> None:
     encoder, _ = parts
     ids = torch.tensor([[5, 6, 7, 0]])
     padded = torch.cat([ids, torch.zeros(1, 3, dtype=torch.long)], 1)
@@ -38,7 +38,9 @@ def test_padding_changes_nothing(parts: tuple[Encoder, Decoder]) -> None:
 
 
 @given(st.integers(1, 7))
-def test_a_state_continues_a_text_as_if_it_were_read_whole(parts: tuple[Encoder, Decoder], cut: int) -> None:
+def test_a_state_continues_a_text_as_if_it_were_read_whole(
+    parts: tuple[StudentEncoder, StudentDecoder], cut: int
+) -> None:
     encoder, decoder = parts
     mask = mask_of(torch.tensor([4]), 4)
     memory = encoder(torch.tensor([[5, 6, 7, 0]]), mask)
@@ -50,7 +52,7 @@ def test_a_state_continues_a_text_as_if_it_were_read_whole(parts: tuple[Encoder,
     assert torch.allclose(last[0], end[0], atol=1e-5)
 
 
-def test_greedy_takes_the_best_piece_each_time(parts: tuple[Encoder, Decoder]) -> None:
+def test_greedy_takes_the_best_piece_each_time(parts: tuple[StudentEncoder, StudentDecoder]) -> None:
     encoder, decoder = parts
     source, lengths = torch.tensor([[5, 6, 7, 0], [8, 0, 0, 0]]), torch.tensor([4, 2])
     eos = 0

@@ -8,7 +8,7 @@ import torch
 from simul.models.marian.folder import load
 from simul.models.marian.restore import CASES, MARKS, Restorer, write
 from simul.training.student.export import quantised, write_part
-from simul.training.student.network import Encoder
+from simul.training.student.network import StudentEncoder
 from simul.training.student.restorer import RestorerConfig, Tagger, examples, features, tag, train_restorer
 from simul.training.student.start import read_start
 from tests.simul.training.student.toy import sentences
@@ -70,7 +70,7 @@ def test_examples_are_repeatable_joined_and_cut() -> None:
 
 def test_the_tagger_learns_from_what_the_restorer_sees(student: Path, tmp_path: Path) -> None:
     start, students = read_start(student), load(student)
-    encoder = Encoder(start.encoder, start.heads)
+    encoder = StudentEncoder(start.encoder, start.heads)
     tagged = [t for t in map(tag, TEXTS) if t is not None][:6]
     found = features(encoder, start.source, tagged, _quiet, batch=4)
     tagger = Tagger(encoder.width, 8)

@@ -14,7 +14,7 @@ from simul.models.marian.translator import MarianTranslator
 from simul.models.translation.interface import TextRequest
 from simul.training.student.batches import Shapes, make_batches
 from simul.training.student.export import export, quantised, untouched
-from simul.training.student.network import Decoder, Encoder, as_tensor, greedy
+from simul.training.student.network import StudentDecoder, StudentEncoder, as_tensor, greedy
 from simul.training.student.score import score
 from simul.training.student.start import read_start
 from simul.training.student.trainer import Trainer, TrainingConfig, checkpoint_of
@@ -174,7 +174,7 @@ def test_exported_parts_give_the_trained_scores(student: Path, folder: Path) -> 
     start = read_start(student)
     export(folder, ("de",), start, folder / "parts")
     again = read_start(folder / "parts", "de")
-    decoder = Decoder(again.decoder, again.heads)
+    decoder = StudentDecoder(again.decoder, again.heads)
     memory, mask = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(1)), torch.zeros(2, 1, 1, 5)
     previous = torch.tensor([[-1, 4, 9, 30], [-1, 7, 7, 2]])
     with torch.no_grad(), trainer.averaged():
@@ -191,7 +191,7 @@ def test_the_translator_reads_exported_parts_and_gives_the_trained_text(student:
     start = read_start(student)
     export(folder, ("de",), start, folder / "parts")
     again = read_start(folder / "parts", "de")
-    encoder, decoder = Encoder(again.encoder, again.heads), Decoder(again.decoder, again.heads)
+    encoder, decoder = StudentEncoder(again.encoder, again.heads), StudentDecoder(again.decoder, again.heads)
     english = "The dog sees the man, and the man sees the dog."
     ids = torch.tensor([[*start.source.encode(english), start.source.eos_id()]])
     lengths = torch.tensor([ids.shape[1]])
