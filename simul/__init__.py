@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from simul.backends.base import Backend as Backend
     from simul.backends.families import LoadedBackend as LoadedBackend
     from simul.backends.families import load_backend as load_backend
-    from simul.captions import CueMaker as CueMaker
     from simul.clock import MeteredClock as MeteredClock
-    from simul.clock import VirtualClock as VirtualClock
     from simul.clock import WallClock as WallClock
     from simul.config import ModelConfig as ModelConfig
     from simul.config import StreamOptions as StreamOptions
     from simul.errors import SimulError as SimulError
-    from simul.errors import exit_code_of as exit_code_of
     from simul.session.drive import drive as drive
     from simul.session.events import End as End
     from simul.session.events import Error as Error
@@ -43,9 +40,7 @@ if TYPE_CHECKING:
     from simul.session.factory import SessionFactory as SessionFactory
     from simul.session.session import Session as Session
     from simul.session.stream import SessionConfig as SessionConfig
-    from simul.session.stream import Stream as Stream
     from simul.session.transcript import Transcript as Transcript
-    from simul.speech import SpeechOutput as SpeechOutput
     from simul.units import SAMPLE_RATE as SAMPLE_RATE
 
 _NAMES = {
@@ -53,17 +48,15 @@ _NAMES = {
     "audio.microphone": "MicrophoneSource",
     "backends.base": "Backend",
     "backends.families": "LoadedBackend load_backend",
-    "captions": "CueMaker",
-    "clock": "MeteredClock VirtualClock WallClock",
+    "clock": "MeteredClock WallClock",
     "config": "ModelConfig StreamOptions",
-    "errors": "SimulError exit_code_of",
+    "errors": "SimulError",
     "session.drive": "drive",
     "session.events": "End Error Event Lag Late Retract SegmentEnd Settled Skipped Speech Start Tail TimedWord",
     "session.factory": "SessionFactory",
     "session.session": "Session",
-    "session.stream": "SessionConfig Stream",
+    "session.stream": "SessionConfig",
     "session.transcript": "Transcript",
-    "speech": "SpeechOutput",
     "units": "SAMPLE_RATE",
 }
 """The public names, by the module that holds them."""

@@ -243,23 +243,15 @@ def _whisper_serves(source: str, target: str) -> bool:
     return target in (source, "en")
 
 
-def _is_embedded(name: str) -> bool:
-    return name == EMBEDDED
-
-
 def _is_address(name: str) -> bool:
     return name.startswith(("http://", "https://"))
-
-
-def _embedded_translates(source: str, target: str) -> bool:
-    return source == "en" and target in EMBEDDED_TARGETS
 
 
 SPEECH: Role[Backend] = Role(
     "--model",
     "translates speech by itself",
     (
-        Family("embedded model", _embedded, named=_is_embedded),
+        Family("embedded model", _embedded, named=lambda name: name == EMBEDDED),
         Family("Whisper model", loaders.whisper, loaders.WHISPERS, serves=_whisper_serves),
         Family("Seamless model", loaders.seamless, ["hf-seamless_m4t_v2"]),
     ),
@@ -272,7 +264,7 @@ RECOGNIZERS: Role[Callable[[], Recognizer]] = Role(
         Family(
             "embedded recogniser",
             loaders.embedded_recognizer,
-            named=_is_embedded,
+            named=lambda name: name == EMBEDDED,
             serves=lambda source, target: source == "en",
             refusal="The embedded recogniser hears English only, not {source!r}; for other languages use a "
             f"Whisper-class model: --asr FOLDER, or {MORE}.",
@@ -288,14 +280,18 @@ TRANSLATORS: Role[TextTranslator] = Role(
         Family(
             "embedded translator",
             loaders.embedded_translator,
-            named=_is_embedded,
-            serves=_embedded_translates,
+            named=lambda name: name == EMBEDDED,
+            serves=lambda source, target: source == "en" and target in EMBEDDED_TARGETS,
             refusal="The embedded translator turns English into "
             + ", ".join(f"{name} ({code})" for code, name in EMBEDDED_TARGETS.items())
             + ", not {source!r} into {target!r}; for other languages give a translation model (Opus-MT, NLLB, M2M-100, "
             "a language model): --mt FOLDER.",
         ),
-        Family("language model behind a server", loaders.endpoint_translator, named=_is_address),
+        Family(
+            "language model behind a server",
+            loaders.endpoint_translator,
+            named=_is_address,
+        ),
         Family("Firefox student", loaders.student_translator, ["student"]),
         Family("text translation model", loaders.ctranslate2_translator, ["translation"]),
         Family("language model", loaders.causal_translator, ["hf-causal"]),

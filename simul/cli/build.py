@@ -6,12 +6,28 @@ import argparse
 from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
-from simul.cli.options import Parser
+from simul.cli.options import Parser, at_least
 from simul.config import ModelConfig, StreamOptions
 from simul.options import add_options, from_namespace
 
 if TYPE_CHECKING:
     from simul.session.factory import SessionFactory
+
+
+def add_list_options(p: Parser) -> argparse._ArgumentGroup:
+    """Which rows and columns of a list of recordings, and segments of long ones."""
+    lists = p.add_argument_group("what to run")
+    lists.add_argument("--audio-column", metavar="NAME", help="column of audio paths")
+    lists.add_argument("--reference-column", metavar="NAME", help="column of reference translations")
+    lists.add_argument("--transcript-column", metavar="NAME", help="column of what is spoken")
+    lists.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
+    )
+    lists.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N recordings")
+    lists.add_argument(
+        "--segmentation", metavar="FILE", help="reference segments of long recordings (YAML, JSON, TSV)"
+    )
+    return lists
 
 
 def add_session_options(parser: Parser) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from simul.cli.context import Context
-from simul.cli.options import Parser
+from simul.cli.options import Parser, at_least
 from simul.config import ModelConfig
 from simul.errors import ExitCode, UsageError
 from simul.options import add_options, from_namespace
@@ -36,7 +36,9 @@ def parser() -> Parser:
     p.add_argument(
         "--target", default="de", metavar="LANG", help="language written, for lists without a pair"
     )
-    p.add_argument("--limit", type=int, default=50, metavar="N", help="first N utterances of each list")
+    p.add_argument(
+        "--limit", type=at_least(1), default=50, metavar="N", help="first N utterances of each list"
+    )
     p.add_argument(
         "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
     )
@@ -63,8 +65,6 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.evaluation.dugan.tables import LATENCY_HEADER, latency_rows, paper_table
 
     given = parser().parse(arguments, context)
-    if given.limit < 1:
-        raise UsageError(f"--limit is {given.limit}; give 1 or more.")
     if any(not window > 0 for window in given.window):
         raise UsageError("--window is the increment of the window in seconds; give a number above 0.")
     model = from_namespace(ModelConfig, given)

@@ -6,9 +6,9 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from simul.cli.build import add_session_options, announce, session_factory
+from simul.cli.build import add_list_options, add_session_options, announce, session_factory
 from simul.cli.context import Context
-from simul.cli.options import Parser
+from simul.cli.options import Parser, at_least
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -27,24 +27,14 @@ def parser() -> Parser:
         "LIST is a table with a header: tab-separated columns audio (or file), reference, transcript (or text).",
     )
     p.add_argument("list", nargs="?", metavar="LIST", help="table of recordings (.tsv or .csv)")
-    lists = p.add_argument_group("what to run")
-    lists.add_argument("--audio-column", metavar="NAME", help="column of audio paths")
-    lists.add_argument("--reference-column", metavar="NAME", help="column of reference translations")
-    lists.add_argument("--transcript-column", metavar="NAME", help="column of what is spoken")
-    lists.add_argument(
-        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
-    )
+    lists = add_list_options(p)
     lists.add_argument("--source-list", metavar="FILE", help="instead of LIST: audio paths, one a line")
     lists.add_argument("--references", metavar="FILE", help="references, one a line")
-    lists.add_argument(
-        "--segmentation", metavar="FILE", help="reference segments of long recordings (YAML, JSON, TSV)"
-    )
-    lists.add_argument("--limit", type=int, metavar="N", help="only the first N recordings")
     p.add_argument(
         "--log", metavar="DIR", help="write instances.log, events/*.jsonl, results.jsonl, scores.json there"
     )
     p.add_argument("--resume", action="store_true", help="take over what --log DIR holds of the same run")
-    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
+    p.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes")
     p.add_argument("--json", action="store_true", help="scores as JSON")
     add_session_options(p)
     return p
@@ -80,10 +70,6 @@ def _check(given: argparse.Namespace) -> None:
         raise UsageError("--references goes with --source-list or --segmentation; a LIST has its own column.")
     if given.resume and not given.log:
         raise UsageError("--resume needs the folder of the earlier run; give --log DIR.")
-    for name in ("jobs", "limit"):
-        value = getattr(given, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} is {value}; give 1 or more.")
 
 
 def _read(given: argparse.Namespace, factory: SessionFactory) -> ItemList:

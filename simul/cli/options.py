@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -93,6 +93,17 @@ class Parser(argparse.ArgumentParser):
         if names and isinstance(table.get(names[0]), dict):
             found += self._from_table(table[names[0]], f"{where}: [{names[0]}]", names[1:], SCORES)
         return found
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number of `low` or more."""
+
+    def number(text: str) -> int:
+        if (value := int(text)) < low:
+            raise argparse.ArgumentTypeError(f"it is {value}; give {low} or more")
+        return value
+
+    return number
 
 
 class _Formatter(argparse.HelpFormatter):

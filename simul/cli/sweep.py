@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from simul.cli.build import add_session_options, session_factory
+from simul.cli.build import add_list_options, add_session_options, session_factory
 from simul.cli.context import Context
-from simul.cli.options import Parser
+from simul.cli.options import Parser, at_least
 from simul.errors import ExitCode, ModelMissingError, UsageError
 
 if TYPE_CHECKING:
@@ -35,17 +35,7 @@ def parser() -> Parser:
         "stands for them (pseudo-references).",
     )
     p.add_argument("list", metavar="LIST", help="table of recordings (.tsv or .csv)")
-    lists = p.add_argument_group("what to run")
-    lists.add_argument("--audio-column", metavar="NAME", help="column of audio paths")
-    lists.add_argument("--reference-column", metavar="NAME", help="column of reference translations")
-    lists.add_argument("--transcript-column", metavar="NAME", help="column of what is spoken")
-    lists.add_argument(
-        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
-    )
-    lists.add_argument("--limit", type=int, metavar="N", help="only the first N recordings")
-    lists.add_argument(
-        "--segmentation", metavar="FILE", help="reference segments of long recordings (YAML, JSON, TSV)"
-    )
+    lists = add_list_options(p)
     lists.add_argument("--references", metavar="FILE", help="references of the segments, one a line")
     lists.add_argument(
         "--pseudo-references", action="store_true", help="score against the Offline pass all the same"
@@ -70,7 +60,7 @@ def parser() -> Parser:
     p.add_argument(
         "--resume", action="store_true", help="take over what --output DIR holds of the same sweep"
     )
-    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, one recording each")
+    p.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes, one recording each")
     p.add_argument("--json", action="store_true", help="results as JSON")
     add_session_options(p)
     return p
@@ -124,10 +114,6 @@ def run(arguments: list[str], context: Context) -> int:
 
 
 def _check(given: argparse.Namespace) -> None:
-    for name in ("jobs", "limit"):
-        value = getattr(given, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} is {value}; give 1 or more.")
     if given.resume and not given.output:
         raise UsageError("--resume needs the folder of the earlier sweep; give --output DIR.")
     if given.no_model and (given.live or not given.trace):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from simul.cli import inputs
 from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
-from simul.cli.options import Parser
+from simul.cli.options import Parser, at_least
 from simul.cli.view.formats import SUFFIXES, add_output_options, output_format
 from simul.cli.voice import engine_of, make_voice
 from simul.errors import ExitCode, UsageError, exit_code_of
@@ -45,8 +45,8 @@ def parser() -> Parser:
     p.add_argument("--log", metavar="DIR", help="write instances.log (SimulEval) and events/*.jsonl there")
     raw = p.add_argument_group("standard input without a WAV header")
     raw.add_argument("--raw", action="store_true", help="take the bytes as they are: PCM without a header")
-    raw.add_argument("--rate", type=int, metavar="HZ", help="samples per second (16000 unless given)")
-    raw.add_argument("--channels", type=int, metavar="N", help="channels (1 unless given)")
+    raw.add_argument("--rate", type=at_least(1), metavar="HZ", help="samples per second (16000 unless given)")
+    raw.add_argument("--channels", type=at_least(1), metavar="N", help="channels (1 unless given)")
     raw.add_argument("--encoding", metavar="NAME", help="s16le (unless given), f32le, mulaw, alaw, ...")
     return p
 

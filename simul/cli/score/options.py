@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Iterable
 
-from simul.cli.options import Parser
+from simul.cli.options import Parser, at_least
 from simul.errors import UsageError
 
 FORMATS = ("table", "json", "tsv", "html")
@@ -133,7 +133,11 @@ def add_bootstrap(p: Parser, samples: int = 0) -> None:
     """Confidence intervals by resampling."""
     group = p.add_argument_group("confidence")
     group.add_argument(
-        "--bootstrap", type=int, default=samples, metavar="N", help="samples of the bootstrap; 0: none"
+        "--bootstrap",
+        type=at_least(0),
+        default=samples,
+        metavar="N",
+        help="samples of the bootstrap; 0: none",
     )
     group.add_argument(
         "--bootstrap-by",
@@ -142,7 +146,9 @@ def add_bootstrap(p: Parser, samples: int = 0) -> None:
         help="what is drawn: segments, or whole recordings",
     )
     group.add_argument("--confidence", type=float, default=0.95, metavar="P", help="level of the intervals")
-    group.add_argument("--seed", type=int, default=12345, metavar="N", help="seed of the random draws")
+    group.add_argument(
+        "--seed", type=at_least(0), default=12345, metavar="N", help="seed of the random draws"
+    )
 
 
 def add_output(p: Parser, folder: bool = True, per_segment: bool = True) -> None:
@@ -170,7 +176,11 @@ def add_output(p: Parser, folder: bool = True, per_segment: bool = True) -> None
 def add_jobs(p: Parser) -> None:
     """Recordings at a time."""
     p.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="recordings aligned at a time"
+        "--jobs",
+        type=at_least(1),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="recordings aligned at a time",
     )
 
 
@@ -194,15 +204,8 @@ def check(given: argparse.Namespace) -> None:
     Raises:
         UsageError: one of them.
     """
-    if getattr(given, "jobs", 1) < 1:
-        raise UsageError(f"--jobs is {given.jobs}; give at least 1.")
-    if hasattr(given, "bootstrap"):
-        if given.bootstrap < 0:
-            raise UsageError(f"--bootstrap is {given.bootstrap}; give 0 or more samples.")
-        if given.seed < 0:
-            raise UsageError(f"--seed is {given.seed}; give 0 or more.")
-        if not 0 < given.confidence < 1:
-            raise UsageError(f"--confidence is {given.confidence:g}; give a number between 0 and 1.")
+    if not 0 < getattr(given, "confidence", 0.5) < 1:
+        raise UsageError(f"--confidence is {given.confidence:g}; give a number between 0 and 1.")
     if getattr(given, "comet", False) and not given.no_quality and not given.source_sentences_file:
         raise UsageError("--comet compares with the source: add --source_sentences_file.")
     for name in given.output:

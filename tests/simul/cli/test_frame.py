@@ -43,7 +43,7 @@ from tests.simul.scripted_cli import Terminal, command, load, talk
                 "--seed",
                 "-1",
             ],
-            "--seed is -1",
+            "--seed: it is -1; give 0 or more",
         ),
     ],
 )
