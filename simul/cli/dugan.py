@@ -46,7 +46,12 @@ def parser() -> Parser:
     p.add_argument("--reference-column", metavar="NAME", help="column of reference translations")
     p.add_argument("--pseudo-references", action="store_true", help="score against the offline translation")
     p.add_argument(
-        "--window", type=float, action="append", default=[], metavar="S", help="increment in s (repeatable)"
+        "--increment",
+        type=float,
+        action="append",
+        default=[],
+        metavar="S",
+        help="what windows grow by in s (repeatable)",
     )
     p.add_argument(
         "--passes",
@@ -65,8 +70,8 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.evaluation.dugan.tables import LATENCY_HEADER, latency_rows, paper_table
 
     given = parser().parse(arguments, context)
-    if any(not window > 0 for window in given.window):
-        raise UsageError("--window is the increment of the window in seconds; give a number above 0.")
+    if any(not seconds > 0 for seconds in given.increment):
+        raise UsageError("--increment is what a window grows by, in seconds; give a number above 0.")
     model = from_namespace(ModelConfig, given)
     pairs: dict[str, list[Utterance]] = {}
     count: Callable[[str], int] = _words
@@ -75,7 +80,7 @@ def run(arguments: list[str], context: Context) -> int:
         if pair in pairs:
             raise UsageError(f"The pair {pair} is given twice; give each list its own.")
         pairs[pair], count = _utterances(given, context, model, pair, path)
-    windows = tuple(dict.fromkeys(given.window)) or WINDOWS
+    windows = tuple(dict.fromkeys(given.increment)) or WINDOWS
     try:
         with progress(context, "utterances") as step:
             results = experiment(pairs, count, windows, progress=step)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
-from simul.cli.options import Parser
+from simul.cli.options import Parser, at_least
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import Step, progress
 from simul.errors import ExitCode, UsageError
@@ -23,13 +23,15 @@ def parser() -> Parser:
     made.add_argument("--languages", required=True, metavar="LIST", help="languages of this run")
     made.add_argument("--output", required=True, metavar="FOLDER", help="folder that `prepare` wrote")
     made.add_argument("--minutes", type=float, metavar="N", help="length of the run, all sessions together")
-    made.add_argument("--steps", type=int, metavar="N", help="length of the run in optimiser steps, instead")
+    made.add_argument(
+        "--steps", type=at_least(1), metavar="N", help="length of the run in optimiser steps, instead"
+    )
     made.add_argument("--rate", type=float, metavar="RATE", help="highest learning rate")
     made.add_argument("--tokens", type=int, metavar="N", help="target pieces of a batch")
-    made.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
+    made.add_argument("--seed", type=at_least(0), default=1, metavar="N", help="seed of everything random")
     made.add_argument("--tune-encoder", action="store_true", help="the encoder learns too")
     made.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or cuda:N")
-    made.add_argument("--threads", type=int, default=1, metavar="N", help="CPU cores to compute on")
+    made.add_argument("--threads", type=at_least(1), default=1, metavar="N", help="CPU cores to compute on")
     made.add_argument(
         "--feeders", type=int, metavar="N", help="processes that make batches (default: 0, GPU: 6)"
     )
@@ -47,8 +49,6 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.start import read_starts
     from simul.training.student.trainer import Trainer
 
-    if given.threads < 1:
-        raise UsageError(f"--threads is {given.threads}; give at least 1.")
     gpu = given.device != "cpu"
     if gpu and not torch.cuda.is_available():
         raise UsageError(f"--device is {given.device}, but no CUDA device is here; train with --device cpu.")

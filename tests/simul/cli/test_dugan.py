@@ -29,7 +29,7 @@ def load(config, source, target, needs):
 
 
 def test_the_command(table: Path, tmp_path: Path) -> None:
-    arguments = ("dugan", table, "--window", "0.2", "--window", "0.4", "--passes", tmp_path / "kept")
+    arguments = ("dugan", table, "--increment", "0.2", "--increment", "0.4", "--passes", tmp_path / "kept")
     code, out, err = command(*arguments, loader=load)
     assert code == 0, err
     assert "faithful: BLEU" in out
@@ -69,7 +69,7 @@ def test_a_stopped_run_keeps_its_windows(table: Path, tmp_path: Path, monkeypatc
 def test_wrong_use_is_named(table: Path) -> None:
     assert command("dugan", loader=load)[0] == ExitCode.USAGE
     assert command("dugan", table, "--limit", "0", loader=load)[0] == ExitCode.USAGE
-    assert command("dugan", table, "--window", "0", loader=load)[0] == ExitCode.USAGE
+    assert command("dugan", table, "--increment", "0", loader=load)[0] == ExitCode.USAGE
     code, _, err = command("dugan", table, "--target", "es", loader=load)
     assert code == ExitCode.USAGE
     assert "--reference-column" in err
@@ -90,7 +90,7 @@ def test_a_whisper_model_counts_its_own_tokens(tiny_whisper: Path, tmp_path: Pat
         "--model",
         tiny_whisper,
         "--json",
-        "--window",
+        "--increment",
         "0.5",
         loader=load_backend,
     )
