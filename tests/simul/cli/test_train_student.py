@@ -88,7 +88,10 @@ def test_a_tagger_is_trained_on_the_english_side(folders: tuple[Path, Path, Path
         ((), "Name a step: teach, prepare, train, export, score, restorer"),
         (("tune",), "no command `simul train student tune`"),
         (("train", "--start", "x", "--languages", ",", "--output", "y"), "--languages is empty"),
-        (("train", "--start", "x", "--languages", "de", "--output", "y", "--threads", "0"), "--threads is 0"),
+        (
+            ("train", "--start", "x", "--languages", "de", "--output", "y", "--threads", "0"),
+            "--threads: it is 0; give 1 or more",
+        ),
     ],
 )
 def test_mistakes_on_the_command_line_are_named(arguments: tuple[str, ...], message: str) -> None:
