@@ -15,6 +15,30 @@ T = TypeVar("T")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
+def option(
+    default: Any,
+    help: str,
+    metavar: str | None = None,
+    choices: tuple[str, ...] | None = None,
+    low: int | None = None,
+    name: str | None = None,
+) -> Any:
+    """Declare an option as a field of a dataclass; `low`: its least value; `name`: where it is not the field's."""
+    given = {"help": help, "metavar": metavar, "choices": choices, "low": low, "option": name}
+    return dataclasses.field(default=default, metadata={k: v for k, v in given.items() if v is not None})
+
+
+def check_options(options: Any) -> None:
+    """Raise `UsageError` where a field holds none of its choices, or less than its least value."""
+    for item in dataclasses.fields(options):
+        value, low = getattr(options, item.name), item.metadata.get("low")
+        choices = item.metadata.get("choices", (value,))
+        if value not in choices:
+            raise UsageError(f"Unknown {item.name} {value!r}; choose one of: {', '.join(choices)}.")
+        if low is not None and value is not None and value < low:
+            raise UsageError(f"The number {item.name} is {value}; give {low} or more.")
+
+
 def option_name(item: Any, names: Mapping[str, str] | None = None) -> str:
     """What the option of a field is called, with underscores: by `names`, by its metadata, or as the field."""
     return str((names or {}).get(item.name) or item.metadata.get("option") or item.name)
@@ -38,8 +62,8 @@ def add_options(
 
 def _settings(item: Any, hint: Any) -> dict[str, Any]:
     """Arguments of `add_argument` for a dataclass field."""
-    settings = {"default": item.default, **item.metadata}
-    settings.pop("option", None)
+    named = {name: value for name, value in item.metadata.items() if name not in ("option", "low")}
+    settings = {"default": item.default, **named}
     kind = _kind(hint)
     if kind is bool:
         settings["action"] = "store_true"
