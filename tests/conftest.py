@@ -1,7 +1,10 @@
 """Shared by all tests: settings of property tests, and the real weights that some need.
 
-How long an example takes is the machine's affair, so hypothesis sets it no deadline. A test that uses a fixture of
-real weights is marked real_weights, and skipped with the reason where the weights are not on this machine.
+How long an example takes is the machine's affair, so hypothesis sets it no deadline. Every run draws the same examples,
+whatever the order of the tests and the seed of pytest-randomly, so that a suite that passes here passes elsewhere;
+`pytest --hypothesis-profile=explore` looks for further ones, and what it finds becomes an example of its test. A test
+that uses a fixture of real weights is marked real_weights, and skipped with the reason where the weights are not on
+this machine.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("simul", deadline=None)
+settings.register_profile("simul", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, derandomize=False)
 settings.load_profile("simul")
 
 REAL_WEIGHTS = frozenset(

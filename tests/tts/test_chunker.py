@@ -176,3 +176,12 @@ def test_french_marks_after_a_blank_and_wide_marks_end_units():
 def test_impossible_limits_are_refused_by_name(wrong):
     with pytest.raises(TtsError, match=next(iter(wrong))):
         ChunkerConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "spoken"), [("Hel", "lo ", "Hello "), ("10 0", "00 men ", "10 000 men ")]
+)
+def test_what_may_still_grow_is_held_however_long_it_waits(text, rest, spoken):
+    chunker = Chunker("en", ChunkerConfig(pause_words=1))
+    assert chunker.push(text, 0.0) + chunker.poll(9.0) == []
+    assert chunker.push(rest, 9.0) + chunker.poll(18.0) == [spoken]

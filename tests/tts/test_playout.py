@@ -105,14 +105,38 @@ def test_nothing_is_dropped_however_far_behind():
     assert backlogs[-1] > 390
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"fastest": 0.9}, {"fastest": 3}, {"limit": -1}, {"span": 0}, {"silence": 0}]
-)
-def test_impossible_settings_are_refused(wrong):
-    with pytest.raises(TtsError):
-        PlayoutConfig(**wrong)
-
-
 def test_a_rate_must_be_positive():
     with pytest.raises(TtsError, match="rate"):
         Playout(0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"limit": 0.0},
+        {"fastest": 1.0},
+        {"fastest": 2.0},
+        {"clause_pause": 0.0, "sentence_pause": 0.0},
+        {"silence": 0.01},
+    ],
+)
+def test_settings_on_their_border_are_taken(given):
+    assert Playout(1, PlayoutConfig(**given)).pace(0) == SpeakingPace(1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"limit": -0.1}, "limit of 0 or more"),
+        ({"span": 0.0}, "above 0 seconds"),
+        ({"step": 0.0}, "above 0 seconds"),
+        ({"fastest": 0.99}, "between 1 and 2, not at 0.99"),
+        ({"fastest": 2.01}, "between 1 and 2, not at 2.01"),
+        ({"clause_pause": -0.1}, "cannot be negative"),
+        ({"sentence_pause": -0.1}, "cannot be negative"),
+        ({"silence": 0.009}, "at least 0.01"),
+    ],
+)
+def test_settings_beyond_their_border_are_named(given, said):
+    with pytest.raises(TtsError, match=said):
+        PlayoutConfig(**given)

@@ -31,6 +31,7 @@ def test_all_that_is_there_is_one_turn_that_says_what_it_passed_over() -> None:
     pace = Pace(10)
     (turn,) = pace.push(np.arange(47, dtype=np.float32), coalesce=True)
     assert (len(turn.samples), turn.passed_over, pace.waiting) == (40, 3, 7)
+    assert isinstance(turn.passed_over, int)
     assert list(pace.push(np.zeros(2, np.float32), coalesce=True)) == []
     (turn,) = pace.push(np.zeros(1, np.float32), coalesce=True)
     assert (len(turn.samples), turn.passed_over) == (10, 0)
@@ -41,5 +42,13 @@ def test_what_waits_is_stored_with_it() -> None:
     list(pace.push(np.linspace(0, 1, 17, dtype=np.float32)))
     other = Pace(10)
     other.load(**json.loads(json.dumps(pace.dump())))
-    np.testing.assert_array_equal(other.rest(), np.linspace(0, 1, 17, dtype=np.float32)[10:])
-    assert other.taken == 17
+    assert (other.taken, other.waiting) == (10, 7)
+    rest = other.rest()
+    np.testing.assert_array_equal(rest, np.linspace(0, 1, 17, dtype=np.float32)[10:])
+    assert rest.dtype == np.float32
+    assert (other.taken, other.waiting) == (17, 0)
+
+
+def test_the_rest_of_nothing_is_sound_of_no_length() -> None:
+    rest = Pace(10).rest()
+    assert (len(rest), rest.dtype) == (0, np.float32)

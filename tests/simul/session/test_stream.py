@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies import make_policy
-from policies.base import Candidate, SourceView, Word
+from policies.base import Candidate, Decision, Evidence, Policy, SourceView, Word
 from simul.backends.base import Limits, StreamSpec
 from simul.backends.scripted import LANGUAGES, ScriptedBackend
 from simul.clock import VirtualClock
@@ -144,6 +145,33 @@ def test_a_failure_ends_the_stream_once() -> None:
     assert core.ended
     with pytest.raises(SimulError, match="ended"):
         core.receive(SourceView(CHUNK, CHUNK), 1.0)
+
+
+@pytest.mark.parametrize(("start", "settled"), [(None, " d"), (0, " a b d"), (2, " d")])
+def test_a_policy_that_revises_goes_on_after_what_it_left_standing_or_where_it_says(
+    start: int | None, settled: str
+) -> None:
+    """The second pass repeats the two tokens that stand of the three before, and ends otherwise."""
+
+    class Revises(Policy):
+        name = "revises"
+        revises = True
+
+        def judge(self, state: Any, evidence: Evidence) -> tuple[Any, Decision]:
+            first = not evidence.committed
+            return state, Decision(3) if first else Decision(3, retract=1, start=start)
+
+    core = Stream(Revises(), LIMITS, "none", 7)
+    for n, tokens in ((1, (" a", " b", " c")), (2, (" a", " b", " d"))):
+        core.receive(SourceView(n * CHUNK, CHUNK), 0.5 * n)
+        request = core.request(0.5 * n)
+        assert request is not None
+        assert request.prefix == ()
+        core.answer(Candidate(tokens), 0.5 * n)
+    told = [event for event in core.events() if event.type in ("settled", "retract")]
+    assert [event.type for event in told] == ["settled", "retract", "settled"]
+    assert (told[1].characters, told[1].tokens) == (2, 1)  # type: ignore[attr-defined]
+    assert told[2].text == settled  # type: ignore[attr-defined]
 
 
 def test_an_answer_that_nobody_asked_for_is_refused() -> None:
