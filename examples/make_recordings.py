@@ -18,15 +18,7 @@ RATE = 16_000
 PAUSE = 0.7
 """Seconds between two clips; none before a clip that goes on inside a sentence."""
 
-PRINTING = (
-    "jfk-inaugural-en",
-    "lj001-0001",
-    "+lj001-0002",
-    "lj001-0009",
-    "lj001-0003",
-    "+lj001-0004",
-    "+lj001-0005",
-)
+PRINTING = ("lj001-0001", "+lj001-0002", "lj001-0009", "lj001-0016", "+lj001-0017")
 HOTLINE = ("conf-onlyperson", "confbridge-begin-glorious-a", "vm-tocallback", "vm-review", "vm-toforward")
 RECORDINGS = {
     "printing-en.ogg": ("public-domain-clips", "en", PRINTING),
