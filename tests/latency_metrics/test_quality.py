@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF
 
-from latency_metrics import MetricsError, character_ngrams
+from latency_metrics import MetricsError, ngrams
 from latency_metrics.quality import bleu, chrf, quality_scores
 
 TEXTS = st.text(st.sampled_from("aab c\u00a0\u3000dß中文字!.\U0001f600\ud800"), max_size=30)
@@ -22,15 +22,15 @@ def test_chrf_is_that_of_sacrebleu(pairs: list[tuple[str, str]]) -> None:
     expected = CHRF().corpus_score(hypotheses, [references]).score
     assert chrf(hypotheses, references).value == pytest.approx(expected, rel=1e-12, abs=1e-12)
     statistics = CHRF()._extract_corpus_statistics(hypotheses, [references])
-    assert character_ngrams.chrf_rows(hypotheses, references).tolist() == statistics
+    assert ngrams.chrf_rows(hypotheses, references).tolist() == statistics
 
 
 def test_blocks_do_not_change_the_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     hypotheses = ["the old dog", "", "a dog", "x" * 40, "sees two maps"] * 7
     references = ["the dog", "nothing", "", "x" * 35, "saw two maps"] * 7
-    whole = character_ngrams.chrf_rows(hypotheses, references)
-    monkeypatch.setattr(character_ngrams, "BLOCK", 20)
-    assert (character_ngrams.chrf_rows(hypotheses, references) == whole).all()
+    whole = ngrams.chrf_rows(hypotheses, references)
+    monkeypatch.setattr(ngrams, "BLOCK", 20)
+    assert (ngrams.chrf_rows(hypotheses, references) == whole).all()
 
 
 @pytest.mark.parametrize("tokenizer", ["13a", "intl", "char", "none", "zh"])
