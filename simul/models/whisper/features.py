@@ -25,8 +25,9 @@ TAIL = 50
 """Mel frames of silence after the audio of a live window."""
 BUCKET = 500
 """Mel frames; a bucket window's length is a multiple of it."""
-PADDED, BUCKETS, LIVE = WINDOWS = ("padded", "bucket", "live")
-"""Lengths of a window: 30 s, what the model was trained on; the next multiple of 5 s; the audio and half a second."""
+PADDED, BUCKETS, LIVE, CAUSAL = WINDOWS = ("padded", "bucket", "live", "causal")
+"""What is encoded: 30 s, as the model was trained; the audio up to the next multiple of 5 s; the audio and half a
+second of silence; the same in blocks, each of which is encoded once."""
 
 Mel = NDArray[np.float32]
 

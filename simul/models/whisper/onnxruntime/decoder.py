@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simul.models.whisper.interface import MAX_POSITIONS
+from simul.models.whisper.onnxruntime.layers import FAR
 
-FAR = np.float32(-1e9)
-"""Added to the scores of what is not attended to."""
+if TYPE_CHECKING:
+    from simul.models.whisper.causal import CausalState
 
 
 @dataclass
@@ -33,6 +34,21 @@ class Window:
     def frames(self) -> int:
         """How many frames the window has."""
         return int(self.cross["cross_key_0"].shape[2])
+
+
+@dataclass
+class Growing:
+    """A window that grows: the state of its encoder, and the decoder's keys and values of the blocks so far."""
+
+    state: CausalState
+    cross: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def lengthened(
+    cross: Mapping[str, NDArray[np.float32]], more: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Keys and values of more frames behind others."""
+    return {n: np.concatenate([cross[n], m], axis=2) if cross else m for n, m in more.items()}
 
 
 class Network:

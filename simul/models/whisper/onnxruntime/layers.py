@@ -18,6 +18,8 @@ from simul.models.whisper.weights import as_float, as_rows
 INT8, FLOAT32 = "int8", "float32"
 MICROSOFT = "com.microsoft"
 EPSILON = 1e-5
+FAR = np.float32(-1e9)
+"""Added to the scores of what is not attended to."""
 ZERO = np.uint8(128)
 """What stands for 0 in activations of eight bits."""
 

@@ -17,25 +17,23 @@ from numpy.typing import NDArray
 
 from simul.errors import ModelMissingError, UsageError
 from simul.models.hub import WHISPER_PACKAGE, is_multilingual
-from simul.models.whisper.features import LIVE, STEP, WINDOWS, LogMel
+from simul.models.whisper.causal import CausalEncoder
+from simul.models.whisper.features import CAUSAL, LIVE, PADDED, STEP, WINDOWS
 from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
 from simul.models.whisper.live import live_encoder
-from simul.models.whisper.onnxruntime.decoder import Batch, Network, Window
+from simul.models.whisper.onnxruntime.decoder import Batch, Growing, Network, Window, lengthened
+from simul.models.whisper.onnxruntime.encoder import WindowEncoder
 from simul.models.whisper.onnxruntime.layers import FLOAT32, INT8
-from simul.models.whisper.onnxruntime.networks import (
-    cross_graph,
-    decoder_graph,
-    encoder_graph,
-    layer_count,
-    session,
-)
+from simul.models.whisper.onnxruntime.networks import cross_graph, decoder_graph, layer_count, session
 from simul.models.whisper.onnxruntime.rules import Rules
 from simul.models.whisper.onnxruntime.search import greedy, search
 from simul.models.whisper.timing import prepared, token_spans, warp
 from simul.models.whisper.tokens import WhisperTokens, load_tokenizer
-from simul.models.whisper.weights import Weights, read_weights
+from simul.models.whisper.weights import read_weights
 from simul.units import Samples
 
+BLOCK = 50
+"""Frames of a causal block: one second."""
 LATEST_BEGIN = 50
 """A text begins at most one second after its window does."""
 
@@ -44,8 +42,8 @@ class OnnxWhisper:
     """Loads a folder; the networks are shared by all streams.
 
     compute: "int8" or "float32". threads: 0 for as many as there are cores, at most 4. beam: hypotheses that are
-    followed. window: how long windows are (see `features.WINDOWS`); live windows are for the encoder that was trained
-    for them, which the package has for whisper-base (`live.live_encoder`).
+    followed. window: what is encoded (see `features.WINDOWS`); live and causal windows are for the encoder that was
+    trained for them, which the package has for whisper-base (`live.live_encoder`). block: frames of a causal block.
 
     The alignment heads are those of config.json, or else all heads of the last half of the decoder's layers.
 
@@ -59,10 +57,11 @@ class OnnxWhisper:
     def __init__(
         self,
         folder: Path,
-        compute: str = "int8",
+        compute: str = INT8,
         threads: int = 0,
         beam: int = 1,
-        window: str = "padded",
+        window: str = PADDED,
+        block: int = BLOCK,
     ) -> None:
         for what, chosen, known in (("window", window, WINDOWS), ("compute", compute, (INT8, FLOAT32))):
             if chosen not in known:
@@ -70,10 +69,28 @@ class OnnxWhisper:
                     f"Whisper on onnxruntime has no {what} {chosen!r}; choose: {', '.join(known)}."
                 )
         tokenizer, config = _read_folder(folder)
-        weights = read_weights(folder / "model.bin")
         self.folder, self.beam, self.offers = folder, beam, beam
         self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
-        self._features = LogMel(int(weights["encoder/conv1/weight"].shape[1]), window)
+        threads = threads or min(4, os.cpu_count() or 1)
+        weights = read_weights(folder / "model.bin")
+        heads, layers = int(weights["decoder/num_heads"]), layer_count(weights, "decoder")
+        pairs = config.get("alignment_heads") or [
+            (layer, head) for layer in range(layers // 2, layers) for head in range(heads)
+        ]
+        decoder = session(decoder_graph(weights, compute, pairs), threads)
+        self._cross = session(cross_graph(weights, compute), threads)
+        self._cross_names = [output.name for output in self._cross.get_outputs()]
+        if window in (LIVE, CAUSAL):
+            weights |= live_encoder(weights, folder)
+        self._encoder: CausalEncoder | WindowEncoder
+        if window == CAUSAL:
+            self._encoder = CausalEncoder(weights, compute, threads, block)
+        else:
+            self._encoder = WindowEncoder(weights, compute, threads, window)
+        # Mapped anew: of the tables, memory holds the rows that are used and not what was read to quantise them.
+        weights = read_weights(folder / "model.bin")
+        tables = (weights[f"decoder/{n}"] for n in ("embeddings/weight", "position_encodings/encodings"))
+        self._network = Network(decoder, *tables, layers, heads)
         self._rules = Rules(
             self.tokens,
             len(weights["decoder/embeddings/weight"]),
@@ -81,63 +98,56 @@ class OnnxWhisper:
             config.get("suppress_ids_begin", ()),
             LATEST_BEGIN,
         )
-        trained = weights
-        if window == LIVE:
-            trained = {**weights, **live_encoder(weights, folder)}
-        self._load(weights, trained, compute, threads, config.get("alignment_heads"))
-
-    def _load(self, weights: Weights, trained: Weights, compute: str, threads: int, alignment: Any) -> None:
-        """Make the sessions; `trained` are the encoder's weights."""
-        threads = threads or min(4, os.cpu_count() or 1)
-        heads, layers = int(weights["decoder/num_heads"]), layer_count(weights, "decoder")
-        pairs = alignment or [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
-        self._encoder = session(encoder_graph(trained, compute), threads)
-        self._encoder_layers = layer_count(weights, "encoder")
-        self._positions = weights["encoder/position_encodings/encodings"].astype(np.float32)
-        self._cross = session(cross_graph(weights, compute), threads)
-        decoder = session(decoder_graph(weights, compute, pairs), threads)
-        embeddings, positions = (
-            weights[f"decoder/{n}"] for n in ("embeddings/weight", "position_encodings/encodings")
-        )
-        self._network = Network(decoder, embeddings, positions, layers, heads)
 
     def check_source(self, source: str) -> None:
         """Raise `UsageError` unless the model hears the language `source`."""
         check_source(self.folder, self.tokens, source)
 
-    def features(self, samples: Samples) -> NDArray[np.float32]:
-        """Log-mel features [bands, frames] of at most 30 s and the silence behind them."""
-        return self._features(samples)
-
-    def states(self, windows: Sequence[Samples]) -> list[NDArray[np.float32]]:
-        """The encoder's output [frames, width] of each window; windows of one length share a batch."""
-        features = [self.features(samples) for samples in windows]
-        results: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
-        for indices in _groups([f.shape[1] for f in features]):
-            mel = np.stack([np.pad(features[i].T, ((1, 1), (0, 0))) for i in indices])
-            count, frames, width = len(indices), (mel.shape[1] - 2) // 2, self._positions.shape[1]
-            none = np.zeros((count, 0, width), np.float32)
-            feeds = {f"{n}_{i}": none for i in range(self._encoder_layers) for n in ("key", "value")}
-            feeds |= {"mel": mel, "before": np.zeros((count, 1, width), np.float32)}
-            feeds["positions"] = self._positions[:frames]
-            found = self._encoder.run(["states"], feeds)[0]
-            for row, index in enumerate(indices):
-                results[index] = found[row]
-        return results
-
     def encode(self, windows: Sequence[Samples]) -> list[Window]:
         """Each window of samples as the decoder attends to it."""
+        if isinstance(self._encoder, CausalEncoder):
+            return self.grow([self.start() for _ in windows], windows)
         return [
             self.window(states, -(-len(samples) // STEP))
-            for states, samples in zip(self.states(windows), windows, strict=True)
+            for states, samples in zip(self._encoder(windows), windows, strict=True)
         ]
 
     def window(self, states: NDArray[np.float32], content: int) -> Window:
         """Encoder output [frames, width], of which `content` frames are audio, as the decoder attends to it."""
-        names = [o.name for o in self._cross.get_outputs()]
-        found = self._cross.run(names, {"states": states[None]})
-        cross = {f"cross_{name}": value for name, value in zip(names, found, strict=True)}
-        return Window(cross, max(1, min(content, len(states))))
+        return Window(self._attended(states), max(1, min(content, len(states))))
+
+    def _attended(self, states: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The decoder's keys and values of encoder output [frames, width]."""
+        found = self._cross.run(self._cross_names, {"states": states[None]})
+        return {f"cross_{name}": value for name, value in zip(self._cross_names, found, strict=True)}
+
+    @property
+    def grows(self) -> bool:
+        """Whether what is encoded of a window stays as it becomes longer (`start`, `grow`)."""
+        return isinstance(self._encoder, CausalEncoder)
+
+    def start(self) -> Growing:
+        """A window that will grow."""
+        assert isinstance(self._encoder, CausalEncoder)
+        return Growing(self._encoder.start())
+
+    def grow(self, kept: Sequence[Growing], windows: Sequence[Samples]) -> list[Window]:
+        """Windows whose samples, given whole, have become more.
+
+        Whole blocks are encoded once; the rest of the audio and the silence behind it are encoded for this time only.
+        """
+        causal = self._encoder
+        assert isinstance(causal, CausalEncoder)
+        for each, samples in zip(kept, windows, strict=True):
+            causal.push(each.state, samples[each.state.received :])
+        results = []
+        fresh = causal.advance([each.state for each in kept])
+        for each, states, samples in zip(kept, fresh, windows, strict=True):
+            if len(states):
+                each.cross = lengthened(each.cross, self._attended(states))
+            cross = lengthened(each.cross, self._attended(causal.peek(each.state)))
+            results.append(Window(cross, max(1, -(-len(samples) // STEP))))
+        return results
 
     def generate(self, encoded: Sequence[Window], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window, with attention and (beam > 1) other hypotheses."""
@@ -217,11 +227,3 @@ def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
         return load_tokenizer(folder / "tokenizer.json"), config
     except Exception as error:  # tokenizers raise bare Exception
         raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
-
-
-def _groups(keys: Sequence[int]) -> list[list[int]]:
-    """Indices of equal keys, in order of first appearance."""
-    groups: dict[int, list[int]] = {}
-    for index, key in enumerate(keys):
-        groups.setdefault(key, []).append(index)
-    return list(groups.values())

@@ -27,8 +27,9 @@ def encoder_graph(weights: Arrays, compute: str, masked: bool = False) -> bytes:
     """The encoder over n new frames after any number of frames before them.
 
     Inputs: mel [windows, 2 n + 2, bands], the log-mel frames from one before the new ones to one behind them; before
-    [windows, 1, width], the first convolution's output before the new frames; positions [n, width]; key_i and value_i
-    [windows, past, width] of each layer; if `masked`, mask [windows, 1, n, past + n], added to the scores.
+    [windows, 1, width], the first convolution's output before the new frames; positions [windows or 1, n, width];
+    key_i and value_i [windows, past, width] of each layer; if `masked`, mask [windows, 1, n, past + n], added to the
+    scores.
     Outputs: states [windows, n, width]; after, the next `before`; keys_i and values_i over past and new frames.
     """
     graph = Graph()
@@ -36,7 +37,7 @@ def encoder_graph(weights: Arrays, compute: str, masked: bool = False) -> bytes:
     width, bands = layers.width, weights["encoder/conv1/weight"].shape[1]
     mel = graph.input("mel", "float32", ["windows", "mel_frames", bands])
     before = graph.input("before", "float32", ["windows", 1, width])
-    positions = graph.input("positions", "float32", ["frames", width])
+    positions = graph.input("positions", "float32", ["placed", "frames", width])
     mask = graph.input("mask", "float32", ["windows", 1, "frames", "all"]) if masked else ""
     windows = graph.node("Shape", mel, start=0, end=1)
     apart = layers.concat([windows, layers.constant([-1, width])], 0)

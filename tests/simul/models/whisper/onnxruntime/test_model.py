@@ -83,7 +83,7 @@ def test_everything_agrees_with_ctranslate2_and_torch_on_the_same_weights(
         given = (tokens.previous, *context, *start) if context else start
         prompt = Prompt(given, prefix, 15)
         a, b, c = ours.encode([samples]), theirs.encode([samples]), third.encode([samples])
-        np.testing.assert_allclose(ours.states([samples])[0], b[0], atol=2e-3)
+        np.testing.assert_allclose(ours._encoder([samples])[0], b[0], atol=2e-3)
         found, expected = ours.generate(a, [prompt])[0], theirs.generate(b, [prompt])[0]
         assert (found.ids, found.ended) == (expected.ids, expected.ended)
         same(found, third.generate(c, [prompt])[0], 2e-4)
