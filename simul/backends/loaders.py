@@ -109,9 +109,10 @@ def _ctranslate2_whisper(asked: Asked) -> Whisper:
     config = asked.config
     place, compute, beam = device(config), _compute(config), config.beam or 1
     if place == "cpu" and compute in ("int8", "float32"):
-        from simul.models.whisper.onnxruntime.model import OnnxWhisper
+        from simul.models.whisper.onnxruntime.model import FRAME_MS, OnnxWhisper
 
-        return OnnxWhisper(asked.folder, compute, config.threads, beam, _window(config))
+        block = config.block_ms // FRAME_MS
+        return OnnxWhisper(asked.folder, compute, config.threads, beam, _window(config), block)
     from simul.models.whisper.ctranslate2 import WhisperModel
 
     return WhisperModel(asked.folder, place, compute, config.threads, beam, _window(config))

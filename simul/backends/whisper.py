@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import GuardConfig
-from simul.models.whisper.interface import Encoded, Hypothesis, Prompt, Whisper
-from simul.units import SAMPLE_RATE
+from simul.models.whisper.interface import Encoded, GrowingWhisper, Hypothesis, Prompt, Whisper
+from simul.units import SAMPLE_RATE, Samples
 
 SHORTEST = SAMPLE_RATE // 20
 """Audio below 50 ms holds no word and is not decoded."""
@@ -43,10 +43,11 @@ class _Pass:
 class _Stream(WindowedStream):
     last: _Pass = _Pass()
     context_dropped: bool = False
+    growing: Any = None
 
     def forget_window(self) -> None:
         super().forget_window()
-        self.last = _Pass()
+        self.last, self.growing = _Pass(), None
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
 
     A committed word that was seen to be over is never made longer, but in languages written without spaces.
 
-    model: on CTranslate2, or on torch, which also shows cross-attention and further hypotheses and stops by rules.
+    model: on onnxruntime or torch; or on CTranslate2, which shows no cross-attention and knows no stop rules.
     timestamps: let the model divide its text into timed segments (`Need.SEGMENTS`), as the policies that judge
         segments want; without, the text after a forced prefix is cleaner and passes are shorter.
     activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
@@ -97,9 +98,9 @@ class WhisperBackend(WindowedBackend[_Stream]):
         if activity is not None:
             provides.add(Need.ACTIVITY)
         languages = model.tokens.languages
-        limits = Limits(
-            languages, languages | {"en"}, 15 * SAMPLE_RATE, 28 * SAMPLE_RATE, trims=True, meter=meter
-        )
+        # What grows is not cut: it would have to be encoded anew. A segment is never longer than 29 s.
+        soft, hard = (None, None) if model.grows else (15 * SAMPLE_RATE, 28 * SAMPLE_RATE)
+        limits = Limits(languages, languages | {"en"}, soft, hard, trims=not model.grows, meter=meter)
         super().__init__(frozenset(provides), limits)
 
     def _start(self, spec: StreamSpec) -> _Stream:
@@ -110,6 +111,15 @@ class WhisperBackend(WindowedBackend[_Stream]):
                 "use it as the recogniser of a cascade: --asr FOLDER --mt FOLDER."
             )
         return _Stream(spec, SpeechStream(self.activity))
+
+    def _encode(self, jobs: Sequence[_Job], windows: Sequence[Samples]) -> Sequence[Encoded]:
+        if not self.model.grows:
+            return super()._encode(jobs, windows)
+        model = cast(GrowingWhisper, self.model)
+        for job in jobs:
+            if job.state.growing is None:
+                job.state.growing = model.start()
+        return model.grow([job.state.growing for job in jobs], windows)
 
     def _candidates(
         self, jobs: Sequence[_Job], windows: Sequence[Any], found: Sequence[Hypothesis]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from policies.base import Activity, Candidate, SourceView
 from simul.backends.base import Backend, DecodeRequest, StreamSpec
@@ -52,34 +52,6 @@ class WindowedStream:
         return request.view.segment_start, until
 
 
-class Job(Protocol):
-    """One stream's work in a pass: samples [start, until) of the stream, for request number `index`."""
-
-    @property
-    def index(self) -> int: ...
-
-    @property
-    def state(self) -> Any: ...
-
-    @property
-    def prompt(self) -> Any: ...
-
-    @property
-    def start(self) -> int: ...
-
-    @property
-    def until(self) -> int: ...
-
-
-def encoded(jobs: Sequence[Job], encode: Callable[[list[Samples]], Sequence[Any]]) -> list[Any]:
-    """What `encode` makes of each job's window, computed only where the audio has changed."""
-    stale = [job for job in jobs if job.state.encoded is None or job.state.window != (job.start, job.until)]
-    fresh = encode([job.state.audio.cut(job.start, job.until) for job in stale])
-    for job, result in zip(stale, fresh, strict=True):
-        job.state.window, job.state.encoded = (job.start, job.until), result
-    return [job.state.encoded for job in jobs]
-
-
 Kept = TypeVar("Kept", bound=WindowedStream)
 
 
@@ -100,11 +72,26 @@ class WindowedBackend(Backend[Kept]):
         ]
         if not jobs:
             return candidates
-        windows = encoded(jobs, self.model.encode)
+        windows = self._encoded(jobs)
         found = self.model.generate(windows, [job.prompt for job in jobs])
         for job, candidate in zip(jobs, self._candidates(jobs, windows, found), strict=True):
             candidates[job.index] = candidate
         return candidates
+
+    def _encoded(self, jobs: Sequence[Any]) -> list[Any]:
+        """Each job's window as the model encoded it, computed only where the audio has changed."""
+        stale = [
+            job for job in jobs if job.state.encoded is None or job.state.window != (job.start, job.until)
+        ]
+        windows = [job.state.audio.cut(job.start, job.until) for job in stale]
+        for job, result in zip(stale, self._encode(stale, windows), strict=True):
+            job.state.window, job.state.encoded = (job.start, job.until), result
+        return [job.state.encoded for job in jobs]
+
+    def _encode(self, jobs: Sequence[Any], windows: Sequence[Samples]) -> Sequence[Any]:
+        """The windows of jobs, encoded."""
+        encoded: Sequence[Any] = self.model.encode(windows)
+        return encoded
 
     @abstractmethod
     def _job(self, index: int, request: DecodeRequest) -> Any:

@@ -28,9 +28,10 @@ HALF = FFT // 2
 class CausalState:
     """What is kept of one window: numbers and arrays, none of which is ever changed in place.
 
-    received: samples so far. samples: the last of them, from where the next mel frame begins. energies: log-mel frames [n, bands] that are not encoded yet. last: [1, bands], the features
-    before them. top: the loudest energy so far. frames: how many are encoded. before: [1, width], the first
-    convolution's last output. keys, values: [frames, width] of each layer.
+    received: samples so far. samples: the last of them, from where the next mel frame begins. energies: log-mel frames
+    [n, bands] that are not encoded yet. last: [1, bands], the features before them. top: the loudest energy so far.
+    frames: how many are encoded. before: [1, width], the first convolution's last output. keys, values: [frames, width]
+    of each layer.
     """
 
     samples: Samples

@@ -37,7 +37,7 @@ class WhisperModel:
         ModelMissingError: a package, the folder or one of its files is missing or damaged.
     """
 
-    attends = False
+    attends = grows = False
     offers = 1
 
     def __init__(

@@ -77,13 +77,14 @@ class Hypothesis:
 
 class Whisper(Protocol):
     """A Whisper model. `aligns`: tokens get source times; `attends`: hypotheses come with cross-attention;
-    `offers`: how many hypotheses a pass yields."""
+    `offers`: how many hypotheses a pass yields; `grows`: it is a `GrowingWhisper`."""
 
     folder: Path
     tokens: WhisperTokens
     aligns: bool
     attends: bool
     offers: int
+    grows: bool
 
     def check_source(self, source: str) -> None:
         """Raise `UsageError` unless the model hears the language `source`."""
@@ -108,6 +109,18 @@ class Whisper(Protocol):
 
         head: start, language and task. samples: the audio's length in each window, without padding.
         """
+        ...
+
+
+class GrowingWhisper(Whisper, Protocol):
+    """A model of whose windows what was encoded stays as they become longer."""
+
+    def start(self) -> Any:
+        """What is to be kept of a window that will grow."""
+        ...
+
+    def grow(self, kept: Sequence[Any], windows: Sequence[NDArray[np.float32]]) -> list[Encoded]:
+        """Encoder output of windows whose samples, given whole, have become more."""
         ...
 
 

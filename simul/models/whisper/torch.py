@@ -48,6 +48,7 @@ class TorchWhisper:
     """
 
     aligns = attends = True
+    grows = False
 
     def __init__(
         self, folder: Path, device: str = "auto", compute: str = "auto", beam: int = 1, window: str = PADDED

@@ -47,6 +47,27 @@ def whisper(tiny_whisper: Path) -> Callable[[], Backend[Any]]:
 
 
 @pytest.fixture(scope="module")
+def onnx_whisper(tiny_whisper: Path) -> Callable[[], Backend[Any]]:
+    from simul.backends.whisper import WhisperBackend
+    from simul.models.whisper.onnxruntime.model import OnnxWhisper
+
+    model = OnnxWhisper(tiny_whisper, "float32", 1, window="bucket")
+    return lambda: WhisperBackend(model, activity=Loud)
+
+
+@pytest.fixture(scope="module")
+def causal_whisper(tiny_whisper: Path) -> Callable[[], Backend[Any]]:
+    """With an encoder that was not trained for blocks: what is heard is worth little, but the books are the same."""
+    from simul.backends.whisper import WhisperBackend
+    from simul.models.whisper.onnxruntime.model import OnnxWhisper
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simul.models.whisper.onnxruntime.model.live_encoder", lambda weights, folder: {})
+        model = OnnxWhisper(tiny_whisper, "float32", 1, window="causal", block=25)
+    return lambda: WhisperBackend(model, activity=Loud)
+
+
+@pytest.fixture(scope="module")
 def whisper_cascade(tiny_whisper: Path) -> Callable[[], Backend[Any]]:
     from simul.backends.cascade import CascadeBackend
     from simul.backends.whisper_recognizer import WhisperRecognizer
@@ -77,7 +98,17 @@ def seamless(tmp_path_factory: pytest.TempPathFactory, one_torch_thread: None) -
 
 
 @pytest.fixture(
-    params=["scripted", "recording", "cascade", "whisper", "whisper_cascade", "torch", "seamless"]
+    params=[
+        "scripted",
+        "recording",
+        "cascade",
+        "whisper",
+        "onnx_whisper",
+        "causal_whisper",
+        "whisper_cascade",
+        "torch",
+        "seamless",
+    ]
 )
 def make(request: pytest.FixtureRequest) -> Callable[[], Backend[Any]]:
     named = {"scripted": scripted, "recording": recording, "cascade": cascade}

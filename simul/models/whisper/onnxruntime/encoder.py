@@ -16,9 +16,7 @@ from simul.units import Samples
 class WindowEncoder:
     """Encodes windows of a kind (see `features.WINDOWS`), each as a whole."""
 
-    def __init__(
-        self, weights: Mapping[str, NDArray[Any]], compute: str, threads: int, window: str
-    ) -> None:
+    def __init__(self, weights: Mapping[str, NDArray[Any]], compute: str, threads: int, window: str) -> None:
         self.features = LogMel(int(weights["encoder/conv1/weight"].shape[1]), window)
         self._layers = layer_count(weights, "encoder")
         self._positions = weights["encoder/position_encodings/encodings"].astype(np.float32)

@@ -32,6 +32,7 @@ from simul.models.whisper.tokens import WhisperTokens, load_tokenizer
 from simul.models.whisper.weights import read_weights
 from simul.units import Samples
 
+FRAME_MS = 20
 BLOCK = 50
 """Frames of a causal block: one second."""
 LATEST_BEGIN = 50
@@ -53,6 +54,7 @@ class OnnxWhisper:
     """
 
     aligns = attends = True
+    grows: bool
 
     def __init__(
         self,
@@ -83,17 +85,19 @@ class OnnxWhisper:
         if window in (LIVE, CAUSAL):
             weights |= live_encoder(weights, folder)
         self._encoder: CausalEncoder | WindowEncoder
-        if window == CAUSAL:
+        self.grows = window == CAUSAL
+        if self.grows:
             self._encoder = CausalEncoder(weights, compute, threads, block)
         else:
             self._encoder = WindowEncoder(weights, compute, threads, window)
         # Mapped anew: of the tables, memory holds the rows that are used and not what was read to quantise them.
         weights = read_weights(folder / "model.bin")
-        tables = (weights[f"decoder/{n}"] for n in ("embeddings/weight", "position_encodings/encodings"))
-        self._network = Network(decoder, *tables, layers, heads)
+        embeddings = weights["decoder/embeddings/weight"]
+        positions = weights["decoder/position_encodings/encodings"]
+        self._network = Network(decoder, embeddings, positions, layers, heads)
         self._rules = Rules(
             self.tokens,
-            len(weights["decoder/embeddings/weight"]),
+            len(embeddings),
             config.get("suppress_ids", ()),
             config.get("suppress_ids_begin", ()),
             LATEST_BEGIN,
@@ -120,11 +124,6 @@ class OnnxWhisper:
         """The decoder's keys and values of encoder output [frames, width]."""
         found = self._cross.run(self._cross_names, {"states": states[None]})
         return {f"cross_{name}": value for name, value in zip(self._cross_names, found, strict=True)}
-
-    @property
-    def grows(self) -> bool:
-        """Whether what is encoded of a window stays as it becomes longer (`start`, `grow`)."""
-        return isinstance(self._encoder, CausalEncoder)
 
     def start(self) -> Growing:
         """A window that will grow."""

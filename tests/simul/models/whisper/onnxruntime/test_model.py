@@ -230,3 +230,22 @@ def test_what_is_wrong_with_a_folder_or_an_option_is_said(tiny_whisper: Path, tm
         OnnxWhisper(tiny_whisper, compute="float16")
     with pytest.raises(UsageError, match="no encoder for live windows"):
         OnnxWhisper(tiny_whisper, window="live")
+
+
+def test_a_growing_window_is_what_the_whole_window_is(
+    tiny_whisper: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simul.models.whisper.onnxruntime.model.live_encoder", lambda weights, folder: {})
+    model = OnnxWhisper(tiny_whisper, "float32", 1, window="causal", block=10)
+    assert model.grows
+    pieces = audio(2, 40, 4)
+    kept = [model.start() for _ in pieces]
+    for count in (3000, 3000, 9000, 16_000, 100_000):
+        grown = model.grow(kept, [samples[:count] for samples in pieces])
+        whole = model.encode([samples[:count] for samples in pieces])
+        for a, b in zip(grown, whole, strict=True):
+            assert (a.frames, a.content) == (b.frames, b.content)
+            for name, value in a.cross.items():
+                np.testing.assert_allclose(value, b.cross[name], atol=1e-4)
+            found, expected = (model.generate([window], [Prompt(head(model), (), 8)])[0] for window in (a, b))
+            same(found, expected, 1e-3)
