@@ -72,7 +72,7 @@ def _config(given: argparse.Namespace, gpu: bool) -> TrainingConfig:
     from simul.training.student.batches import Shapes
     from simul.training.student.trainer import TrainingConfig
 
-    shapes = Shapes(given.tokens or 16_000, step=8, fixed=True) if gpu else Shapes(given.tokens or 4000)
+    shapes = Shapes(given.tokens or 1 << 14, step=8, fixed=True) if gpu else Shapes(given.tokens or 4000)
     return TrainingConfig(
         steps=given.steps,
         minutes=given.minutes if given.minutes is not None or given.steps is not None else 120.0,
