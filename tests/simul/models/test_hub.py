@@ -193,8 +193,3 @@ def test_without_faster_whisper_the_package_to_install_is_named(
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     with pytest.raises(ModelMissingError, match=r'pip install -e "\.\[whisper\]"'):
         resolve("small", "--model", aliases=whisper_names)
-    monkeypatch.setitem(sys.modules, "faster_whisper.feature_extractor", None)
-    from simul.models.whisper.ctranslate2 import WhisperModel
-
-    with pytest.raises(ModelMissingError, match=r'pip install -e "\.\[whisper\]"'):
-        WhisperModel(cache)
