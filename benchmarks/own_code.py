@@ -205,7 +205,7 @@ def bootstrap() -> dict[str, Any]:
     from sacrebleu.metrics import BLEU
 
     from latency_metrics.ngrams import bleu_of, bleu_rows
-    from latency_metrics.reports.resampling import Plan
+    from latency_metrics.reports.resampling import ResamplingPlan
     from latency_metrics.reports.statistics import Sums
 
     texts = (ROOT / "tests/vectors/omnisteval-logs/longform-acl6060-de/references.txt").read_text("utf-8")
@@ -214,7 +214,7 @@ def bootstrap() -> dict[str, Any]:
 
     def ours() -> None:
         statistic = Sums(bleu_rows(others, lines), bleu_of)
-        for weights in Plan(1000).drawn(np.arange(len(lines))):
+        for weights in ResamplingPlan(1000).drawn(np.arange(len(lines))):
             statistic.values(weights)
 
     return {

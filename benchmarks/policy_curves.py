@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.curves_page import markdown
 from benchmarks.human_speech import human_sets, pseudo_reference, read_table
 from benchmarks.machine import describe
-from benchmarks.policy_curves_page import markdown
 from latency_metrics.scoring.recordings import ReferenceSegment
 from simul.audio import FileSource
 from simul.backends.base import Backend

@@ -249,6 +249,13 @@ class Metric(ABC):
 
     def corpus(self, instances: Iterable[Instance]) -> Score:
         """Unweighted mean over the instances that have a value; the others are named in `Score.notices`."""
+        values, notices = self._values(instances)
+        return self._score(mean(value for value in values if value is not None), values, notices)
+
+    def _values(
+        self, instances: Iterable[Instance], fate: str = "skipped"
+    ) -> tuple[list[float | None], list[Notice]]:
+        """The value of each instance, None where it has none, and why; `fate`: what became of such an instance."""
         values: list[float | None] = []
         notices: list[Notice] = []
         for instance in instances:
@@ -256,8 +263,8 @@ class Metric(ABC):
                 values.append(self._value(instance))
             except NoValue as reason:
                 values.append(None)
-                notices.append(Notice(describe(instance), f"skipped, {reason}"))
-        return self._score(mean(value for value in values if value is not None), values, notices)
+                notices.append(Notice(describe(instance), f"{fate}, {reason}"))
+        return values, notices
 
     def _score(self, value: float, values: list[float | None], notices: list[Notice]) -> Score:
         named = [self._named(notice) for notice in notices]

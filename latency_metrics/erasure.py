@@ -3,28 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from latency_metrics.base import Instance, Metric, Notice, NoValue, Score, StreamStats, describe
-
-
-def prefix_erasure(updates: Iterable[Sequence[str]]) -> int:
-    """Units erased over successive outputs: Σ (length of an output − its common prefix with the next).
-
-    Args:
-        updates: the units shown after each update, oldest first.
-    """
-    erased = 0
-    before: Sequence[str] = ()
-    for units in updates:
-        common = 0
-        for old, new in zip(before, units, strict=False):
-            if old != new:
-                break
-            common += 1
-        erased += len(before) - common
-        before = units
-    return erased
+from latency_metrics.base import Instance, Metric, NoValue, Score, StreamStats
 
 
 class NormalizedErasure(Metric):
@@ -53,18 +34,10 @@ class NormalizedErasure(Metric):
 
         A recording whose final text is empty has no value of its own; its erased units count in the sum.
         """
-        erased = final = 0
-        values: list[float | None] = []
-        notices: list[Notice] = []
-        for instance in instances:
-            if instance.stream is not None:
-                erased += self._erased(instance.stream)
-                final += instance.stream.units
-            try:
-                values.append(self._value(instance))
-            except NoValue as reason:
-                values.append(None)
-                notices.append(Notice(describe(instance), f"no value of its own, {reason}"))
+        kept = list(instances)
+        erased = sum(self._erased(i.stream) for i in kept if i.stream)
+        final = sum(i.stream.units for i in kept if i.stream)
+        values, notices = self._values(kept, "no value of its own")
         return self._score(erased / final if final else math.nan, values, notices)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from latency_metrics.base import Instance, Metric, Notice, NoValue, Score, describe
+from latency_metrics.base import Instance, Metric, NoValue, Score
 
 
 class StreamRTF(Metric):
@@ -27,16 +27,7 @@ class StreamRTF(Metric):
 
     def corpus(self, instances: Iterable[Instance]) -> Score:
         """Sum of computation times over sum of audio; recordings without an event log are named."""
-        compute = audio = 0.0
-        values: list[float | None] = []
-        notices: list[Notice] = []
-        for instance in instances:
-            if instance.stream is not None:
-                compute += instance.stream.compute_ms
-                audio += instance.stream.audio_ms
-            try:
-                values.append(self._value(instance))
-            except NoValue as reason:
-                values.append(None)
-                notices.append(Notice(describe(instance), f"skipped, {reason}"))
-        return self._score(compute / audio if audio > 0 else math.nan, values, notices)
+        kept = list(instances)
+        audio = sum(i.stream.audio_ms for i in kept if i.stream)
+        compute = sum(i.stream.compute_ms for i in kept if i.stream)
+        return self._score(compute / audio if audio > 0 else math.nan, *self._values(kept))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -57,12 +58,8 @@ class _Rebuild:
             self._add(event.generated, stamp)
         self.started = True
         if event.deleted or event.generated:
-            common = 0
-            for old, new in zip(shown, self.units, strict=False):
-                if old != new:
-                    break
-                common += 1
-            self.prefix_erased += len(shown) - common
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(shown, self.units, strict=False))
+            self.prefix_erased += len(shown) - len(list(same))
 
     def _delete(self, event: SimulstreamEvent, stamp: tuple[float, float, float], path: str | Path) -> None:
         count = len(event.deleted)

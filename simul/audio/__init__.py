@@ -7,7 +7,7 @@ from simul.audio.files import FileSource
 from simul.audio.intake import AudioChunker, FrameIntake, PcmIntake, to_samples
 from simul.audio.level import Level, LevelMeter
 from simul.audio.microphone import InputDevice, MicrophoneSource, list_devices
-from simul.audio.pcm import decode_pcm, encode_pcm, mix_to_mono, parse_encoding, replace_bad_samples, to_int16
+from simul.audio.pcm import decode_pcm, mix_to_mono, parse_encoding, replace_bad_samples, to_int16
 from simul.audio.resample import StreamResampler, resampled_length
 from simul.audio.sources import AudioSource, StdinSource, pace
 from simul.audio.wav import WavWriter
@@ -28,7 +28,6 @@ __all__ = [
     "StreamResampler",
     "WavWriter",
     "decode_pcm",
-    "encode_pcm",
     "list_devices",
     "mix_to_mono",
     "pace",

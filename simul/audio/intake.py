@@ -67,11 +67,6 @@ class PcmIntake:
         """Complete frames (one sample of every channel) taken so far."""
         return self._frames.frames
 
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes of a frame that is not complete yet; they are dropped if the stream ends here."""
-        return len(self._rest)
-
     def push(self, data: bytes) -> Samples:
         """Take the next bytes, return mono 16 kHz samples; a frame cut in two waits for its rest."""
         data = self._rest + data

@@ -1,4 +1,4 @@
-"""PCM sample formats: bytes to float32 and back, mono mix, and the removal of samples that are no numbers.
+"""PCM sample formats: bytes to float32, floats to int16, mono mix, and the removal of samples that are no numbers.
 
 µ-law and A-law are tables of 256 values: 2 µs for 20 ms of telephone sound, 33 through soundfile, which decodes files
 (`python -m benchmarks.own_code companding`; the values are equal).
@@ -111,44 +111,6 @@ def to_int16(samples: Samples) -> NDArray[np.int16]:
     """Float samples as int16: clamped to full scale, rounded to nearest; what is not a number becomes 0."""
     scaled = np.nan_to_num(np.asarray(samples, np.float32), posinf=1.0, neginf=-1.0) * np.float32(32768)
     return np.rint(np.clip(scaled, -32768, 32767)).astype(np.int16)
-
-
-def encode_pcm(samples: Samples, encoding: str) -> bytes:
-    """Float32 samples as bytes in `s16le`, `f32le`, `mulaw` or `alaw` (ITU-T G.711), clamped to full scale.
-
-    Raises:
-        UsageError: the encoding is not one of these four.
-    """
-    encoding = parse_encoding(encoding)
-    if encoding == "s16le":
-        return to_int16(samples).astype("<i2").tobytes()
-    if encoding == "f32le":
-        clean = np.nan_to_num(np.asarray(samples, np.float32), posinf=1.0, neginf=-1.0)
-        return np.clip(clean, -1, 1).astype("<f4").tobytes()
-    if encoding == "mulaw":
-        return _encode_mulaw(to_int16(samples)).tobytes()
-    if encoding == "alaw":
-        return _encode_alaw(to_int16(samples)).tobytes()
-    raise UsageError(f"Audio cannot be written as {encoding}; use one of s16le, f32le, mulaw, alaw.")
-
-
-def _encode_mulaw(samples: NDArray[np.int16]) -> NDArray[np.uint8]:
-    wide = samples.astype(np.int32)
-    magnitude = np.minimum(np.abs(wide), 32635) + 132
-    exponent = np.frexp(magnitude)[1] - 8
-    mantissa = (magnitude >> (exponent + 3)) & 15
-    code = np.where(wide < 0, 0x80, 0) | (exponent << 4) | mantissa
-    return (~code & 0xFF).astype(np.uint8)
-
-
-def _encode_alaw(samples: NDArray[np.int16]) -> NDArray[np.uint8]:
-    wide = samples.astype(np.int32)
-    # A-law has no zero: -1 … -16 mirror 0 … 15, hence the one's complement of negative samples.
-    magnitude = np.where(wide < 0, ~wide, wide) >> 4
-    exponent = np.maximum(np.frexp(magnitude)[1] - 4, 0)
-    mantissa = (magnitude >> np.maximum(exponent - 1, 0)) & 15
-    code = np.where(wide < 0, 0, 0x80) | (exponent << 4) | mantissa
-    return (code ^ 0x55).astype(np.uint8)
 
 
 def replace_bad_samples(samples: Samples) -> tuple[Samples, int]:

@@ -81,8 +81,8 @@ class StreamResampler:
     there are `resampled_length(n, in_rate, out_rate)` of them. The output is bit-identical for every way to
     cut the input, because outputs are computed in blocks of 5 ms laid out from the start of the stream, each
     block always by the same operations on the same shapes. An output leaves as soon as its block and the
-    filter's half width of input are there: `delay_seconds` at most after it was heard. When the rates agree
-    samples pass through untouched.
+    filter's half width of input are there, less than 10 ms after it was heard. When the rates agree samples pass
+    through untouched.
 
     Raises:
         AudioError: one of the rates is outside 4 000 … 192 000 Hz.
@@ -102,13 +102,6 @@ class StreamResampler:
         # Input from absolute index _tail_start on; silence stands before the beginning of the stream.
         self._tail: Samples = np.zeros(self._width - 1, np.float32)
         self._tail_start = 1 - self._width
-
-    @property
-    def delay_seconds(self) -> float:
-        """The longest time between hearing a moment and giving out its sample, computation aside."""
-        if self.in_rate == self.out_rate:
-            return 0.0
-        return self._block / self.out_rate + (self._width + 1) / self.in_rate
 
     def push(self, samples: Samples) -> Samples:
         """Take the next input samples (float32, any number), return the output that became computable.

@@ -294,6 +294,20 @@ def test_simulstream_log_read_back(tmp_path: Path) -> None:
     assert PrefixErasure().corpus(whole).value == pytest.approx(1 / 3)
 
 
+def test_what_is_deleted_and_written_again_is_erased_by_one_definition_only(tmp_path: Path) -> None:
+    events = [
+        SimulstreamEvent(1.0, 0.0, ["a"], []),
+        SimulstreamEvent(2.0, 0.0, ["b"], []),
+        SimulstreamEvent(3.0, 0.0, ["c", "d"], ["b"]),
+        SimulstreamEvent(4.0, 0.0, ["c"], ["c", "d"]),
+    ]
+    path = tmp_path / "log.jsonl"
+    write_simulstream(path, {"t": events})
+    (found,) = read_simulstream(path, "word")
+    assert found.stream is not None
+    assert (found.units, found.stream.erased_units, found.stream.prefix_erased_units) == (["a", "c"], 3, 2)
+
+
 def test_a_word_takes_the_time_of_its_last_change(tmp_path: Path) -> None:
     events = [
         SimulstreamEvent(1.0, 0.0, ["▁do"], []),

@@ -13,8 +13,8 @@ import pytest
 
 from latency_metrics.formats.simuleval import read_instances
 from latency_metrics.registry import METRICS
-from tests.simul import marked_backend
-from tests.simul.marked_backend import REFERENCES, write_recording
+from tests.simul.adapters.marked import backend as marked_backend
+from tests.simul.adapters.marked.backend import REFERENCES, write_recording
 from tests.simul.scripted_cli import command
 
 pytest.importorskip(
@@ -22,7 +22,7 @@ pytest.importorskip(
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-AGENT = "tests.simul.marked_agent.MarkedAgent"
+AGENT = "tests.simul.adapters.marked.agent.MarkedAgent"
 GERMAN = (1, 2, 3, 4, 5)
 
 
@@ -219,7 +219,7 @@ def test_another_agent_may_feed_states_of_its_own(lists):
 
     from simuleval.data.segments import SpeechSegment
 
-    from tests.simul.marked_agent import MarkedAgent
+    from tests.simul.adapters.marked.agent import MarkedAgent
 
     parser = ArgumentParser()
     MarkedAgent.add_args(parser)

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from latency_metrics.formats.simulstream import read_simulstream
-from tests.simul import marked_backend
-from tests.simul.marked_backend import REFERENCES, SECONDS, write_recording
+from tests.simul.adapters.marked import backend as marked_backend
+from tests.simul.adapters.marked.backend import REFERENCES, SECONDS, write_recording
 from tests.simul.scripted_cli import command
 
 pytest.importorskip(
@@ -26,7 +26,7 @@ pytest.importorskip(
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(sys.executable).parent
-PROCESSOR = "tests.simul.marked_processor.MarkedProcessor"
+PROCESSOR = "tests.simul.adapters.marked.processor.MarkedProcessor"
 ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
 READABLE = {"detokenizer_type": "simuleval", "latency_unit": "spm"}
 
@@ -258,7 +258,7 @@ def test_a_language_that_no_model_serves_ends_one_connection_and_the_next_is_ser
 def test_a_configuration_is_checked(options, sentence):
     from policies.errors import PolicyError
     from simul.errors import SimulError
-    from tests.simul.marked_processor import MarkedProcessor
+    from tests.simul.adapters.marked.processor import MarkedProcessor
 
     config = SimpleNamespace(**{"type": PROCESSOR, "speech_chunk_size": 0.5, **READABLE, **options})
     with pytest.raises((SimulError, PolicyError)) as error:
@@ -267,7 +267,7 @@ def test_a_configuration_is_checked(options, sentence):
 
 
 def processor(**options):
-    from tests.simul.marked_processor import MarkedProcessor
+    from tests.simul.adapters.marked.processor import MarkedProcessor
 
     config = SimpleNamespace(type=PROCESSOR, speech_chunk_size=0.5, **options)
     MarkedProcessor.load_model(config)

@@ -16,7 +16,7 @@ from simul.errors import SimulError, UsageError
 from simul.evaluation.records import StreamRecord
 from simul.session import Session, SessionConfig
 from simul.session.events import Retract, SegmentEnd, Settled, Tail
-from tests.simul.marked_backend import SECONDS, MarkedBackend
+from tests.simul.adapters.marked.backend import SECONDS, MarkedBackend
 from tests.simul.scripted_cli import TEXT, scripted_backend
 
 letters = st.text(alphabet="ab ü", max_size=5)

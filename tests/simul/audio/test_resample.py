@@ -93,18 +93,16 @@ def test_constant_in_constant_out():
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
 def test_output_is_never_later_than_promised(rate):
     resampler = StreamResampler(rate)
-    assert resampler.delay_seconds < 0.01
     heard = made = 0
     for size in [1, 7, 160, 33, 441, 1000] * 20:
         heard += size
         made += len(resampler.push(np.zeros(size, np.float32)))
-        assert heard / rate - made / 16000 <= resampler.delay_seconds
+        assert heard / rate - made / 16000 < 0.01
 
 
 def test_equal_rates_pass_through_untouched():
     samples = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
     assert resample(samples, 16000).tobytes() == samples.tobytes()
-    assert StreamResampler(16000).delay_seconds == 0
 
 
 def test_misuse_is_refused():
