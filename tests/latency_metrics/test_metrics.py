@@ -37,7 +37,6 @@ from latency_metrics import (
     diagnose,
 )
 from latency_metrics.base import package_version
-from latency_metrics.erasure import prefix_erasure
 from latency_metrics.scoring.shortform import score_shortform
 from latency_metrics.word_lag import lag_quantiles
 
@@ -226,7 +225,6 @@ def test_lag_split_adds_up() -> None:
 
 
 def test_erasure_of_both_definitions() -> None:
-    assert prefix_erasure([["a"], ["a", "b"], ["a", "c", "d"], ["a"]]) == 3
     stats = StreamStats(units=4, erased_units=3, prefix_erased_units=2, compute_ms=500, audio_ms=2000)
     recordings = [
         Instance(stream=stats),
