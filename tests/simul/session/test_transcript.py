@@ -44,6 +44,22 @@ def test_retractions_take_the_end_away() -> None:
     assert (text, transcript.line, transcript.retracted) == ("Ja so", "Ja so", 4)
 
 
+def test_what_is_taken_back_is_counted_and_may_be_all() -> None:
+    transcript = Transcript()
+    transcript.push(settled("Ja"))
+    for text in ("so", ""):
+        transcript.push(Retract(0, 2, 1, 100, 1.0))
+        assert transcript.line == ""
+        transcript.push(settled(text))
+    assert transcript.retracted == 4
+
+
+def test_nothing_stands_before_the_first_event() -> None:
+    transcript = Transcript()
+    assert (transcript.line, transcript.tail, transcript.source, transcript.end) == ("", "", None, None)
+    assert (transcript.segments, transcript.retracted) == ([], 0)
+
+
 def test_what_is_open_is_forgotten_when_the_segment_ends() -> None:
     transcript = Transcript()
     transcript.push(settled(" Ja"))
