@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -247,19 +248,21 @@ def test_a_server_on_this_machine_is_not_asked_through_a_proxy(
     assert ask(translator(server, retries=0)).tokens
 
 
-def test_a_slow_server_times_out(server: Server) -> None:
-    made = translator(server, timeout=0.2, retries=1)
-    hold = threading.Event()
+def test_a_server_that_does_not_answer_in_time_is_asked_again_and_then_named(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = translator(server, timeout=27.5, retries=1)
+    seconds: list[float] = []
 
-    def slow(asked: Asked) -> Answer:
-        hold.wait(5)
-        return good(asked)
+    def slow(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        seconds.append(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("timed out", request=request)
 
-    server.answer = slow
-    with pytest.raises(EndpointError, match=r"did not answer within 0\.2 s \(tried 2 times\)"):
-        ask(made)
-    hold.set()
-    server.answer = good
+    with monkeypatch.context() as patched:
+        patched.setattr(httpx.HTTPTransport, "handle_request", slow)
+        with pytest.raises(EndpointError, match=r"did not answer within 27\.5 s \(tried 2 times\)"):
+            ask(made)
+    assert seconds == [27.5, 27.5]
     assert ask(made).tokens
 
 
