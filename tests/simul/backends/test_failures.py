@@ -106,24 +106,15 @@ def kinds(events: list[Event]) -> list[str]:
     return [event.type for event in events]
 
 
-@settings(max_examples=8, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_whatever_fails_the_text_before_stands_and_the_neighbour_goes_on(
-    make: Callable[[], Backend[Any]], undisturbed: Undisturbed, data: st.DataObject
-) -> None:
-    policy = data.draw(st.sampled_from(POLICIES))
+def disturbed(
+    make: Callable[[], Backend[Any]], expected: list[Event], policy: str, part: str, name: str, count: int
+) -> bool:
+    """Run a stream in which the `count`-th call of `part.name` fails beside one that is left alone; whether it came."""
     backend = make()
-    try:
-        session, neighbour = opened(backend, policy), opened(backend, policy)
-    except EvidenceError:
-        return
-    expected = undisturbed(make, policy)
-    found = parts(backend, session)
-    calls = [(part, name) for part, names in CALLS.items() for name in names if hasattr(found[part], name)]
-    part, name = data.draw(st.sampled_from(calls))
+    session, neighbour = opened(backend, policy), opened(backend, policy)
     events: list[Event] = []
     beside: list[Event] = []
-    with Fault(found[part], name, data.draw(st.integers(1, 7))) as fault:
+    with Fault(parts(backend, session)[part], name, count) as fault:
         for piece in pieces():
             fault.armed = True
             events += hear(session, piece)
@@ -133,7 +124,7 @@ def test_whatever_fails_the_text_before_stands_and_the_neighbour_goes_on(
     assert backend.streams == ()
     if fault.left > 0:
         assert events == expected
-        return
+        return False
     assert str(session.failure) == MESSAGE
     assert kinds(events)[-2:] == ["error", "end"]
     assert kinds(events).count("error") == kinds(events).count("end") == 1
@@ -142,6 +133,44 @@ def test_whatever_fails_the_text_before_stands_and_the_neighbour_goes_on(
     # How far a segment lasts that has just been left is known only when the next one is seen.
     known = told - 1 if told and events[told - 1].type == "segment" else told
     assert events[:known] == expected[:known]
+    return True
+
+
+def calls_of(make: Callable[[], Backend[Any]], policy: str) -> list[tuple[str, str]]:
+    """The calls that may fail on a backend; none where it does not show what the policy needs."""
+    backend = make()
+    try:
+        found = parts(backend, opened(backend, policy))
+    except EvidenceError:
+        return []
+    return [(part, name) for part, names in CALLS.items() for name in names if hasattr(found[part], name)]
+
+
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_fails_the_text_before_stands_and_the_neighbour_goes_on(
+    make: Callable[[], Backend[Any]], undisturbed: Undisturbed, data: st.DataObject
+) -> None:
+    policy = data.draw(st.sampled_from(POLICIES))
+    calls = calls_of(make, policy)
+    if calls:
+        part, name = data.draw(st.sampled_from(calls))
+        disturbed(make, undisturbed(make, policy), policy, part, name, data.draw(st.integers(1, 7)))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("make", ["scripted", "cascade"], indirect=True)
+def test_every_call_may_fail_at_any_time_on_backends_that_cost_nothing(
+    make: Callable[[], Backend[Any]], undisturbed: Undisturbed, policy: str
+) -> None:
+    failed = set()
+    for part, name in calls_of(make, policy):
+        for count in range(1, 8):
+            if not disturbed(make, undisturbed(make, policy), policy, part, name, count):
+                break
+            failed.add(name)
+    assert failed >= {"push", "advance", "view", "decode", "end", "next_segment", "plan", "judge"}
+    assert ("trim" in failed) == (make().limits.trims and policy == POLICIES[1])
 
 
 def test_the_undisturbed_stream_says_something(
