@@ -20,7 +20,7 @@ from simul.models.hub import WHISPER_PACKAGE, is_multilingual
 from simul.models.whisper.features import HOP, PADDED, LogMel, check_window
 from simul.models.whisper.interface import Hypothesis, Prompt, check_source
 from simul.models.whisper.timing import token_spans
-from simul.models.whisper.tokens import WhisperTokens, load_tokenizer
+from simul.models.whisper.tokens import Vocabulary, WhisperTokens
 
 Encoded = NDArray[np.float32]
 
@@ -52,7 +52,6 @@ class WhisperModel:
         check_window(window)
         try:
             import ctranslate2
-            import tokenizers  # noqa: F401
         except ImportError as error:
             raise ModelMissingError(
                 f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
@@ -67,14 +66,14 @@ class WhisperModel:
             self._model: Any = ctranslate2.models.Whisper(
                 str(folder), device=device, compute_type=compute, intra_threads=threads
             )
-            tokenizer = load_tokenizer(folder / "tokenizer.json")
+            vocabulary = Vocabulary(folder / "tokenizer.json")
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except Exception as error:  # RuntimeError of CTranslate2, and bare Exception of tokenizers
+        except Exception as error:  # RuntimeError of CTranslate2, and whatever a damaged file raises
             raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
         self._view: Any = ctranslate2.StorageView
         self._cpu: Any = ctranslate2.Device.cpu
         self.folder, self.beam = folder, beam
-        self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
+        self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
         self.aligns = bool(config.get("alignment_heads"))
         """Whether the model says which of its attention heads align, so that tokens get source times."""
         self._features = LogMel(int(self._model.n_mels), window)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simul.errors import UsageError
 from simul.models.whisper.weights import Weights, read_variables
@@ -23,7 +25,7 @@ def has_live_encoder(weights: Weights) -> bool:
     return hashlib.sha256(mark.tobytes()).hexdigest() == MODEL
 
 
-def live_encoder(weights: Weights, folder: Path) -> Weights:
+def live_encoder(weights: Weights, folder: Path) -> dict[str, NDArray[Any]]:
     """The encoder's variables for live windows of the model in `folder` with these weights.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,50 @@ from simul.text import follows_word, surface
 _SPECIAL = re.compile(r"<\|([a-z]{2,3})\|>")
 
 
-FIRST_MERGE = ("Ġ", "t")
+SPACE = "Ġ"
+"""How tokens spell a leading space."""
+FIRST_MERGE = (SPACE, "t")
 """What the first merge of Whisper's tokenizers joins; its token follows those of the single bytes."""
 BYTES = 256
 
 
-def load_tokenizer(path: Path) -> Any:
-    """The Tokenizer of a tokenizer.json.
+class Vocabulary:
+    """The tokens of a tokenizer.json by number and name. The tokenizer itself, which takes 50 MB, is made when text is
+    encoded for the first time.
 
     Some converted models lack the first merge (" t"), without which 1,175 texts of the vocabulary, such as " to", are
     never made from text. It is put back where the vocabulary has its token in the place that such a merge gives it.
-    """
-    from tokenizers import Tokenizer
 
-    text = path.read_text(encoding="utf-8")
-    mended = _with_first_merge(json.loads(text))
-    return Tokenizer.from_str(text if mended is None else json.dumps(mended))
+    Raises:
+        OSError, ValueError, KeyError: the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        state = json.loads(path.read_text(encoding="utf-8"))
+        self._numbers: dict[str, int] = dict(state["model"]["vocab"])
+        self._numbers |= {token["content"]: token["id"] for token in state["added_tokens"]}
+        self._names = {number: name for name, number in self._numbers.items()}
+
+    def token_to_id(self, name: str) -> int | None:
+        """The number of a token; None where there is none."""
+        return self._numbers.get(name)
+
+    def id_to_token(self, number: int) -> str | None:
+        """The name of a token; None where there is none."""
+        return self._names.get(number)
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> Any:
+        """The tokenizer's encoding of a text."""
+        return self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        text = self._path.read_text(encoding="utf-8")
+        mended = _with_first_merge(json.loads(text))
+        return Tokenizer.from_str(text if mended is None else json.dumps(mended))
 
 
 def _with_first_merge(state: dict[str, Any]) -> dict[str, Any] | None:
@@ -50,7 +79,7 @@ def _with_first_merge(state: dict[str, Any]) -> dict[str, Any] | None:
 
 
 class WhisperTokens:
-    """Token numbers of one model and their text. `tokenizer` is the Tokenizer of the tokenizers package."""
+    """Token numbers of one model and their text. `tokenizer`: a `Vocabulary`, or a Tokenizer of that package."""
 
     def __init__(self, tokenizer: Any, multilingual: bool) -> None:
         self._tokenizer, self.multilingual = tokenizer, multilingual
@@ -63,9 +92,13 @@ class WhisperTokens:
         self._surfaces: dict[int, str] = {}
         self.languages = self._languages() if multilingual else frozenset({"en"})
         """ISO codes of the languages that the model hears."""
-        grows = (not follows_word(self.surface(i)) for i in range(self.end))
-        self.grows: NDArray[np.bool_] = np.fromiter(grows, dtype=bool)
+
+    @cached_property
+    def grows(self) -> NDArray[np.bool_]:
         """Bool [end]: the text tokens that would make a word before them longer."""
+        names = (self._tokenizer.id_to_token(i) or "" for i in range(self.end))
+        grows = (n[:1] != SPACE and not follows_word(self.surface(i)) for i, n in enumerate(names))
+        return np.fromiter(grows, dtype=bool)
 
     @property
     def first_timestamp(self) -> int:

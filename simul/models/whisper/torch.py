@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.models.folder import load_network, needing_packages, reading
+from simul.models.folder import load_network, reading
 from simul.models.hub import is_multilingual
 from simul.models.whisper.features import PADDED, STEP, LogMel, check_window
 from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
 from simul.models.whisper.timing import token_spans, warp
-from simul.models.whisper.tokens import WhisperTokens
+from simul.models.whisper.tokens import Vocabulary, WhisperTokens
 
 if TYPE_CHECKING:
     import torch
@@ -53,8 +53,6 @@ class TorchWhisper:
     def __init__(
         self, folder: Path, device: str = "auto", compute: str = "auto", beam: int = 1, window: str = PADDED
     ) -> None:
-        with needing_packages(FAMILY):
-            from tokenizers import Tokenizer
         network, self._device = load_network(
             folder,
             "WhisperForConditionalGeneration",
@@ -65,12 +63,12 @@ class TorchWhisper:
             _register,
         )
         with reading(folder, FAMILY):
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            vocabulary = Vocabulary(folder / "tokenizer.json")
             self._features = LogMel(int(network.config.num_mel_bins), check_window(window))
         self._network = network
         self.folder, self.beam = folder, beam
         self.offers = beam
-        self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
+        self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
         self._rules = self._make_rules()
         self._heads = self._alignment_heads()
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,42 +17,76 @@ from numpy.typing import NDArray
 
 from simul.errors import ModelMissingError
 
-Weights = dict[str, NDArray[Any]]
+Weights = Mapping[str, NDArray[Any]]
 
 _TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 _SPEC = "WhisperSpec"
 _VERSIONS = range(5, 7)
 
 
-def read_weights(path: Path) -> Weights:
-    """All variables of a CTranslate2 file, mapped from the file: only what is touched takes memory.
+@dataclass(frozen=True)
+class _Place:
+    """Where a variable lies in a file."""
+
+    offset: int
+    kind: Any
+    shape: tuple[int, ...]
+
+
+class FileWeights(Mapping[str, NDArray[Any]]):
+    """All variables of a CTranslate2 file, each read when it is asked for and not kept.
 
     Raises:
         ModelMissingError: the file is none of a Whisper model, or ends too early.
     """
-    try:
-        with path.open("rb") as file:
-            version, spec, _ = _integer(file, "I"), _string(file), _integer(file, "I")
-            if version not in _VERSIONS or spec != _SPEC:
-                raise ModelMissingError(
-                    f"{path} is no Whisper model of CTranslate2's format {_VERSIONS[0]} or {_VERSIONS[-1]} (it is "
-                    f"{spec!r}, format {version}); convert the model anew."
-                )
-            weights = {}
-            for _ in range(_integer(file, "I")):
-                name, shape = _string(file), tuple(_integer(file, "I") for _ in range(_integer(file, "B")))
-                kind, size = _TYPES[_integer(file, "B")], _integer(file, "I")
-                weights[name] = _mapped(file, path, kind, shape)
-                file.seek(size, 1)
-            for _ in range(_integer(file, "I")):
-                alias, name = _string(file), _string(file)
-                weights[alias] = weights[name]
-            return weights
-    except (OSError, struct.error, KeyError, ValueError, UnicodeDecodeError) as error:
-        raise ModelMissingError(f"The weights {path} are damaged or cut short: {error}") from error
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                self._places = _places(file, path)
+        except (OSError, struct.error, KeyError, ValueError, UnicodeDecodeError) as error:
+            raise ModelMissingError(f"The weights {path} are damaged or cut short: {error}") from error
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        place = self._places[name]
+        count = math.prod(place.shape)
+        return np.fromfile(self.path, place.kind, count, offset=place.offset).reshape(place.shape)
+
+    def mapped(self, name: str) -> NDArray[Any]:
+        """A variable of which only the rows that are looked at take memory."""
+        place = self._places[name]
+        return np.memmap(self.path, place.kind, "r", place.offset, place.shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
-def read_variables(path: Path) -> Weights:
+def _places(file: BinaryIO, path: Path) -> dict[str, _Place]:
+    """The places of all variables of a file."""
+    version, spec, _ = _integer(file, "I"), _string(file), _integer(file, "I")
+    if version not in _VERSIONS or spec != _SPEC:
+        raise ModelMissingError(
+            f"{path} is no Whisper model of CTranslate2's format {_VERSIONS[0]} or {_VERSIONS[-1]} (it is "
+            f"{spec!r}, format {version}); convert the model anew."
+        )
+    places, size = {}, path.stat().st_size
+    for _ in range(_integer(file, "I")):
+        name, shape = _string(file), tuple(_integer(file, "I") for _ in range(_integer(file, "B")))
+        kind, length = _TYPES[_integer(file, "B")], _integer(file, "I")
+        places[name] = _Place(file.tell(), kind, shape)
+        if file.seek(length, 1) > size or length != math.prod(shape) * np.dtype(kind).itemsize:
+            raise ValueError(f"{name} does not have the length that its shape says")
+    for _ in range(_integer(file, "I")):
+        alias, name = _string(file), _string(file)
+        places[alias] = places[name]
+    return places
+
+
+def read_variables(path: Path) -> dict[str, NDArray[Any]]:
     """Variables kept in an .npz file, in whose names | stands for /.
 
     Raises:
@@ -64,13 +99,13 @@ def read_variables(path: Path) -> Weights:
         raise ModelMissingError(f"The weights {path} are missing or damaged: {error}") from error
 
 
-def save_variables(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:
+def save_variables(path: Path, weights: Weights) -> None:
     """Keep variables in an .npz file: matrices and convolutions in int8 with a scale per output, others in float16.
 
     What a model in int8 computes from them is the same as from the whole numbers; as float32 they differ by their
     rounding.
     """
-    kept: Weights = {}
+    kept: dict[str, NDArray[Any]] = {}
     for name, value in weights.items():
         if value.ndim < 2:
             kept[name] = value.astype(np.float16)
@@ -80,7 +115,7 @@ def save_variables(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:
     np.savez(path, **{name.replace("/", "|"): value for name, value in kept.items()})  # type: ignore[arg-type]
 
 
-def as_float(weights: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
+def as_float(weights: Weights, name: str) -> NDArray[np.float32]:
     """A variable as float32; one stored in int8 is multiplied out."""
     value = weights[name]
     if value.dtype == np.int8 and value.ndim:
@@ -89,7 +124,7 @@ def as_float(weights: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float
     return value.astype(np.float32)
 
 
-def as_rows(weights: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def as_rows(weights: Weights, name: str) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """A linear weight [outputs, inputs] as int8 and the float32 [outputs] by which its rows are multiplied."""
     value = weights[name]
     if value.dtype == np.int8:
@@ -106,16 +141,6 @@ def as_rows(weights: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.
         quantized[begin : begin + step] = np.rint(piece, out=piece)
         scales[begin : begin + step] = peak / 127
     return quantized, scales
-
-
-def _mapped(file: BinaryIO, path: Path, kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The array at the file's position; the position stays."""
-    at = file.tell()
-    if not shape or math.prod(shape) * np.dtype(kind).itemsize < 4096:
-        value = np.frombuffer(file.read(math.prod(shape) * np.dtype(kind).itemsize), kind).reshape(shape)
-        file.seek(at)
-        return value
-    return np.memmap(path, kind, "r", at, shape)
 
 
 def _integer(file: BinaryIO, kind: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import ChainMap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from simul.models.whisper.onnxruntime.networks import cross_graph, decoder_graph
 from simul.models.whisper.onnxruntime.rules import Rules
 from simul.models.whisper.onnxruntime.search import greedy, search
 from simul.models.whisper.timing import prepared, token_spans, warp
-from simul.models.whisper.tokens import WhisperTokens, load_tokenizer
-from simul.models.whisper.weights import read_weights
+from simul.models.whisper.tokens import Vocabulary, WhisperTokens
+from simul.models.whisper.weights import FileWeights, Weights
 from simul.units import Samples
 
 FRAME_MS = 20
@@ -70,11 +71,12 @@ class OnnxWhisper:
                 raise UsageError(
                     f"Whisper on onnxruntime has no {what} {chosen!r}; choose: {', '.join(known)}."
                 )
-        tokenizer, config = _read_folder(folder)
+        vocabulary, config = _read_folder(folder)
         self.folder, self.beam, self.offers = folder, beam, beam
-        self.tokens = WhisperTokens(tokenizer, is_multilingual(folder))
+        self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
         threads = threads or min(4, os.cpu_count() or 1)
-        weights = read_weights(folder / "model.bin")
+        weights: Weights
+        weights = file = FileWeights(folder / "model.bin")
         heads, layers = int(weights["decoder/num_heads"]), layer_count(weights, "decoder")
         pairs = config.get("alignment_heads") or [
             (layer, head) for layer in range(layers // 2, layers) for head in range(heads)
@@ -83,17 +85,15 @@ class OnnxWhisper:
         self._cross = session(cross_graph(weights, compute), threads)
         self._cross_names = [output.name for output in self._cross.get_outputs()]
         if window in (LIVE, CAUSAL):
-            weights |= live_encoder(weights, folder)
+            weights = ChainMap(live_encoder(weights, folder), file)  # type: ignore[arg-type]
         self._encoder: CausalEncoder | WindowEncoder
         self.grows = window == CAUSAL
         if self.grows:
             self._encoder = CausalEncoder(weights, compute, threads, block)
         else:
             self._encoder = WindowEncoder(weights, compute, threads, window)
-        # Mapped anew: of the tables, memory holds the rows that are used and not what was read to quantise them.
-        weights = read_weights(folder / "model.bin")
-        embeddings = weights["decoder/embeddings/weight"]
-        positions = weights["decoder/position_encodings/encodings"]
+        embeddings = file.mapped("decoder/embeddings/weight")
+        positions = file["decoder/position_encodings/encodings"]
         self._network = Network(decoder, embeddings, positions, layers, heads)
         self._rules = Rules(
             self.tokens,
@@ -206,11 +206,10 @@ class OnnxWhisper:
         return Batch(self._network, [window]).feed([[*ids, self.tokens.end]], [[0]])[1][0]
 
 
-def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """The tokenizer and the configuration of a model's folder."""
+def _read_folder(folder: Path) -> tuple[Vocabulary, dict[str, Any]]:
+    """The vocabulary and the configuration of a model's folder."""
     try:
         import onnxruntime  # noqa: F401
-        import tokenizers  # noqa: F401
     except ImportError as error:
         raise ModelMissingError(
             f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
@@ -223,6 +222,6 @@ def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
             )
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return load_tokenizer(folder / "tokenizer.json"), config
-    except Exception as error:  # tokenizers raise bare Exception
+        return Vocabulary(folder / "tokenizer.json"), config
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error

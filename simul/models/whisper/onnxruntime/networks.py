@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simul.models.onnx_graph import Graph
 from simul.models.whisper.onnxruntime.layers import MICROSOFT, Layers
+from simul.models.whisper.weights import Weights
 
-Arrays = Mapping[str, NDArray[Any]]
 FAR = 1 << 40
 """An index behind every axis."""
 
 
-def layer_count(weights: Arrays, part: str) -> int:
+def layer_count(weights: Weights, part: str) -> int:
     """How many layers a model's encoder or decoder has."""
     return sum(
         name.startswith(f"{part}/layer_") and name.endswith("/ffn/layer_norm/gamma") for name in weights
     )
 
 
-def encoder_graph(weights: Arrays, compute: str, masked: bool = False) -> bytes:
+def encoder_graph(weights: Weights, compute: str, masked: bool = False) -> bytes:
     """The encoder over n new frames after any number of frames before them.
 
     Inputs: mel [windows, 2 n + 2, bands], the log-mel frames from one before the new ones to one behind them; before
@@ -78,15 +78,14 @@ def _convolution(layers: Layers, x: str, name: str, stride: int, apart: str) -> 
     return layers.reshape(layers.gelu(layers.linear(flat, name)), apart)
 
 
-def _by_frames(weights: Arrays) -> dict[str, NDArray[Any]]:
+def _by_frames(weights: Weights) -> Weights:
     """Weights whose convolutions [outputs, channels, size] are laid out [outputs, size, channels]."""
-    changed = dict(weights)
-    for name in ("encoder/conv1/weight", "encoder/conv2/weight"):
-        changed[name] = np.ascontiguousarray(weights[name].transpose(0, 2, 1))
-    return changed
+    names = ("encoder/conv1/weight", "encoder/conv2/weight")
+    turned = {name: np.ascontiguousarray(weights[name].transpose(0, 2, 1)) for name in names}
+    return ChainMap(turned, weights)  # type: ignore[arg-type]
 
 
-def cross_graph(weights: Arrays, compute: str) -> bytes:
+def cross_graph(weights: Weights, compute: str) -> bytes:
     """The decoder's keys and values of encoder states.
 
     Input: states [windows, frames, width]. Outputs: key_i and value_i [windows, heads, frames, head width].
@@ -104,7 +103,7 @@ def cross_graph(weights: Arrays, compute: str) -> bytes:
     return graph.serialize()
 
 
-def decoder_graph(weights: Arrays, compute: str, alignment: Sequence[tuple[int, int]]) -> bytes:
+def decoder_graph(weights: Weights, compute: str, alignment: Sequence[tuple[int, int]]) -> bytes:
     """The decoder over n new tokens of each text after any number of tokens before them.
 
     Several texts, next to each other and as many for each window, may belong to one window. `alignment`: (layer, head)
@@ -159,11 +158,16 @@ def decoder_graph(weights: Arrays, compute: str, alignment: Sequence[tuple[int, 
 
 
 def session(model: bytes, threads: int) -> Any:
-    """A session on the CPU. Waiting threads sleep: spinning ones would take the processor from others."""
+    """A session on the CPU.
+
+    Waiting threads sleep: spinning ones would take the processor from others. Without an arena of its own it takes as
+    long and leaves memory to the C library, which takes back what a long window needed.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simul.errors import ModelMissingError
-from simul.models.whisper.weights import as_float, as_rows, read_variables, read_weights, save_variables
+from simul.models.whisper.weights import FileWeights, as_float, as_rows, read_variables, save_variables
 
 
 def write(
@@ -44,7 +44,7 @@ def variables() -> dict[str, np.ndarray]:
 
 def test_what_was_written_is_read(tmp_path: Path, variables: dict[str, np.ndarray]) -> None:
     write(tmp_path / "model.bin", variables, {"c/weight": "a/weight"})
-    found = read_weights(tmp_path / "model.bin")
+    found = FileWeights(tmp_path / "model.bin")
     assert set(found) == {*variables, "c/weight"}
     for name, value in variables.items():
         np.testing.assert_array_equal(found[name], value)
@@ -56,13 +56,13 @@ def test_damaged_files_are_refused_in_a_sentence(tmp_path: Path, variables: dict
     path = tmp_path / "model.bin"
     write(path, variables, {}, spec="TransformerSpec")
     with pytest.raises(ModelMissingError, match="no Whisper model"):
-        read_weights(path)
+        FileWeights(path)
     write(path, variables, {})
     whole = path.read_bytes()
     for length in (0, 3, 40, len(whole) // 2, len(whole) - 5):
         path.write_bytes(whole[:length])
         with pytest.raises(ModelMissingError):
-            read_weights(path)
+            FileWeights(path)
     (tmp_path / "encoder.npz").write_bytes(b"PK no archive")
     with pytest.raises(ModelMissingError, match=r"encoder\.npz"):
         read_variables(tmp_path / "encoder.npz")
