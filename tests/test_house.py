@@ -46,7 +46,6 @@ SHARED: set[str] = {
     "Candidate",
     "Capture",
     "Hypothesis",
-    "Job",
     "Prompt",
     "Rules",
     "Utterance",
