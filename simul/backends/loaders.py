@@ -118,9 +118,9 @@ def _ctranslate2_whisper(asked: Asked) -> Whisper:
     if place == "cpu" and compute in ("int8", "float32"):
         from simul.models.whisper.live import has_live_encoder
         from simul.models.whisper.onnxruntime.model import FRAME_MS, OnnxWhisper
-        from simul.models.whisper.weights import read_weights
+        from simul.models.whisper.weights import FileWeights
 
-        live = config.window == "auto" and has_live_encoder(read_weights(asked.folder / "model.bin"))
+        live = config.window == "auto" and has_live_encoder(FileWeights(asked.folder / "model.bin"))
         window = _window(config, live)
         beam = config.beam or (LIVE_BEAM if window in ("live", "causal") else 1)
         return OnnxWhisper(asked.folder, compute, config.threads, beam, window, config.block_ms // FRAME_MS)
