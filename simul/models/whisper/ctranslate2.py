@@ -20,7 +20,7 @@ from simul.models.hub import WHISPER_PACKAGE, is_multilingual
 from simul.models.whisper.features import HOP, PADDED, LogMel, check_window
 from simul.models.whisper.interface import Hypothesis, Prompt, check_source
 from simul.models.whisper.timing import token_spans
-from simul.models.whisper.tokens import Vocabulary, WhisperTokens
+from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 
 Encoded = NDArray[np.float32]
 
@@ -66,7 +66,7 @@ class WhisperModel:
             self._model: Any = ctranslate2.models.Whisper(
                 str(folder), device=device, compute_type=compute, intra_threads=threads
             )
-            vocabulary = Vocabulary(folder / "tokenizer.json")
+            vocabulary = TokenizerFile(folder / "tokenizer.json")
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except Exception as error:  # RuntimeError of CTranslate2, and whatever a damaged file raises
             raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error

@@ -24,7 +24,7 @@ FIRST_MERGE = (SPACE, "t")
 BYTES = 256
 
 
-class Vocabulary:
+class TokenizerFile:
     """The tokens of a tokenizer.json by number and name. The tokenizer itself, which takes 50 MB, is made when text is
     encoded for the first time.
 
@@ -79,7 +79,7 @@ def _with_first_merge(state: dict[str, Any]) -> dict[str, Any] | None:
 
 
 class WhisperTokens:
-    """Token numbers of one model and their text. `tokenizer`: a `Vocabulary`, or a Tokenizer of that package."""
+    """Token numbers of one model and their text. `tokenizer`: a `TokenizerFile`, or a Tokenizer of that package."""
 
     def __init__(self, tokenizer: Any, multilingual: bool) -> None:
         self._tokenizer, self.multilingual = tokenizer, multilingual

@@ -18,7 +18,7 @@ from simul.models.hub import is_multilingual
 from simul.models.whisper.features import PADDED, STEP, LogMel, check_window
 from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
 from simul.models.whisper.timing import token_spans, warp
-from simul.models.whisper.tokens import Vocabulary, WhisperTokens
+from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ class TorchWhisper:
             _register,
         )
         with reading(folder, FAMILY):
-            vocabulary = Vocabulary(folder / "tokenizer.json")
+            vocabulary = TokenizerFile(folder / "tokenizer.json")
             self._features = LogMel(int(network.config.num_mel_bins), check_window(window))
         self._network = network
         self.folder, self.beam = folder, beam

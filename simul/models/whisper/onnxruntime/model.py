@@ -29,7 +29,7 @@ from simul.models.whisper.onnxruntime.networks import cross_graph, decoder_graph
 from simul.models.whisper.onnxruntime.rules import Rules
 from simul.models.whisper.onnxruntime.search import greedy, search
 from simul.models.whisper.timing import prepared, token_spans, warp
-from simul.models.whisper.tokens import Vocabulary, WhisperTokens
+from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 from simul.models.whisper.weights import FileWeights, Weights
 from simul.units import Samples
 
@@ -206,7 +206,7 @@ class OnnxWhisper:
         return Batch(self._network, [window]).feed([[*ids, self.tokens.end]], [[0]])[1][0]
 
 
-def _read_folder(folder: Path) -> tuple[Vocabulary, dict[str, Any]]:
+def _read_folder(folder: Path) -> tuple[TokenizerFile, dict[str, Any]]:
     """The vocabulary and the configuration of a model's folder."""
     try:
         import onnxruntime  # noqa: F401
@@ -222,6 +222,6 @@ def _read_folder(folder: Path) -> tuple[Vocabulary, dict[str, Any]]:
             )
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return Vocabulary(folder / "tokenizer.json"), config
+        return TokenizerFile(folder / "tokenizer.json"), config
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error

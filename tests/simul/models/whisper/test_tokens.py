@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("tokenizers", reason="tokenizers are read by the package tokenizers")
 
-from simul.models.whisper.tokens import Vocabulary, WhisperTokens
+from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 
 
 def state(merges: list[Any], first: int = 256) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def state(merges: list[Any], first: int = 256) -> dict[str, Any]:
 def encoded(tmp_path: Path, made: dict[str, Any]) -> list[int]:
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps(made), encoding="utf-8")
-    ids: list[int] = Vocabulary(path).encode(" the", add_special_tokens=False).ids
+    ids: list[int] = TokenizerFile(path).encode(" the", add_special_tokens=False).ids
     return ids
 
 
@@ -55,7 +55,7 @@ def test_another_vocabulary_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_every_text_of_whisper_base_is_encoded_as_its_token(whisper_base_folder: Path) -> None:
-    tokens = WhisperTokens(Vocabulary(whisper_base_folder / "tokenizer.json"), True)
+    tokens = WhisperTokens(TokenizerFile(whisper_base_folder / "tokenizer.json"), True)
     assert tokens.surfaces(tokens.encode(" to the theatre")) == (" to", " the", " theatre")
     whole = [i for i in range(300, tokens.end) if tokens.surface(i).isascii() and tokens.surface(i).strip()]
     assert sum(tokens.encode(tokens.surface(i)) != (i,) for i in whole) <= 5
