@@ -16,10 +16,10 @@ pytest.importorskip("transformers", reason="the tiny Whisper model is made with 
 pytest.importorskip("faster_whisper", reason="the tiny Whisper model is made with faster-whisper")
 
 from policies.base import StopRule
-from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import ModelMissingError, UsageError
 from simul.models.whisper.ctranslate2 import WhisperModel
 from simul.models.whisper.features import STEP
+from simul.models.whisper.interface import Hypothesis, Prompt
 from simul.models.whisper.onnxruntime.model import OnnxWhisper
 from simul.models.whisper.onnxruntime.search import stop_at
 from simul.models.whisper.torch import TorchWhisper
@@ -88,7 +88,7 @@ def test_everything_agrees_with_ctranslate2_and_torch_on_the_same_weights(
         assert (found.ids, found.ended) == (expected.ids, expected.ended)
         same(found, third.generate(c, [prompt])[0], 2e-4)
         texts = [[i for i in found.ids if tokens.is_text(i)] or [265, 270]]
-        for text in (texts, [texts[0][:4]]):
+        for text in (texts, [texts[0][:1]]):
             np.testing.assert_array_equal(
                 ours.align(ours.encode([samples]), task, text, [len(samples)])[0],
                 theirs.align(b, task, text, [len(samples)])[0],
@@ -127,7 +127,7 @@ def test_the_source_times_of_what_was_just_decoded_need_no_further_pass(
             known = model.align(windows, task, [found.ids], [len(samples)])[0]
             first = model.align(windows, task, [found.ids[:2]], [len(samples)])[0]
         # A pass of its own standardises attention over the end of the text too.
-        assert (np.abs(known - fresh) <= 2 * STEP).mean() > 0.9
+        np.testing.assert_allclose(known, fresh, atol=2 * STEP)
         assert first.shape == (2, 2)
 
 
