@@ -48,7 +48,7 @@ def window_frames(window: str, content: int) -> int:
     if window == PADDED:
         return WINDOW_FRAMES
     if window == BUCKETS:
-        return min(WINDOW_FRAMES, BUCKET * (content // BUCKET + 1))
+        return min(WINDOW_FRAMES, BUCKET * ((content + TAIL) // BUCKET + 1))
     return min(WINDOW_FRAMES, content + content % 2 + TAIL)
 
 
