@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import UsageError
 from simul.languages import SEAMLESS
 from simul.models.folder import load_network, load_processors
@@ -25,7 +24,7 @@ from simul.units import SAMPLE_RATE
 if TYPE_CHECKING:
     import torch
 
-    from simul.decoding.batch import KeyValues
+    from simul.models.seamless.decode import Hypothesis, Prompt
 
 HOP = 160
 """Samples per filter-bank frame."""
@@ -72,7 +71,7 @@ class SeamlessModel:
         """Text of the tokens, language tokens, and the tokens that are never written."""
         import torch
 
-        from simul.decoding.rules import Rules
+        from simul.models.seamless.decode import Rules
 
         config, told = self._network.config, self._network.generation_config
         pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
@@ -94,8 +93,11 @@ class SeamlessModel:
         size = config.vocab_size
         never = [i >= len(pieces) or (i in special and i != self.end) for i in range(size)]
         grows = [i not in follows and i != self.end for i in range(size)]
-        ends = [i == self.end for i in range(size)]
-        self._rules = Rules(*(torch.tensor(flags, device=self._device) for flags in (ends, never, grows)))
+        self._rules = Rules(
+            self.end,
+            torch.tensor(never, device=self._device),
+            torch.tensor(grows, device=self._device),
+        )
 
     def head(self, target: str) -> tuple[int, ...]:
         """The tokens that begin a text in the language `target` (ISO 639-1)."""
@@ -112,60 +114,30 @@ class SeamlessModel:
         features: NDArray[np.float32] = found["input_features"][0, :rows].astype(np.float32)
         return features
 
-    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[KeyValues]:
-        """Each window of samples as the decoder attends to it; a batch gives what single calls give."""
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
+        """Encoder output [frames, width] of each window of samples; a batch gives what single calls give."""
         import torch
 
-        from simul.decoding.batch import KeyValues, cross_keys
+        from simul.models.seamless.decode import encode
 
-        attentions = [layer.cross_attention for layer in self._network.text_decoder.layers]
+        if not windows:
+            return []
         with torch.inference_mode():
-            hidden = self._encoded([self.features(samples) for samples in windows]) if windows else []
-            return [KeyValues(cross_keys(attentions, frames), len(frames)) for frames in hidden]
+            return encode(
+                self._network.speech_encoder, [self.features(samples) for samples in windows], self._device
+            )
 
-    def _encoded(self, features: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
-        """The speech encoder's output [frames, width] for features [n, bands] of windows of any lengths.
-
-        The conformer runs on all windows at once; it masks padding everywhere. The adaptor does not: its convolution
-        would mix what stands after the end of a window into the last frame, so each window passes it alone, without
-        padding. A window of n features gives n // 8 + 1 frames with the usual kernel and stride of 8.
-        """
+    def generate(self, encoded: Sequence[torch.Tensor], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+        """One hypothesis per window; a batch gives what single calls give."""
         import torch
 
-        encoder, device = self._network.speech_encoder, self._device
-        lengths = [len(f) for f in features]
-        batch = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(f) for f in features], batch_first=True)
-        mask = None
-        if min(lengths) < max(lengths):
-            mask = torch.arange(max(lengths), device=device) < torch.tensor(lengths, device=device)[:, None]
-        hidden = encoder.feature_projection(batch.to(device, encoder.dtype))
-        hidden = encoder.encoder(hidden, attention_mask=mask)
-        hidden = hidden + 0.5 * encoder.intermediate_ffn(hidden)
-        found = []
-        for row, length in enumerate(lengths):
-            alone = hidden[row : row + 1, :length]
-            if encoder.adapter is not None:
-                alone = encoder.adapter(alone, attention_mask=None)
-            found.append(encoder.inner_layer_norm(alone)[0])
-        return found
+        from simul.models.seamless.decode import greedy
 
-    def generate(self, encoded: Sequence[KeyValues], prompts: Sequence[Prompt]) -> list[Hypothesis]:
-        """One hypothesis per window; a batch gives what single calls give.
-
-        What the decoder computed over a window stays with it for further passes.
-        """
-        import torch
-
-        from simul.decoding.batch import Batch
-        from simul.decoding.greedy import greedy
-        from simul.models.seamless.decoder import SeamlessDecoder
-
-        decoder = SeamlessDecoder(self._network, self.layer, self.frame, self._device)
         with torch.inference_mode():
-            return greedy(Batch(decoder, [p.ids for p in prompts], encoded), self._rules, prompts)
+            return greedy(self._network, encoded, prompts, self._rules, self.layer, self.frame)
 
 
 def _register() -> str:
-    from simul.decoding.attention import register
+    from simul.models.seamless.decode import register
 
     return register()
