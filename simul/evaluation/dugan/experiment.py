@@ -80,12 +80,6 @@ def speak(
     return loop.spoken
 
 
-def _policy(name: str, args: Mapping[str, Any], profile: str) -> SegmentPolicy | Offline:
-    policy = make_policy(name, args if name == "offline" else {**args, "profile": profile})
-    assert isinstance(policy, (SegmentPolicy, Offline))
-    return policy
-
-
 @dataclass(frozen=True)
 class _Said:
     """What a policy spoke of an utterance, with computing taking its time and taking none; `tokens` counts a text's."""
@@ -144,7 +138,8 @@ def cell(
     tokens: counts the tokens of a text. spoke: told of every utterance that is done.
     """
     title, name, args = row
-    policy = _policy(name, args, profile)
+    policy = make_policy(name, args)
+    assert isinstance(policy, (SegmentPolicy, Offline))
     said = []
     for utterance in utterances:
         timed, untimed = (

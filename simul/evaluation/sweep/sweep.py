@@ -24,6 +24,16 @@ from simul.evaluation.sweep.scores import score_sweep
 from simul.files import create, json_line
 
 
+def _runs(record: dict[str, Any]) -> list[Run]:
+    return [Run(**{**run, "result": ItemResult(**run["result"])}) for run in record["runs"]]
+
+
+FORMAT = ResultFormat[list[Run]](
+    "sweep", "items.jsonl", lambda runs: {"runs": [asdict(run) for run in runs]}, _runs
+)
+"""A line holds the runs of a recording under all settings."""
+
+
 def sweep(
     items: Sequence[Item],
     runner: SweepRunner,
@@ -56,7 +66,7 @@ def sweep(
     """
     _check(items, runner, segmentation)
     settings = {"grid": [str(s) for s in runner.settings], **(settings or {})}
-    run = ResumableRun(items, _format(len(runner.settings)), folder, resume, settings)
+    run = ResumableRun(items, FORMAT, folder, resume, settings)
     run.run(runner, jobs, progress, stopped)
     points, pseudo = score_sweep(run.done, runner.settings, runner.target, segmentation)
     latency = "LAAL (CU)" if segmentation is None else "LongLAAL (CU)"
@@ -76,20 +86,3 @@ def _check(
             "There are no references, and without the policy offline there are no pseudo-references either; "
             "add offline to the grid."
         )
-
-
-def _format(settings: int) -> ResultFormat[list[Run]]:
-    """A line holds the runs of a recording under all of so many settings."""
-
-    def read(record: dict[str, Any]) -> list[Run]:
-        runs = [Run(**{**run, "result": ItemResult(**run["result"])}) for run in record["runs"]]
-        if len(runs) != settings:
-            raise ValueError(f"{len(runs)} runs of {settings} settings")
-        return runs
-
-    return ResultFormat(
-        kind="sweep",
-        file="items.jsonl",
-        write=lambda runs: {"runs": [asdict(run) for run in runs]},
-        read=read,
-    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simul.errors import SimulError, UsageError
 from simul.evaluation.items import Item
 from simul.evaluation.runner import Progress, ResultFormat, ResumableRun
-from tests.simul.evaluation.work import length_of
+from tests.simul.evaluation.work import Company, length_of
 
 Result = dict[str, float]
 FORMAT: ResultFormat[Result] = ResultFormat(
@@ -172,6 +172,13 @@ def test_processes_give_the_same(tmp_path: Path):
     assert shared.failures == alone.failures
     names = [sorted(record["name"] for record in lines_of(tmp_path / folder)) for folder in "12"]
     assert names[0] == names[1] == ["a", "bb", "dddd"]
+
+
+def test_jobs_work_at_the_same_time(tmp_path: Path):
+    found = ResumableRun(items("a", "b"), FORMAT)
+    found.run(Company(tmp_path), jobs=2)
+    assert found.failures == {}
+    assert found.results == [{"length": 1}, {"length": 1}]
 
 
 def test_progress_counts_recordings_and_failures(tmp_path: Path):

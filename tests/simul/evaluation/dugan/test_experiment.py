@@ -38,7 +38,7 @@ def test_offline_waits_for_everything_and_is_the_ceiling() -> None:
     texts = [list("abcdefghab"), list("cdefghabcdef")]
     results = experiment({"en-de": utterances(texts)}, words)
     offline = [r for r in results if r.row == "Offline"]
-    assert all(r.bleu == pytest.approx(100) for r in offline)
+    assert all(r.bleu == pytest.approx(100) and r.spoken == 0 for r in offline)
     assert all(r.al >= other.al - 1e-9 for r in offline for other in results)
     greedy = next(r for r in results if (r.row, r.profile, r.window) == ("Greedy", "fixed", 1.0))
     assert greedy.al < offline[0].al

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from simul.errors import ExitCode, ModelMissingError
@@ -20,7 +20,7 @@ PLACES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1,
 
 
 @given(PLACES)
-@settings(max_examples=15)
+@settings(max_examples=10, phases=(Phase.explicit, Phase.generate))
 def test_notes_cover_neither_each_other_nor_the_edge(places: list[tuple[int, int]]) -> None:
     with picture(4, 3) as drawing:
         axes = drawing.figure.subplots()
