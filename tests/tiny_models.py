@@ -1,14 +1,11 @@
-"""Tiny models in the file formats of the real ones, built and briefly trained inside the test run.
+"""Tiny models in the file formats of the real ones.
 
-The "speech" of the Whisper model is a language of tones: each word is a sine of its own pitch. It learns to write
-the tones down (transcription of "xx" spelled in German words, of English in English words) and to translate them
-into English words.
+The "speech" of the Whisper model is a language of tones: each word is a sine of its own pitch. Its stored weights
+write the tones down (German in German words, English in English words) and translate them into English words.
 """
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +15,48 @@ import numpy as np
 RATE = 16000
 ENGLISH = ("red", "blue", "green", "seven", "eleven", "house", "river", "garden")
 GERMAN = ("rot", "blau", "grün", "sieben", "elf", "haus", "fluss", "garten")
-STEPS = 280
+WORD = int(0.3 * RATE)
 BASE = 50257
 """Entries of Whisper's byte-level vocabulary before its special tokens."""
-HOP = 160
-WORD = int(0.3 * RATE)
-SPECIAL = (50258, 50259, 50261, 50358, 50359, 50361, 50363)
-"""Start, English, German, translate, transcribe, start of previous text, no timestamps."""
+VOCABULARY = 51865
+MERGES = (
+    "e n|Ġ g|u s|Ġ r|a r|b l|e l|e v|Ġ h|Ġ s|Ġ bl|Ġ el|Ġg r|Ġg ar|ev en|a u|a us|b en|d en|e d|e r|e en|e ben|Ġ f|i v|"
+    "i eben|o t|o us"
+)
+"""Of the byte-level tokenizer, so that words are a few pieces long and the letter ü is two."""
+OUTPUTS = (
+    *(
+        68,
+        69,
+        75,
+        77,
+        82,
+        83,
+        84,
+        120,
+        127,
+        256,
+        258,
+        259,
+        264,
+        265,
+        266,
+        267,
+        268,
+        269,
+        270,
+        271,
+        272,
+        274,
+        275,
+        276,
+    ),
+    *(277, 279, 280, 281, 282, 283, 50257, 50364),
+)
+"""What the trained model writes: pieces of its words, the end, and the time 0."""
+USED = (*OUTPUTS, 50258, 50259, 50261, 50358, 50359, 50361, 50363)
+"""And what it reads besides: start, English, German, translate, transcribe, start of previous text, no timestamps."""
+STORED = Path(__file__).parent / "data" / "tiny_whisper.npz"
 
 
 def tones(words: Sequence[int], gaps: Sequence[int], tail: int = RATE // 10) -> tuple[np.ndarray, np.ndarray]:
@@ -52,17 +84,12 @@ def random_words(rng: np.random.Generator, count: int) -> tuple[list[int], list[
 def whisper_tokenizer() -> Any:
     """A byte-level BPE tokenizer with Whisper's multilingual layout: 51865 entries, specials in their order."""
     from faster_whisper.tokenizer import _LANGUAGE_CODES
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-    trained = Tokenizer(models.BPE())
-    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=256 + 28, initial_alphabet=alphabet, show_progress=False)
-    trained.train_from_iterator([" " + word for word in ENGLISH + GERMAN], trainer)
-    state = json.loads(trained.to_str())["model"]
-    vocabulary = dict(state["vocab"])
-    vocabulary |= {f"<filler{i}>": i for i in range(len(vocabulary), BASE)}
-    merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in state["merges"]]
+    merges = [tuple(merge.split(" ")) for merge in MERGES.split("|")]
+    pieces = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *("".join(merge) for merge in merges)]
+    pieces += [f"<filler{i}>" for i in range(len(pieces), BASE)]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -72,7 +99,7 @@ def whisper_tokenizer() -> Any:
     special += [f"<|{name}|>" for name in ("translate", "transcribe", "startoflm", "startofprev", "nospeech")]
     tokenizer.add_special_tokens([AddedToken(t, special=True) for t in [*special, "<|notimestamps|>"]])
     tokenizer.add_tokens([AddedToken(f"<|{i * 0.02:.2f}|>") for i in range(1501)])
-    assert tokenizer.get_vocab_size() == 51865
+    assert tokenizer.get_vocab_size() == VOCABULARY
     return tokenizer
 
 
@@ -83,7 +110,7 @@ def whisper_network(seed: int = 0) -> Any:
 
     torch.manual_seed(seed)
     config = WhisperConfig(
-        vocab_size=51865,
+        vocab_size=VOCABULARY,
         num_mel_bins=80,
         d_model=64,
         encoder_layers=2,
@@ -127,157 +154,6 @@ def save_whisper(model: Any, folder: Path) -> Path:
         str(target), quantization="float32"
     )
     return target
-
-
-@functools.cache
-def _front_end() -> Any:
-    from faster_whisper.feature_extractor import FeatureExtractor
-
-    return FeatureExtractor()
-
-
-def mel(samples: np.ndarray) -> np.ndarray:
-    """Log-mel features [80, frames] as Whisper's own front end makes them."""
-    return _front_end()(samples, padding=400)[:, : len(samples) // 160]
-
-
-def encode(model: Any, features: Any) -> Any:
-    """The encoder on any number of frames: features [batch, 80, frames] to [batch, frames / 2, d]."""
-    from torch.nn.functional import gelu
-
-    encoder = model.model.encoder
-    x = gelu(encoder.conv2(gelu(encoder.conv1(features)))).transpose(1, 2)
-    x = x + encoder.embed_positions.weight[: x.shape[1]]
-    for layer in encoder.layers:
-        out = layer(x, attention_mask=None)
-        x = out[0] if isinstance(out, tuple) else out
-    return encoder.layer_norm(x)
-
-
-class _Examples:
-    """Random utterances as training batches: features, decoder input, targets (-100: no loss), attention goals.
-
-    Features are laid together from those of single tones, at several offsets against the frame grid.
-    """
-
-    def __init__(self, tokenizer: Any, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.words = {
-            language: [tokenizer.encode(" " + w).ids for w in words]
-            for language, words in (("en", ENGLISH), ("de", GERMAN))
-        }
-        pieces = sorted({i for lists in self.words.values() for ids in lists for i in ids})
-        self.outputs = len(pieces) + 1
-        self.used = [*pieces, 50257, *SPECIAL]
-        self.tones = [
-            [mel(tones([w], [4 * HOP + phase], 4 * HOP)[0])[:, 2:] for phase in range(0, HOP, 40)]
-            for w in range(len(ENGLISH))
-        ]
-
-    def features(
-        self, words: Sequence[int], gaps: Sequence[int], frames: int
-    ) -> tuple[np.ndarray, list[range]]:
-        """Features of an utterance, and the encoder steps of each word; gaps are in frames (at least 5)."""
-        silence = max(float(self.tones[w][0].max()) for w in words) - 2
-        laid = np.full((80, frames), silence, np.float32)
-        steps, position = [], 0
-        for word, gap in zip(words, gaps, strict=True):
-            piece = self.tones[word][self.rng.integers(4)]
-            position += gap
-            laid[:, position - 2 : position - 2 + piece.shape[1]] = np.maximum(piece, silence)
-            steps.append(range(position // 2, (position + WORD // HOP) // 2))
-            position += WORD // HOP
-        return laid, steps
-
-    def batch(self, size: int, frames: int) -> tuple[np.ndarray, ...]:
-        """Features, decoder input, targets, attention goals, and for each encoder step the word there and before."""
-        features = np.empty((size, 80, frames), np.float32)
-        inputs, targets = np.full((2, size, 40), 50257)
-        targets[:] = -100
-        goal = np.zeros((size, 40, frames // 2), np.float32)
-        near = np.zeros((2, size, frames // 2), np.int64)
-        for k in range(size):
-            words, _ = random_words(self.rng, int(self.rng.integers(1, 5)))
-            widest = min(26, (frames - 34 - 60 - 30 * (len(words) - 1)) // len(words))
-            gaps = [int(self.rng.integers(5, 60)), *self.rng.integers(5, widest, len(words) - 1)]
-            features[k], steps = self.features(words, gaps, frames)
-            source = "de" if self.rng.random() < 0.5 else "en"
-            translate = source == "de" and self.rng.random() < 0.5
-            text = self.words["en" if translate else source]
-            start = [50258, 50261 if source == "de" else 50259, 50358 if translate else 50359, 50363]
-            context: list[int] = []
-            if self.rng.random() < 0.3:
-                context = [50361, *(i for w in random_words(self.rng, 2)[0] for i in text[w])]
-            full = [*context, *start, *(i for w in words for i in text[w]), 50257]
-            first = len(context) + len(start) - 1
-            inputs[k, : len(full) - 1] = full[:-1]
-            targets[k, first : len(full) - 1] = full[first + 1 :]
-            position = first
-            for w, span in zip(words, steps, strict=True):
-                goal[k, position : position + len(text[w]), span.start : span.stop] = 1
-                position += len(text[w])
-            goal[k, position, steps[-1].stop :] = 1
-            for number, (w, span) in enumerate(zip(words, steps, strict=True)):
-                near[0, k, span.start : span.stop] = w + 1
-                near[1, k, span.start :] = words[number - 1] + 1 if number else 0
-            near[1, k, steps[-1].stop :] = words[-1] + 1
-        return features, inputs, targets, goal, near
-
-
-def train_whisper(model: Any, steps: int, seed: int = 0, batch: int = 8) -> list[float]:
-    """Teach the tone language; returns the loss of each step.
-
-    Attention is guided to the tones, and the encoder is asked which word is near, so that seconds are enough.
-    Only the vocabulary in use is trained; the first dimension keeps all other entries improbable.
-    """
-    import torch
-
-    examples = _Examples(whisper_tokenizer(), seed)
-    used, outputs = torch.tensor(examples.used), examples.outputs
-    place = np.zeros(51865, np.int64)
-    place[examples.used] = np.arange(len(used))
-    decoder = model.model.decoder
-    table, norm = decoder.embed_tokens.weight, decoder.layer_norm
-    table.requires_grad_(False)
-    small = torch.nn.Parameter(table[used].clone())
-    asked = torch.nn.Linear(64, 2 * (len(ENGLISH) + 1))
-    parameters = [small, *asked.parameters(), *(p for p in model.parameters() if p.requires_grad)]
-    optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.15)
-    losses = []
-    for _ in range(steps):
-        with torch.no_grad():
-            norm.weight[0], norm.bias[0], small[:outputs, 0], small[outputs:, 0] = 0, 8, 0, -3
-        features, inputs, targets, goal, near = examples.batch(
-            batch, int(examples.rng.choice([220, 280, 340]))
-        )
-        encoded = encode(model, torch.from_numpy(features))
-        mask = torch.from_numpy(targets >= 0)
-        out = decoder(
-            inputs_embeds=small[torch.from_numpy(place[inputs])],
-            encoder_hidden_states=encoded,
-            output_attentions=True,
-            use_cache=False,
-        )
-        logits = out.last_hidden_state[mask] @ small[:outputs].T
-        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(place[targets[targets >= 0]]))
-        right = (out.cross_attentions[1].mean(1) * torch.from_numpy(goal)).sum(-1)[mask]
-        answers = asked(encoded).unflatten(-1, (2, -1)).permute(2, 3, 0, 1).flatten(2)
-        words = sum(
-            torch.nn.functional.cross_entropy(answers[i].T, torch.from_numpy(near[i].ravel()))
-            for i in range(2)
-        )
-        optimizer.zero_grad()
-        (loss + words - 0.5 * (right + 1e-4).log().mean()).backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-    with torch.no_grad():
-        norm.weight[0], norm.bias[0], small[:outputs, 0], small[outputs:, 0] = 0, 8, 0, -3
-        table[:, 0] = -3
-        table[used] = small
-    return losses
 
 
 def sentencepiece_model(folder: Path, name: str, texts: Sequence[str], size: int = 60) -> Path:
@@ -396,25 +272,20 @@ def untrained_whisper() -> Any:
     return network
 
 
-def trained_whisper(cache: Path) -> Path:
-    """The CTranslate2 folder of the trained network; kept in `cache` until this file or a package changes."""
-    import hashlib
-
-    import ctranslate2
+def trained_whisper() -> Any:
+    """The network that `tests.make_tiny_whisper` trained and stored."""
     import torch
-    import transformers
 
-    versions = (torch.__version__, transformers.__version__, ctranslate2.__version__)
-    key = hashlib.sha256(Path(__file__).read_bytes() + repr(versions).encode()).hexdigest()[:16]
-    folder = cache / key
-    if not (folder / "done").is_file():
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        model = whisper_network()
-        losses = train_whisper(model.train(), STEPS)
-        torch.set_num_threads(threads)
-        assert np.mean(losses[-20:]) < 0.3, "the tiny Whisper model did not learn its language"
-        folder.mkdir(parents=True, exist_ok=True)
-        save_whisper(model.eval(), folder)
-        (folder / "done").touch()
-    return folder / "ctranslate2"
+    network = whisper_network()
+    stored = {name: torch.from_numpy(value).float() for name, value in np.load(STORED).items()}
+    state = network.state_dict()
+    table = state["model.decoder.embed_tokens.weight"]
+    # Through the first dimension all entries that are not used are improbable, later times more than earlier ones.
+    table.zero_()[:, 0] = -6
+    table[50364:, 0] -= 0.01 * torch.arange(VOCABULARY - 50364)
+    table[list(USED)] = stored.pop("used")
+    # The time 0 is written where only times may stand, and nowhere else.
+    table[50364, 0] = -3
+    for name, value in stored.items():
+        state[name].copy_(value)
+    return network

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policies.attention import RunningColumns
-from policies.base import Alignment, Candidate, Need, StopRule
+from policies.base import Alignment, Candidate, Need
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
 from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.clock import cpu_seconds
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SEAMLESS
 from simul.models.seamless.model import SeamlessModel
 from simul.models.whisper.guard import GuardConfig
 from simul.units import SAMPLE_RATE
-
-if TYPE_CHECKING:
-    from simul.models.seamless.decode import Hypothesis, Prompt
 
 SHORTEST = SAMPLE_RATE // 20
 """Audio below 50 ms holds no word and is not decoded."""
@@ -100,8 +98,6 @@ class SeamlessBackend(WindowedBackend[_Stream]):
 
     def _job(self, index: int, request: DecodeRequest) -> _Job | None:
         """The work that a request brings; None when there is nothing to decode."""
-        from simul.models.seamless.decode import Prompt
-
         state = self.state(request.stream)
         start, until = state.window_of(request)
         if not request.view.speech or until - start < SHORTEST:
@@ -115,9 +111,9 @@ class SeamlessBackend(WindowedBackend[_Stream]):
         prompt = Prompt(
             self.model.head(state.spec.target),
             request.prefix_ids,
-            max(1, room),
+            room,
+            request.stop,
             request.word_complete,
-            request.stop or StopRule(),
         )
         return _Job(index, request, state, start, until, prompt, ends)
 
@@ -132,6 +128,7 @@ class SeamlessBackend(WindowedBackend[_Stream]):
     def _candidate(self, job: _Job, hypothesis: Hypothesis) -> Candidate:
         request, state, ids = job.request, job.state, hypothesis.ids
         tokens = self.model.surfaces(ids)
+        assert hypothesis.attention is not None
         alignment = Alignment(hypothesis.attention, self.model.frame, job.start - self.model.lead)
         spans = self._spans(job, alignment)
         state.ids = (*request.prefix_ids, *ids)

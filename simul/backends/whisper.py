@@ -13,12 +13,13 @@ from policies.base import Alignment, Candidate, Need, Segment
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
 from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.clock import cpu_seconds
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import UsageError
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import GuardConfig
-from simul.models.whisper.interface import Encoded, GrowingWhisper, Hypothesis, Prompt, Whisper
+from simul.models.whisper.interface import Encoded, GrowingWhisper, Whisper
 from simul.units import SAMPLE_RATE, Samples
 
 SHORTEST = SAMPLE_RATE // 20

@@ -9,12 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import AudioError
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SPACELESS
 from simul.models.whisper.guard import GuardConfig
-from simul.models.whisper.interface import Hypothesis, Prompt, Whisper
+from simul.models.whisper.interface import Whisper
 from simul.models.words import Utterance, Word
 from simul.text import join, word_ranges
 from simul.units import SAMPLE_RATE, Samples

@@ -1,12 +1,12 @@
-"""Cross-attention of a Whisper decoder's alignment heads, read through a registered attention function.
+"""Cross-attention of chosen decoder heads, read through a registered attention function.
 
-All attention is computed by the fused kernel, which shows no weights. For the layers that hold alignment heads the
+All attention is computed by the fused kernel, which shows no weights. For the layers that hold heads to be read the
 scores of just these heads are computed besides. What they are written to travels with the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,11 +14,11 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-NAME = "simul-alignment-heads"
+NAME = "simul-cross-attention"
 
 
 class Capture:
-    """What one forward pass of the decoder is told and tells about its cross-attention.
+    """What one pass of a decoder is told and tells about its cross-attention.
 
     heads: the heads to read, per layer. mask: bool [rows, 1, 1, frames], the encoder frames that there are; None:
     all. newest: read the last query only.
@@ -31,7 +31,7 @@ class Capture:
         self._scores: list[torch.Tensor] = []
 
     def read(self, layer: int, query: torch.Tensor, key: torch.Tensor, scaling: float) -> None:
-        """Take the scores of a layer's alignment heads from its queries and keys [rows, heads, length, width]."""
+        """Take the scores of a layer's chosen heads from its queries and keys [rows, heads, length, width]."""
         chosen = self.heads.get(layer)
         if chosen is None:
             return
@@ -44,6 +44,10 @@ class Capture:
         """Attention before the softmax, float32 [rows, heads, queries, frames]."""
         return torch.cat(self._scores, dim=1)
 
+    def mean(self) -> torch.Tensor:
+        """Attention of the newest query, mean of the heads, float32 [rows, frames]."""
+        return self.scores()[:, :, -1].softmax(-1).mean(1)
+
 
 def attend(
     module: torch.nn.Module,
@@ -51,14 +55,14 @@ def attend(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
+    scaling: float,
     capture: Capture | None = None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
     """The attention function of the registry: fused attention that shows cross-attention to `capture`."""
     if capture is not None and module.is_decoder and not module.is_causal:
         attention_mask = capture.mask
-        capture.read(int(module.layer_idx), query, key, 1.0 if scaling is None else scaling)  # type: ignore[arg-type]
+        capture.read(int(module.layer_idx), query, key, scaling)  # type: ignore[arg-type]
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **more)
 
 
@@ -67,19 +71,3 @@ def register() -> str:
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     return NAME
-
-
-def alignment_heads(
-    listed: Iterable[tuple[int, int]] | None, layers: int, heads: int, device: torch.device
-) -> dict[int, torch.Tensor]:
-    """Heads per decoder layer: those `listed` as (layer, head), or else all of the last half of the layers.
-
-    The default is that of Radford et al. (2023) for models without published heads.
-    """
-    pairs = [(int(layer), int(head)) for layer, head in listed or ()]
-    if not pairs:
-        pairs = [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
-    return {
-        layer: torch.tensor([h for at, h in pairs if at == layer], device=device)
-        for layer in sorted({layer for layer, _ in pairs})
-    }

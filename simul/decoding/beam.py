@@ -1,140 +1,163 @@
-"""Beam search over several windows at once, with the exact log-probability of every token."""
+"""Beam search over several texts at once on torch, with the exact log-probability of every token."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from simul.decoding.greedy import Batch, Window, numpy_rows, remember, stop_at
-from simul.decoding.rules import History, Rules
-from simul.models.whisper.interface import Hypothesis, Prompt
-from simul.models.whisper.tokens import WhisperTokens
+from simul.decoding.batch import Batch
+from simul.decoding.greedy import numpy_rows, stride
+from simul.decoding.interface import Hypothesis, Prompt
+from simul.decoding.rules import Rules, Stops
 
 
-@dataclass(frozen=True)
-class _Text:
-    """A text that was found; score: the mean log-probability of its tokens, the end included."""
+class _Step(NamedTuple):
+    """What all rows did in one step.
+
+    parents, tokens, scores, attention: the row before that each row [rows] went on from, with which token, its
+    log-probability, and the attention [rows, frames] that predicted it. ended, totals: the rows before whose texts
+    ended, and their sums of log-probabilities (-inf: none did), [texts, candidates]. sums: those of what goes on,
+    [texts, width]. going: whether the search for a text was still going on before, bool [texts].
+    """
+
+    parents: torch.Tensor
+    tokens: torch.Tensor
+    scores: torch.Tensor
+    attention: torch.Tensor
+    ended: torch.Tensor
+    totals: torch.Tensor
+    sums: torch.Tensor
+    going: torch.Tensor
+
+
+class _Found(NamedTuple):
+    """A text that was found: what `row` had written after `steps` steps; score: the mean log-probability of its
+    tokens, the end included."""
 
     score: float
+    steps: int
     row: int
-    ids: torch.Tensor
-    logprobs: torch.Tensor
-    attention: torch.Tensor
     ended: bool
 
 
-class _Beams:
-    """`width` rows per window and what they have written: tokens, log-probabilities and attention, per step."""
+def search(batch: Batch, rules: Rules, prompts: Sequence[Prompt], width: int) -> list[Hypothesis]:
+    """The best of the texts that a beam of `width` finds for each prompt, and the others in `beams`.
 
-    def __init__(self, batch: Batch, count: int, width: int) -> None:
-        self.batch, self.width = batch, width
-        device, frames = batch.logits.device, batch.attention.shape[1]
-        self.rows = torch.arange(count, device=device).repeat_interleave(width)
-        batch.select(self.rows)
-        self.ids = torch.empty((count * width, 0), dtype=torch.long, device=device)
-        self.logprobs = torch.empty((count * width, 0), device=device)
-        self.attention = torch.empty((count * width, 0, frames), device=device)
-        self.sums = torch.full((count, width), -torch.inf, dtype=torch.float64, device=device)
-        self.sums[:, 0] = 0
-
-    def text(self, row: int, total: float, ended: bool) -> _Text:
-        """What a row has written; `total` is the sum of its log-probabilities, the end's included."""
-        length = self.ids.shape[1] + ended
-        score = total / length if length else 0.0
-        return _Text(score, row, self.ids[row], self.logprobs[row], self.attention[row], ended)
-
-    def write(self, parents: torch.Tensor, written: torch.Tensor, logprobs: torch.Tensor) -> None:
-        """Let each row go on from a parent row with a token."""
-        rows = self.batch.attention[parents]
-        self.ids = torch.cat([self.ids[parents], written[:, None]], dim=1)
-        self.logprobs = torch.cat([self.logprobs[parents], logprobs[parents, written][:, None]], dim=1)
-        self.attention = torch.cat([self.attention[parents], rows[:, None]], dim=1)
-        self.batch.reorder(parents)
-
-
-def search(
-    batch: Batch,
-    rules: Rules,
-    tokens: WhisperTokens,
-    windows: Sequence[Window],
-    prompts: Sequence[Prompt],
-    width: int,
-) -> list[Hypothesis]:
-    """The best of the texts that a beam of `width` finds per window, and the others in `beams`.
-
-    A window is done when `width` texts have ended (Radford et al. 2023, section 4.5), or at its room, where texts
+    A search is done when `width` texts have ended (Radford et al. 2023, section 4.5), or at its room, where texts
     that have not ended count too. The best has the highest mean log-probability.
     """
-    for number, (window, prompt) in enumerate(zip(windows, prompts, strict=True)):
-        remember(batch, window, number, (*prompt.head, *prompt.prefix), batch.no_speech[number])
-    beams = _Beams(batch, len(prompts), width)
-    history = History.of(prompts, tokens, batch.logits.device).select(beams.rows)
-    found: list[list[_Text]] = [[] for _ in prompts]
-    going = set(range(len(prompts)))
-    for step in range(max(p.room for p in prompts)):
+    device, rooms = batch.logits.device, [p.room(batch.model.positions) for p in prompts]
+    for index, prompt in enumerate(prompts):
+        batch.remember(index, index, prompt.ids)
+    rows = torch.arange(len(prompts), device=device).repeat_interleave(width)
+    batch.select(rows)
+    history = rules.start(prompts).select(rows)
+    every, limits = stride(device), torch.tensor(rooms, device=device)
+    # Each row has so many ends, so that among so many candidates `width` go on.
+    breadth = width * (1 + int(rules.ends.sum()))
+    sums = torch.full((len(prompts), width), -torch.inf, dtype=torch.float64, device=device)
+    sums[:, 0] = 0
+    going, count = torch.ones_like(limits, dtype=torch.bool), torch.zeros_like(limits)
+    steps: list[_Step] = []
+    for number in range(max(rooms)):
         logprobs = rules.logprobs(batch.logits, history)
-        parents, written, sums = _extend(beams, logprobs, tokens.end, found, going)
-        beams.write(parents, written, logprobs)
-        history = history.select(parents).push(written, tokens)
-        beams.sums = sums
-        for number in sorted(going):
-            if step + 1 >= prompts[number].room:
-                totals = enumerate(sums[number].tolist(), number * width)
-                found[number] += [beams.text(row, t, False) for row, t in totals if t > -np.inf]
-            elif len(found[number]) < width:
-                continue
-            going.remove(number)
-        if not going:
+        step = _extend(sums, logprobs, rules.ends, breadth, batch.attention, going)
+        steps.append(step)
+        sums, count = step.sums, count + (step.totals > -torch.inf).sum(1)
+        going = going & (count < width) & (number + 1 < limits)
+        if (number + 1) % every == 0 and not going.any():
             break
-        batch.feed(written)
-    return [
-        _hypothesis(texts, window, prompt, batch.no_speech[number], tokens.end, width)
-        for number, (texts, window, prompt) in enumerate(zip(found, windows, prompts, strict=True))
-    ]
+        batch.reorder(step.parents)
+        history = rules.push(history.select(step.parents), step.tokens)
+        batch.feed(step.tokens)
+    return _hypotheses(steps, rooms, batch.contents, Stops(prompts, rules, batch.contents, batch.model.frame))
 
 
 def _extend(
-    beams: _Beams, logprobs: torch.Tensor, end: int, found: list[list[_Text]], going: set[int]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The best ways to go on: rows to go on from, their tokens and sums; texts that end before them are `found`."""
-    width, size = beams.width, logprobs.shape[1]
-    totals = beams.sums.view(-1, 1) + logprobs.double()
-    best, places = totals.view(-1, width * size).topk(2 * width)
-    parents, written, sums = [], [], []
-    for number, (values, flat) in enumerate(zip(best.tolist(), places.tolist(), strict=True)):
-        live = []
-        for value, place in zip(values, flat, strict=True):
-            row, token = number * width + place // size, place % size
-            if token != end:
-                live.append((row, token, value))
-            elif number in going and value > -np.inf:
-                found[number].append(beams.text(row, value, True))
-            if len(live) == width:
+    sums: torch.Tensor,
+    logprobs: torch.Tensor,
+    ends: torch.Tensor,
+    breadth: int,
+    attention: torch.Tensor,
+    going: torch.Tensor,
+) -> _Step:
+    """The best ways to go on, and the texts that end before the last of them."""
+    (texts, width), size = sums.shape, logprobs.shape[1]
+    totals = (sums.view(-1, 1) + logprobs.double()).view(texts, -1)
+    best, places = totals.topk(min(breadth, totals.shape[1]))
+    rows = places // size + width * torch.arange(texts, device=sums.device)[:, None]
+    over = ends[places % size]
+    ended = over & ((~over).cumsum(1) < width) & going[:, None]
+    order = over.long().argsort(dim=1, stable=True)[:, :width]
+    parents, tokens = (values.gather(1, order).flatten() for values in (rows, places % size))
+    return _Step(
+        parents,
+        tokens,
+        logprobs[parents, tokens],
+        attention[parents],
+        rows,
+        best.masked_fill(~ended, -torch.inf),
+        best.gather(1, order),
+        going,
+    )
+
+
+def _stacked(steps: Sequence[_Step], name: str) -> torch.Tensor:
+    return torch.stack([getattr(step, name) for step in steps])
+
+
+def _ranked(steps: Sequence[_Step], rooms: Sequence[int]) -> list[list[_Found]]:
+    """All texts found in each search, best first."""
+    rows, totals, sums, going = (
+        _stacked(steps, name).tolist() for name in ("ended", "totals", "sums", "going")
+    )
+    ranked = []
+    for text, room in enumerate(rooms):
+        found = []
+        for step in range(len(steps)):
+            if not going[step][text]:
                 break
-        parents += [row for row, _, _ in live]
-        written += [token for _, token, _ in live]
-        sums.append([value for _, _, value in live])
-    device = logprobs.device
-    return (
-        torch.tensor(parents, device=device),
-        torch.tensor(written, device=device),
-        torch.tensor(sums, dtype=torch.float64, device=device),
-    )
+            ended = zip(rows[step][text], totals[step][text], strict=True)
+            found += [_Found(total / (step + 1), step, row, True) for row, total in ended]
+            if step + 1 == room:
+                live = enumerate(sums[step][text], text * len(sums[step][text]))
+                found += [_Found(total / room, room, row, False) for row, total in live]
+        ranked.append(sorted((one for one in found if one.score > -np.inf), key=lambda one: -one.score))
+    return ranked
 
 
-def _hypothesis(
-    texts: list[_Text], window: Window, prompt: Prompt, no_speech: float, end: int, width: int
-) -> Hypothesis:
-    best, *others = sorted(texts, key=lambda text: -text.score)[:width]
-    hypothesis = Hypothesis(
-        tuple(best.ids.tolist()),
-        numpy_rows(best.logprobs).astype(np.float64),
-        no_speech,
-        best.ended,
-        attention=numpy_rows(best.attention[:, : window.content]),
-        beams=tuple(tuple(text.ids.tolist()) for text in others),
-    )
-    return stop_at(hypothesis, prompt.stop, end)
+def _hypotheses(
+    steps: Sequence[_Step], rooms: Sequence[int], contents: Sequence[int], stops: Stops
+) -> list[Hypothesis]:
+    """The best text of each search, cut where it meets its stop rule, and the others."""
+    parents, tokens = _stacked(steps, "parents").tolist(), _stacked(steps, "tokens").tolist()
+    scores, attention = _stacked(steps, "scores"), _stacked(steps, "attention")
+    width, hypotheses = steps[0].sums.shape[1], []
+    for text, ranked in enumerate(_ranked(steps, rooms)):
+        ways = [_way(parents, found) for found in ranked[:width]]
+        ids = [tuple(tokens[step][row] for step, row in way) for way in ways]
+        at = torch.tensor(ways[0], dtype=torch.long, device=scores.device).view(-1, 2).T
+        logprobs, weights = scores[tuple(at)], attention[tuple(at)]
+        best = Hypothesis(
+            ids[0],
+            numpy_rows(logprobs).astype(np.float64),
+            ranked[0].ended,
+            attention=numpy_rows(weights[:, : contents[text]]) if attention.shape[2] else None,
+            beams=tuple(ids[1:]),
+        )
+        written = torch.tensor(ids[0], dtype=torch.long, device=scores.device)
+        met = stops.met(torch.full_like(written, text), written, logprobs, weights).tolist()
+        hypotheses.append(best.first(met.index(True) + 1, stopped=True) if any(met) else best)
+    return hypotheses
+
+
+def _way(parents: list[list[int]], found: _Found) -> list[tuple[int, int]]:
+    """The step and the row of each token."""
+    walked, row = [], found.row
+    for step in reversed(range(found.steps)):
+        walked.append((step, row))
+        row = parents[step][row]
+    return walked[::-1]

@@ -1,134 +1,113 @@
-"""Which tokens a Whisper decoder may write next: suppressed tokens, and the grammar of time tokens."""
+"""Rules as data on the device: which tokens may be written next, and where a decoder stops by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
+import numpy as np
 import torch
 
-from simul.models.whisper.interface import Prompt
-from simul.models.whisper.tokens import WhisperTokens
+from policies.base import StopRule
+from simul.decoding.interface import Prompt
 
-NONE = -1
+NEVER = 1 << 30
 
 
-@dataclass
+@dataclass(frozen=True)
 class History:
-    """What rows have written so far, prefix included; int [rows] each, -1 for none.
+    """What rows have written so far, as far as it matters for the next token; bool [rows] each.
 
-    last, before: the last token and the one before it. time: the last time token. fresh: nothing was written.
-    timed: the row writes times. endless: it may not end by itself. whole: the word before must not become longer,
-    until text is written. any_timed, any_whole: some row writes times, some row's word must not become longer.
+    fresh: there is no text, not even a prefix. endless: the row may not end by itself. whole: the word before must not
+    become longer, until text is written. any_whole: that is so in some row.
     """
 
-    last: torch.Tensor
-    before: torch.Tensor
-    time: torch.Tensor
     fresh: torch.Tensor
-    timed: torch.Tensor
     endless: torch.Tensor
     whole: torch.Tensor
-    any_timed: bool
     any_whole: bool
-
-    @classmethod
-    def of(cls, prompts: Sequence[Prompt], tokens: WhisperTokens, device: torch.device) -> History:
-        """What the prompts say."""
-
-        def made(values: list[int]) -> torch.Tensor:
-            return torch.tensor(values, device=device)
-
-        times = [[t for t in p.prefix if t >= tokens.first_timestamp] for p in prompts]
-        timed = [p.head[-1] != tokens.no_timestamps for p in prompts]
-        whole = [p.word_complete and bool(p.prefix) for p in prompts]
-        return cls(
-            made([p.prefix[-1] if p.prefix else NONE for p in prompts]),
-            made([p.prefix[-2] if len(p.prefix) > 1 else NONE for p in prompts]),
-            made([t[-1] if t else NONE for t in times]),
-            made([int(not p.prefix) for p in prompts]).bool(),
-            made([int(t) for t in timed]).bool(),
-            made([int(p.stop is not None and p.stop.suppress_end) for p in prompts]).bool(),
-            made([int(w) for w in whole]).bool(),
-            any(timed),
-            any(whole),
-        )
 
     def select(self, rows: torch.Tensor) -> History:
         """The history of some rows."""
-        fields = ("last", "before", "time", "fresh", "timed", "endless", "whole")
-        return replace(self, **{name: getattr(self, name)[rows] for name in fields})
-
-    def push(self, written: torch.Tensor, tokens: WhisperTokens) -> History:
-        """The history after each row wrote one more token."""
-        time = torch.where(written >= tokens.first_timestamp, written, self.time)
-        fresh = torch.zeros_like(self.fresh)
-        whole = self.whole & (written >= tokens.end)
-        return replace(self, last=written, before=self.last, time=time, fresh=fresh, whole=whole)
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        chosen: dict[str, Any] = {n: v[rows] for n, v in values if isinstance(v, torch.Tensor)}
+        return replace(self, **chosen)
 
 
 class Rules:
-    """suppress: tokens never written. begin: tokens that a text does not begin with. latest: the highest time token,
-    counted from the first, with which a text may begin."""
+    """Which tokens may be written; bool [vocabulary] each.
+
+    ends: those that end a text. never: those that are not written. grows: those that make a word before them longer.
+    begin: those that a text does not begin with. texts: those that stand for text; None: all but the ends.
+    """
 
     def __init__(
         self,
-        tokens: WhisperTokens,
-        size: int,
-        suppress: Sequence[int],
-        begin: Sequence[int],
-        latest: int | None,
-        device: torch.device,
+        ends: torch.Tensor,
+        never: torch.Tensor,
+        grows: torch.Tensor,
+        begin: torch.Tensor | None = None,
+        texts: torch.Tensor | None = None,
     ) -> None:
-        self._tokens = tokens
-        self._first, self._end, self._latest = tokens.first_timestamp, tokens.end, latest
-        self._numbers = torch.arange(size, device=device)
-        never = torch.zeros(size, dtype=torch.bool, device=device)
-        self._never = never.index_fill(0, torch.tensor(list(suppress), dtype=torch.long, device=device), True)
-        self._begin = never.index_fill(0, torch.tensor(list(begin), dtype=torch.long, device=device), True)
-        self._no_timestamps = self._numbers == tokens.no_timestamps
+        self.ends, self.never, self.grows, self.begin = ends, never, grows, begin
+        self.texts = ~ends if texts is None else texts
 
-    @cached_property
-    def _grows(self) -> torch.Tensor:
-        """Bool [vocabulary]: tokens that make a word before them longer."""
-        grows = torch.zeros_like(self._never)
-        grows[: self._end] = torch.from_numpy(self._tokens.grows).to(grows.device)
-        return grows
+    def start(self, prompts: Sequence[Prompt]) -> History:
+        """What the prompts say."""
+        fresh, grown = [not p.prefix for p in prompts], [p.grown for p in prompts]
+        endless = [p.stop is not None and p.stop.suppress_end for p in prompts]
+        made = self.ends.new_tensor
+        return History(made(fresh), made(endless), made(grown), any(grown))
+
+    def push(self, history: History, written: torch.Tensor) -> History:
+        """The history after each row wrote one more token."""
+        return replace(
+            history, fresh=torch.zeros_like(history.fresh), whole=history.whole & ~self.texts[written]
+        )
 
     def logprobs(self, logits: torch.Tensor, history: History) -> torch.Tensor:
         """Log-probabilities float32 [rows, vocabulary] among the allowed tokens, from raw logits."""
-        barred = self._never | (history.fresh[:, None] & self._begin)
-        barred = barred | (history.endless[:, None] & (self._numbers == self._end))
+        return self._allowed(logits.float(), history).log_softmax(-1)
+
+    def _allowed(self, logits: torch.Tensor, history: History) -> torch.Tensor:
+        """The logits, -inf where a token may not be written."""
+        barred = self.never | (history.endless[:, None] & self.ends)
+        if self.begin is not None:
+            barred = barred | (history.fresh[:, None] & self.begin)
         if history.any_whole:
-            barred = barred | (history.whole[:, None] & self._grows)
-        timed = history.timed[:, None]
-        if history.any_timed:
-            barred = barred | (timed & self._out_of_time(history))
-        logits = logits.float().masked_fill(barred, -torch.inf)
-        if history.any_timed:
-            logits = logits.masked_fill(timed & self._untimely(logits), -torch.inf)
-        return logits.log_softmax(-1)
+            barred = barred | (history.whole[:, None] & self.grows)
+        return logits.masked_fill(barred, -torch.inf)
 
-    def _out_of_time(self, history: History) -> torch.Tensor:
-        """Tokens that the grammar of times forbids (Radford et al. 2023, section 4.5, and their program).
 
-        Times come in pairs, the end of a segment and the start of the next, but for the first and the one before
-        the end; they do not decrease, and a segment does not end where it starts; a text begins with a time.
+class Stops:
+    """Stop rules of several rows, judged at once.
+
+    contents: frames of audio, and not of the silence after it, in each row. frame: samples of one frame.
+    """
+
+    def __init__(self, prompts: Sequence[Prompt], rules: Rules, contents: Sequence[int], frame: int) -> None:
+        stops = [p.stop or StopRule() for p in prompts]
+        device = rules.ends.device
+        self._texts = rules.texts
+        late = [
+            NEVER if stop.at_frame is None else count - -(-stop.at_frame // frame)
+            for stop, count in zip(stops, contents, strict=True)
+        ]
+        low = [-np.inf if stop.score_below is None else stop.score_below for stop in stops]
+        self._late, self._contents = torch.tensor([late, list(contents)], device=device)
+        self._low = torch.tensor(low, dtype=torch.float64, device=device)
+
+    def met(
+        self, rows: torch.Tensor, written: torch.Tensor, scores: torch.Tensor, attention: torch.Tensor
+    ) -> torch.Tensor:
+        """Which of the rows' tokens meet their rule, bool [rows]; only text does.
+
+        scores: log-probabilities of the tokens. attention: [rows, frames], from which each was predicted.
         """
-        numbers, is_time = self._numbers, self._numbers >= self._first
-        last = history.last >= self._first
-        before = (history.before >= self._first) | (history.before == NONE)
-        closed, opened = (last & before)[:, None], (last & ~before)[:, None]
-        earliest = torch.where(history.time == NONE, self._first, history.time + 1)[:, None] - opened.long()
-        barred = self._no_timestamps | (closed & is_time) | (opened & (numbers < self._end))
-        barred = barred | (is_time & (numbers < earliest))
-        begins = ~is_time if self._latest is None else ~is_time | (numbers > self._first + self._latest)
-        return barred | (history.fresh[:, None] & begins)
-
-    def _untimely(self, logits: torch.Tensor) -> torch.Tensor:
-        """All but the times where they are together more probable than any other token."""
-        is_time = self._numbers >= self._first
-        times = logits.masked_fill(~is_time, -torch.inf).logsumexp(-1)
-        text = logits.masked_fill(is_time, -torch.inf).amax(-1)
-        return (times > text)[:, None] & ~is_time
+        met = scores.double() < self._low[rows]
+        if attention.shape[1]:
+            frames = torch.arange(attention.shape[1], device=rows.device)
+            heard = attention.masked_fill(frames >= self._contents[rows][:, None], -1.0)
+            met = met | (heard.argmax(-1) >= self._late[rows])
+        return self._texts[written] & met

@@ -1,4 +1,4 @@
-"""What tests of several backends share: the trained tiny Whisper model, and torch on one thread."""
+"""What tests of several backends share: the tiny Whisper model, and torch on one thread."""
 
 from __future__ import annotations
 
@@ -24,31 +24,24 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_whisper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The trained model for CTranslate2, made once and kept in pytest's cache; `transformers` lies beside it.
-
-    It has learned from windows of two to three seconds, so that buckets of five would be strange to it.
-    """
+def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stored tiny model for CTranslate2; the original lies beside it in `transformers`."""
     for name in ("torch", "transformers", "faster_whisper"):
         pytest.importorskip(name)
     from tests import tiny_models
 
-    cache = getattr(request.config, "cache", None)
-    place = cache.mkdir("tiny-whisper") if cache is not None else tmp_path_factory.mktemp("tiny-whisper")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simul.models.whisper.features.BUCKET", 100)
-        yield tiny_models.trained_whisper(Path(place))
+    return tiny_models.save_whisper(tiny_models.trained_whisper(), tmp_path_factory.mktemp("tiny-whisper"))
 
 
 @pytest.fixture(scope="session")
 def torch_whisper(tiny_whisper: Path) -> Path:
-    """The trained model in the transformers format."""
+    """The tiny model in the transformers format."""
     return tiny_whisper.parent / "transformers"
 
 
 @pytest.fixture(scope="session")
 def network(torch_whisper: Path) -> Any:
-    """The trained model as the transformers package itself runs it, with plain attention."""
+    """The tiny model as the transformers package itself runs it, with plain attention."""
     from transformers import WhisperForConditionalGeneration
 
     made = WhisperForConditionalGeneration.from_pretrained(torch_whisper, attn_implementation="eager")

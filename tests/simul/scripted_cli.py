@@ -47,7 +47,13 @@ def scripted_backend(seconds_per_pass: float = 0.0) -> ScriptedBackend:
             )
             passes.append(Pass(start + step * SECOND // 2, candidate))
         segments.append(ScriptedSegment(start, start + length, tuple(passes)))
-    return ScriptedBackend(segments, on_decode=lambda size: time.sleep(seconds_per_pass))
+
+    def decode_slowly(size: int) -> None:
+        if seconds_per_pass:
+            print("A pass.", file=sys.stderr, flush=True)
+            time.sleep(seconds_per_pass)
+
+    return ScriptedBackend(segments, on_decode=decode_slowly)
 
 
 def load(config, source, target, needs):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from policies.base import Need
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import ModelMissingError
 from simul.languages import SPACELESS
 from simul.models.folder import load_network, load_processors
@@ -19,22 +19,7 @@ from simul.models.translation.ctranslate2 import piece_surface
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.text import follows_word, surface
 
-if TYPE_CHECKING:
-    import torch
-
 FAMILY = "language model"
-
-
-@dataclass
-class _Row:
-    """One text: the token numbers given, how many may follow, and what has followed."""
-
-    given: list[int]
-    room: int
-    over: bool
-    ids: list[int]
-    logprobs: list[float]
-    ended: bool = False
 
 
 class CausalTranslator:
@@ -43,7 +28,7 @@ class CausalTranslator:
     The committed tokens are appended to the templated conversation by their numbers, so that they stand in the text
     exactly as they were written. The end of a text, or of its line, is accepted only when the source is complete:
     where the model wants to end an unfinished one, writing stops and the text stays open. device, compute: see
-    `transformers_folder.load`.
+    `load_network`.
 
     Raises:
         ModelMissingError: a package, the folder, one of its files or the chat template is missing.
@@ -70,6 +55,8 @@ class CausalTranslator:
     def _read_vocabulary(self) -> None:
         import torch
 
+        from simul.decoding.rules import Rules
+
         size = int(self._network.config.get_text_config().vocab_size)
         ends = self._network.generation_config.eos_token_id
         ends = {*(ends if isinstance(ends, list) else [ends]), self._tokenizer.eos_token_id}
@@ -79,20 +66,28 @@ class CausalTranslator:
         never = [(i in special or not text) and not stops[i] for i, text in enumerate(self._surfaces)]
         grows = [not follows_word(text) and not stops[i] for i, text in enumerate(self._surfaces)]
         made = (torch.tensor(flags, device=self._device) for flags in (stops, never, grows))
-        self._stops, self._never, self._grows = made
+        self._rules = Rules(*made)
 
     def translate(self, requests: Sequence[TextRequest]) -> list[TextResult]:
         """One result per request, in order; an empty source gives an empty result."""
         import torch
 
-        rows = {index: self._row(r) for index, r in enumerate(requests) if r.source.strip() and room(r)}
-        with torch.inference_mode():
-            self._write(list(rows.values()))
-        return [self._result(request, rows.get(index)) for index, request in enumerate(requests)]
+        from simul.decoding.batch import Batch
+        from simul.decoding.greedy import greedy
+        from simul.models.llm.decoder import CausalDecoder
 
-    def _row(self, request: TextRequest) -> _Row:
-        given = [*self._templated(request.source), *request.prefix_ids]
-        return _Row(given, room(request), request.word_complete and bool(request.prefix_ids), [], [])
+        prompts = {i: self._prompt(r) for i, r in enumerate(requests) if r.source.strip() and room(r)}
+        found: list[Hypothesis] = []
+        if prompts:
+            with torch.inference_mode():
+                batch = Batch(CausalDecoder(self._network), [p.ids for p in prompts.values()])
+                found = greedy(batch, self._rules, list(prompts.values()))
+        written = dict(zip(prompts, found, strict=True))
+        return [self._result(request, written.get(index)) for index, request in enumerate(requests)]
+
+    def _prompt(self, request: TextRequest) -> Prompt:
+        head = tuple(self._templated(request.source))
+        return Prompt(head, request.prefix_ids, room(request), word_complete=request.word_complete)
 
     def _templated(self, text: str) -> list[int]:
         """Token numbers of the conversation up to where the translation begins."""
@@ -110,66 +105,13 @@ class CausalTranslator:
         ids: list[int] = self._tokenizer(templated, add_special_tokens=False)["input_ids"]
         return ids
 
-    def _write(self, rows: list[_Row]) -> None:
-        """Continue all rows at once, each to its end; rows are padded on the left and the padding is masked."""
-        import torch
-        from transformers.cache_utils import DynamicCache
-
-        if not rows:
-            return
-        longest = max(len(row.given) for row in rows)
-        lacks = torch.tensor([longest - len(row.given) for row in rows], device=self._device)
-        ids = torch.tensor([[0] * (longest - len(r.given)) + r.given for r in rows], device=self._device)
-        mask = torch.arange(longest, device=self._device) >= lacks[:, None]
-        positions = (mask.long().cumsum(-1) - 1).clamp(min=0)
-        cache = DynamicCache(config=self._network.config)
-        while rows:
-            logits = self._network(
-                input_ids=ids,
-                attention_mask=mask.long(),
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            ).logits[:, -1]
-            written, going = self._step(rows, logits.float())
-            kept = torch.tensor(going, dtype=torch.long, device=self._device)
-            rows = [rows[i] for i in going]
-            if len(going) < len(logits):
-                cache.batch_select_indices(kept)
-            ids, mask = written[kept][:, None], mask[kept]
-            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-            positions = positions[kept][:, -1:] + 1
-
-    def _step(self, rows: list[_Row], logits: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
-        """Write each row's most probable token; the tokens, and which rows go on."""
-        import torch
-
-        first = torch.tensor([row.over and not row.ids for row in rows], device=self._device)
-        barred = self._never | (first[:, None] & self._grows)
-        chances, written = logits.masked_fill(barred, -torch.inf).log_softmax(-1).max(-1)
-        over = self._stops[written].tolist()
-        going = []
-        for index, (row, token, chance) in enumerate(
-            zip(rows, written.tolist(), chances.tolist(), strict=True)
-        ):
-            if over[index]:
-                row.ended = True
-                continue
-            row.ids.append(token)
-            row.logprobs.append(chance)
-            if len(row.ids) < row.room:
-                going.append(index)
-        return written, going
-
-    def _result(self, request: TextRequest, row: _Row | None) -> TextResult:
-        if row is None:
+    def _result(self, request: TextRequest, found: Hypothesis | None) -> TextResult:
+        if found is None:
             return TextResult((), (), np.zeros(0), ended=not request.source.strip())
-        tokens = [self._surfaces[i] for i in row.ids]
+        tokens = [self._surfaces[i] for i in found.ids]
         if tokens and not request.prefix_ids and self._spaces and not tokens[0].startswith(" "):
             tokens[0] = " " + tokens[0]
-        scores = np.array(row.logprobs, dtype=np.float64)
-        return TextResult(tuple(tokens), tuple(row.ids), scores, None, row.ended and request.complete)
+        return TextResult(tuple(tokens), found.ids, found.logprobs, None, found.ended and request.complete)
 
 
 def _surfaces(tokenizer: Any, size: int) -> list[str]:

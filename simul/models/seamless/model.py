@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import UsageError
 from simul.languages import SEAMLESS
 from simul.models.folder import load_network, load_processors
@@ -24,7 +25,7 @@ from simul.units import SAMPLE_RATE
 if TYPE_CHECKING:
     import torch
 
-    from simul.models.seamless.decode import Hypothesis, Prompt
+    from simul.decoding.batch import KeyValues
 
 HOP = 160
 """Samples per filter-bank frame."""
@@ -71,7 +72,7 @@ class SeamlessModel:
         """Text of the tokens, language tokens, and the tokens that are never written."""
         import torch
 
-        from simul.models.seamless.decode import Rules
+        from simul.decoding.rules import Rules
 
         config, told = self._network.config, self._network.generation_config
         pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
@@ -93,11 +94,8 @@ class SeamlessModel:
         size = config.vocab_size
         never = [i >= len(pieces) or (i in special and i != self.end) for i in range(size)]
         grows = [i not in follows and i != self.end for i in range(size)]
-        self._rules = Rules(
-            self.end,
-            torch.tensor(never, device=self._device),
-            torch.tensor(grows, device=self._device),
-        )
+        ends = [i == self.end for i in range(size)]
+        self._rules = Rules(*(torch.tensor(flags, device=self._device) for flags in (ends, never, grows)))
 
     def head(self, target: str) -> tuple[int, ...]:
         """The tokens that begin a text in the language `target` (ISO 639-1)."""
@@ -114,30 +112,60 @@ class SeamlessModel:
         features: NDArray[np.float32] = found["input_features"][0, :rows].astype(np.float32)
         return features
 
-    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
-        """Encoder output [frames, width] of each window of samples; a batch gives what single calls give."""
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[KeyValues]:
+        """Each window of samples as the decoder attends to it; a batch gives what single calls give."""
         import torch
 
-        from simul.models.seamless.decode import encode
+        from simul.decoding.batch import KeyValues, cross_keys
 
-        if not windows:
-            return []
+        attentions = [layer.cross_attention for layer in self._network.text_decoder.layers]
         with torch.inference_mode():
-            return encode(
-                self._network.speech_encoder, [self.features(samples) for samples in windows], self._device
-            )
+            hidden = self._encoded([self.features(samples) for samples in windows]) if windows else []
+            return [KeyValues(cross_keys(attentions, frames), len(frames)) for frames in hidden]
 
-    def generate(self, encoded: Sequence[torch.Tensor], prompts: Sequence[Prompt]) -> list[Hypothesis]:
-        """One hypothesis per window; a batch gives what single calls give."""
+    def _encoded(self, features: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
+        """The speech encoder's output [frames, width] for features [n, bands] of windows of any lengths.
+
+        The conformer runs on all windows at once; it masks padding everywhere. The adaptor does not: its convolution
+        would mix what stands after the end of a window into the last frame, so each window passes it alone, without
+        padding. A window of n features gives n // 8 + 1 frames with the usual kernel and stride of 8.
+        """
         import torch
 
-        from simul.models.seamless.decode import greedy
+        encoder, device = self._network.speech_encoder, self._device
+        lengths = [len(f) for f in features]
+        batch = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(f) for f in features], batch_first=True)
+        mask = None
+        if min(lengths) < max(lengths):
+            mask = torch.arange(max(lengths), device=device) < torch.tensor(lengths, device=device)[:, None]
+        hidden = encoder.feature_projection(batch.to(device, encoder.dtype))
+        hidden = encoder.encoder(hidden, attention_mask=mask)
+        hidden = hidden + 0.5 * encoder.intermediate_ffn(hidden)
+        found = []
+        for row, length in enumerate(lengths):
+            alone = hidden[row : row + 1, :length]
+            if encoder.adapter is not None:
+                alone = encoder.adapter(alone, attention_mask=None)
+            found.append(encoder.inner_layer_norm(alone)[0])
+        return found
 
+    def generate(self, encoded: Sequence[KeyValues], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+        """One hypothesis per window; a batch gives what single calls give.
+
+        What the decoder computed over a window stays with it for further passes.
+        """
+        import torch
+
+        from simul.decoding.batch import Batch
+        from simul.decoding.greedy import greedy
+        from simul.models.seamless.decoder import SeamlessDecoder
+
+        decoder = SeamlessDecoder(self._network, self.layer, self.frame, self._device)
         with torch.inference_mode():
-            return greedy(self._network, encoded, prompts, self._rules, self.layer, self.frame)
+            return greedy(Batch(decoder, [p.ids for p in prompts], encoded), self._rules, prompts)
 
 
 def _register() -> str:
-    from simul.models.seamless.decode import register
+    from simul.decoding.attention import register
 
     return register()

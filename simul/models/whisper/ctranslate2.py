@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import ModelMissingError
 from simul.models.hub import WHISPER_PACKAGE, is_multilingual
 from simul.models.whisper.features import HOP, PADDED, LogMel, check_window
-from simul.models.whisper.interface import Hypothesis, Prompt, check_source
+from simul.models.whisper.interface import MAX_POSITIONS, check_source
 from simul.models.whisper.timing import token_spans
 from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 
@@ -100,7 +101,7 @@ class WhisperModel:
     def generate(self, encoded: Sequence[Encoded], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window; those that CTranslate2 can decode together share a batch."""
         keys = [
-            (e.shape, len(p.head), len(p.prefix) + p.room, not p.prefix)
+            (e.shape, len(p.head), len(p.prefix) + p.room(MAX_POSITIONS), not p.prefix)
             for e, p in zip(encoded, prompts, strict=True)
         ]
         results: list[Hypothesis | None] = [None] * len(prompts)
@@ -185,7 +186,7 @@ class WhisperModel:
         may stand there takes its place; when that is the end, the text has ended. Up to and with the first text
         token log-probabilities are those among the tokens that may follow a whole word.
         """
-        skip, whole = len(prompt.prefix), prompt.word_complete and bool(prompt.prefix)
+        skip, whole = len(prompt.prefix), prompt.grown
         steps: list[float] = []
         for place in range(skip, len(text)):
             token, scores = text[place], self._numpy(logits[place]).ravel().astype(np.float64)
@@ -196,11 +197,15 @@ class WhisperModel:
             if barred:
                 best = int(scores.argmax())
                 if best == self.tokens.end:
-                    return Hypothesis(tuple(text[skip:place]), np.array(steps), no_speech, True)
+                    return Hypothesis(
+                        tuple(text[skip:place]), np.array(steps), True, no_speech_prob=no_speech
+                    )
                 ids = (*text[skip:place], best)
-                return Hypothesis(ids, np.array([*steps, _logprob(scores, best)]), no_speech, False)
+                logprobs = np.array([*steps, _logprob(scores, best)])
+                return Hypothesis(ids, logprobs, False, no_speech_prob=no_speech)
             steps.append(_logprob(scores, token))
-        return Hypothesis(tuple(text[skip:]), np.array(steps), no_speech, len(text) < length)
+        ended = len(text) < length
+        return Hypothesis(tuple(text[skip:]), np.array(steps), ended, no_speech_prob=no_speech)
 
     def _after(self, prompt: Prompt, begun: Hypothesis, length: int) -> Prompt:
         """The prompt to go on with after a text was begun anew."""

@@ -7,26 +7,26 @@ Nothing here knows of streams, and nothing is downloaded. The folder holds confi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.models.folder import load_network, reading
 from simul.models.hub import is_multilingual
 from simul.models.whisper.features import PADDED, STEP, LogMel, check_window
-from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
-from simul.models.whisper.timing import token_spans, warp
+from simul.models.whisper.interface import MAX_POSITIONS, check_source
+from simul.models.whisper.timing import prepared, token_spans, warp
 from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 
 if TYPE_CHECKING:
     import torch
 
-    from simul.decoding.greedy import Window
+    from simul.models.whisper.decoder import EncodedWindow, WhisperDecoder
 
-MEDIAN = 7
-"""Frames of the median filter over attention before warping (Radford et al. 2023, word timing)."""
 LATEST_BEGIN = 50
 """A text begins at most one second after its window does, unless the model says otherwise."""
 FAMILY = "Whisper"
@@ -36,8 +36,8 @@ class TorchWhisper:
     """Loads a folder; the weights are shared by all streams.
 
     device: "cpu", "cuda" or "auto". compute: float32, float16 or bfloat16; "auto" is float32 on a CPU and float16
-    on a GPU. beam: hypotheses that are followed. window: how long
-    windows are, "padded" or "bucket" (see `features.WINDOWS`); the positional table is cut to them.
+    on a GPU. beam: hypotheses that are followed. window: how long windows are, "padded" or "bucket" (see
+    `features.WINDOWS`); the positional table is cut to them.
 
     The alignment heads are those of the model's generation_config.json, or else all heads of the last half of the
     decoder's layers.
@@ -74,7 +74,7 @@ class TorchWhisper:
 
     def _alignment_heads(self) -> Any:
         """Those that the model names, or all of the last half of the decoder's layers."""
-        from simul.decoding.attention import alignment_heads
+        from simul.models.whisper.decoder import alignment_heads
 
         config, told = self._network.config, self._network.generation_config
         return alignment_heads(
@@ -86,13 +86,13 @@ class TorchWhisper:
 
     def _make_rules(self) -> Any:
         """The tokens that the model's configuration bars; without any, the special tokens."""
-        from simul.decoding.rules import Rules
+        from simul.models.whisper.rules import TimedRules
 
         told, tokens = self._network.generation_config, self.tokens
         suppress = getattr(told, "suppress_tokens", None)
         begin = getattr(told, "begin_suppress_tokens", None)
         latest = getattr(told, "max_initial_timestamp_index", None)
-        return Rules(
+        return TimedRules(
             tokens,
             self._network.config.vocab_size,
             range(tokens.start, tokens.no_timestamps) if suppress is None else suppress,
@@ -109,14 +109,16 @@ class TorchWhisper:
         """Log-mel features [bands, frames] of at most 30 s, followed by silence up to the window's end."""
         return self._features(samples)
 
-    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[Window]:
+    def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[EncodedWindow]:
         """Each window of samples as the decoder attends to it; windows of one length share a batch."""
         import torch
 
-        from simul.decoding.greedy import Window
+        from simul.decoding.batch import cross_keys
+        from simul.models.whisper.decoder import EncodedWindow
 
         features = [self.features(samples) for samples in windows]
-        made: dict[int, Window] = {}
+        attentions = [layer.encoder_attn for layer in self._network.model.decoder.layers]
+        made: dict[int, EncodedWindow] = {}
         by_length: dict[int, list[int]] = {}
         for index, feature in enumerate(features):
             by_length.setdefault(feature.shape[1], []).append(index)
@@ -126,7 +128,7 @@ class TorchWhisper:
                 hidden = self._encoder(batch.to(self._device, self._network.dtype))
                 for row, index in enumerate(indices):
                     content = min(-(-len(windows[index]) // STEP), hidden.shape[1])
-                    made[index] = Window(self._cross(hidden[row]), content)
+                    made[index] = EncodedWindow(cross_keys(attentions, hidden[row]), content)
         return [made[i] for i in range(len(windows))]
 
     def _encoder(self, features: torch.Tensor) -> torch.Tensor:
@@ -143,18 +145,7 @@ class TorchWhisper:
             hidden = layer(hidden, None)
         return encoder.layer_norm(hidden)
 
-    def _cross(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Keys and values of one window for each decoder layer, [layers, 2, heads, frames, width]."""
-        import torch
-
-        frames, projected = hidden.shape[0], []
-        for layer in self._network.model.decoder.layers:
-            attention = layer.encoder_attn
-            pair = torch.stack([attention.k_proj(hidden), attention.v_proj(hidden)])
-            projected.append(pair.view(2, frames, attention.num_heads, -1).transpose(1, 2))
-        return torch.stack(projected)
-
-    def generate(self, encoded: Sequence[Window], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+    def generate(self, encoded: Sequence[EncodedWindow], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window, all of them in one batch, with attention and (beam > 1) other hypotheses.
 
         What the decoder computed over a window stays with it, so that a further pass computes only the tokens in
@@ -162,23 +153,29 @@ class TorchWhisper:
         """
         import torch
 
+        from simul.decoding.batch import Batch
         from simul.decoding.beam import search
         from simul.decoding.greedy import greedy
 
         with torch.inference_mode():
-            batch = self._batch(encoded, [(*p.head, *p.prefix) for p in prompts])
+            decoder = self._decoder(encoded)
+            batch = Batch(decoder, [p.ids for p in prompts], encoded)
             if self.beam == 1:
-                return greedy(batch, self._rules, self.tokens, encoded, prompts)
-            return search(batch, self._rules, self.tokens, encoded, prompts, self.beam)
+                found = greedy(batch, self._rules, prompts)
+            else:
+                found = search(batch, self._rules, prompts, self.beam)
+        for window, chance in zip(encoded, decoder.no_speech, strict=True):
+            window.no_speech = chance
+        return [replace(h, no_speech_prob=p) for h, p in zip(found, decoder.no_speech, strict=True)]
 
-    def _batch(self, windows: Sequence[Window], sequences: Sequence[tuple[int, ...]]) -> Any:
-        from simul.decoding.greedy import Batch
+    def _decoder(self, encoded: Sequence[EncodedWindow]) -> WhisperDecoder:
+        from simul.models.whisper.decoder import WhisperDecoder
 
-        return Batch(self._network, self._heads, self.tokens, windows, sequences)
+        return WhisperDecoder(self._network, self._heads, self.tokens, encoded)
 
     def align(
         self,
-        encoded: Sequence[Window],
+        encoded: Sequence[EncodedWindow],
         head: Sequence[int],
         texts: Sequence[Sequence[int]],
         samples: Sequence[int],
@@ -197,44 +194,23 @@ class TorchWhisper:
         sequences = [[*head, self.tokens.no_timestamps, *text, self.tokens.end] for text in kept]
         results: list[NDArray[np.int64]] = []
         with torch.inference_mode():
-            scores = self._teach(encoded, sequences) if any(kept) else None
+            scores = None
+            if any(kept):
+                longest = max(map(len, sequences))
+                padded = [[*s, *[self.tokens.end] * (longest - len(s))] for s in sequences]
+                scores = self._decoder(encoded).teach(encoded, torch.tensor(padded, device=self._device))
             for row, (text, sequence) in enumerate(zip(kept, sequences, strict=True)):
                 spans = np.zeros((len(texts[row]), 2), np.int64)
                 if text and scores is not None:
                     frames = max(1, min(samples[row] // STEP, encoded[row].cross.shape[3]))
-                    matrix = _prepared(scores[row, :, : len(sequence), :frames])[len(head) : -1]
-                    path = warp(-matrix.double().cpu().numpy())
+                    shares = scores[row, :, : len(sequence), :frames].softmax(-1).cpu().numpy()
+                    path = warp(-prepared(shares)[len(head) : -1])
                     spans[-len(text) :] = token_spans(path, len(text), samples[row])
                 results.append(spans)
         return results
-
-    def _teach(self, windows: Sequence[Window], sequences: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Cross-attention before the softmax [rows, heads, longest, frames] of whole sequences, given at once."""
-        import torch
-
-        from simul.decoding.greedy import teach
-
-        longest = max(len(s) for s in sequences)
-        padded = [[*s, *[self.tokens.end] * (longest - len(s))] for s in sequences]
-        ids = torch.tensor(padded, device=self._device)
-        return teach(self._network, self._heads, windows, ids)
 
 
 def _register() -> str:
     from simul.decoding.attention import register
 
     return register()
-
-
-def _prepared(scores: torch.Tensor) -> torch.Tensor:
-    """Attention [tokens, frames] for warping: softmax over frames, standardised over tokens, smoothed over frames."""
-    import torch
-
-    weights = scores.softmax(-1)
-    deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, correction=0)
-    weights = (weights - mean) / deviation
-    side = MEDIAN // 2
-    if weights.shape[-1] > side:
-        wide = torch.nn.functional.pad(weights, (side, side), mode="reflect")
-        weights = wide.unfold(-1, MEDIAN, 1).sort(-1).values[..., side]
-    return weights.mean(0)

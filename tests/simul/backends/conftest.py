@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from simul.backends.base import Backend
@@ -14,13 +13,7 @@ from simul.backends.scripted import ScriptedBackend
 from simul.evaluation.trace.record import RecordingBackend
 from tests.policies.scripts import script
 from tests.simul.backends.test_cascade import SCRIPT, ScriptedRecognizer, UpperCase
-
-
-class Loud:
-    """A voice activity detector that calls loud frames speech."""
-
-    def __call__(self, frames: np.ndarray) -> list[bool]:
-        return [bool(np.abs(frame).max() > 0.05) for frame in frames]
+from tests.simul.tone_speech import Loud
 
 
 def scripted() -> Backend[Any]:

@@ -21,10 +21,10 @@ from simul.backends.base import DecodeRequest, StreamSpec
 from simul.backends.families import ModelConfig, load_backend
 from simul.backends.seamless import SeamlessBackend
 from simul.clock import VirtualClock
+from simul.decoding.interface import Prompt
 from simul.errors import ModelMissingError, UsageError
 from simul.languages import SEAMLESS
 from simul.models.hub import classify
-from simul.models.seamless.decode import Prompt
 from simul.models.seamless.model import SeamlessModel
 from simul.models.whisper.guard import GuardConfig
 from simul.session import Session, SessionConfig
@@ -32,6 +32,7 @@ from simul.session.events import End, SegmentEnd, Settled
 from simul.text import follows_word
 from tests import tiny_seamless
 from tests.simul.backends.streams import hear
+from tests.simul.tone_speech import Loud
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 RATE = 16000
@@ -137,7 +138,7 @@ def test_a_batch_gives_what_single_calls_give(model: SeamlessModel, windows: lis
     assert len({len(h.ids) for h in together}) > 2
     for window, prompt, shared, found in zip(chosen, asked, encoded, together, strict=True):
         alone = model.encode([window])
-        torch.testing.assert_close(alone[0], shared, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(alone[0].cross, shared.cross, atol=1e-4, rtol=1e-4)
         single = model.generate(alone, [prompt])[0]
         assert (single.ids, single.ended, single.stopped) == (found.ids, found.ended, found.stopped)
         np.testing.assert_allclose(single.logprobs, found.logprobs, atol=1e-3)
@@ -150,9 +151,9 @@ def test_windows_of_any_length_have_the_frames_that_the_adaptor_leaves(
 ) -> None:
     window = sound(samples, 7)
     features = model.features(window)
-    found = model.encode([window])[0]
     mask = torch.ones((1, len(features)), dtype=torch.long)
     with torch.no_grad():
+        found = model._encoded([features])[0]
         told = made[0].speech_encoder(torch.from_numpy(features)[None], attention_mask=mask).last_hidden_state
     torch.testing.assert_close(found, told[0], atol=1e-4, rtol=1e-4)
     assert len(found) == len(features) // 8 + 1
@@ -336,10 +337,6 @@ def test_committed_words_do_not_grow(model: SeamlessModel) -> None:
 
 
 def test_pauses_end_segments(model: SeamlessModel) -> None:
-    class Loud:
-        def __call__(self, frames: np.ndarray) -> list[bool]:
-            return [bool(np.abs(frame).max() > 0.02) for frame in frames]
-
     quiet = np.zeros(RATE, np.float32)
     samples = np.concatenate([quiet, sound(2 * RATE, 1), quiet, quiet, sound(2 * RATE, 2), quiet])
     served = SeamlessBackend(model, activity=Loud)

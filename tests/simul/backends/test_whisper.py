@@ -23,32 +23,20 @@ from simul.backends.families import ModelConfig, load_backend
 from simul.backends.whisper import WhisperBackend
 from simul.backends.whisper_recognizer import WhisperRecognizer
 from simul.clock import VirtualClock
+from simul.decoding.interface import Prompt
 from simul.errors import ModelMissingError, UsageError
 from simul.models.whisper.ctranslate2 import WhisperModel
-from simul.models.whisper.interface import Prompt
 from simul.session import Session, SessionConfig
 from simul.session.events import End, SegmentEnd, Settled
 from simul.text import join
 from tests.simul.backends.streams import hear
-from tests.tiny_models import ENGLISH, GERMAN, RATE, random_words, tones
-
-
-class Loud:
-    """Calls a frame voiced when its energy says so."""
-
-    def __call__(self, frames: np.ndarray) -> list[bool]:
-        return [bool(np.abs(frame).max() > 0.05) for frame in frames]
+from tests.simul.tone_speech import Loud, talk, utterances
+from tests.tiny_models import ENGLISH, GERMAN, RATE
 
 
 @pytest.fixture(scope="session")
 def model(tiny_whisper: Path) -> WhisperModel:
     return WhisperModel(tiny_whisper, "cpu", "float32", threads=1, window="bucket")
-
-
-def utterances(count: int, seed: int, words: int = 4) -> list[tuple[list[int], np.ndarray, np.ndarray]]:
-    rng = np.random.default_rng(seed)
-    drawn = [random_words(rng, words) for _ in range(count)]
-    return [(w, *tones(w, gaps)) for w, gaps in drawn]
 
 
 def stream(
@@ -88,13 +76,10 @@ def backend(model: WhisperModel) -> WhisperBackend:
 
 
 def test_speech_is_transcribed_in_its_language_and_translated_into_english(backend: WhisperBackend) -> None:
-    right = total = 0
-    for words, audio, _ in utterances(12, seed=11):
+    for words, audio, _ in utterances(6, seed=11):
         for source, target, spelling in (("en", "en", ENGLISH), ("de", "de", GERMAN), ("de", "en", ENGLISH)):
             said = text(ask(backend, stream(backend, audio, source, target)))
-            right += sum(a == spelling[w] for a, w in zip(said, words, strict=False))
-            total += len(words)
-    assert right >= 0.9 * total
+            assert said == [spelling[w] for w in words]
 
 
 def test_features_are_those_of_the_transformers_package(model: WhisperModel, tiny_whisper: Path) -> None:
@@ -163,7 +148,7 @@ def test_a_forced_prefix_that_was_not_said_changes_the_scores(
     assert forced.ids
     same_length = min(len(forced.ids), len(whole.ids) - len(other))
     expected = whole.logprobs[len(other) :][:same_length]
-    assert not np.allclose(forced.logprobs[:same_length], expected, atol=1e-3)
+    assert not np.allclose(forced.logprobs[:same_length], expected, rtol=0.1, atol=0)
 
 
 def test_spans_follow_each_other_inside_the_audio_and_end_where_the_words_end(
@@ -178,12 +163,11 @@ def test_spans_follow_each_other_inside_the_audio_and_end_where_the_words_end(
         assert (spans >= 0).all()
         assert (spans <= len(audio)).all()
         assert (np.diff(spans.ravel()) >= 0).all()
-        if text(candidate) == [ENGLISH[w] for w in words]:
-            starts = [i for i, token in enumerate(candidate.tokens) if token.startswith(" ")]
-            lasts = [*(i - 1 for i in starts[1:]), len(candidate.tokens) - 1]
-            errors += list(np.abs(spans[lasts, 1] - truth[:, 1]))
-    assert len(errors) >= 20
-    assert np.median(errors) < 0.15 * RATE
+        assert text(candidate) == [ENGLISH[w] for w in words]
+        starts = [i for i, token in enumerate(candidate.tokens) if token.startswith(" ")]
+        lasts = [*(i - 1 for i in starts[1:]), len(candidate.tokens) - 1]
+        errors += list(np.abs(spans[lasts, 1] - truth[:, 1]))
+    assert max(errors) < 0.15 * RATE
 
 
 def test_a_batch_gives_what_single_calls_give(backend: WhisperBackend) -> None:
@@ -241,7 +225,6 @@ def test_a_window_is_encoded_once_as_long_as_its_audio_stays(
 
 
 def test_after_trimming_the_rest_is_heard_and_times_stay_stream_times(backend: WhisperBackend) -> None:
-    right = total = 0
     for words, audio, truth in utterances(8, seed=12):
         handle = stream(backend, audio)
         cut = int(truth[1, 1]) + 200
@@ -251,9 +234,7 @@ def test_after_trimming_the_rest_is_heard_and_times_stay_stream_times(backend: W
         candidate = ask(backend, handle)
         assert (candidate.spans >= cut).all()
         assert (candidate.spans <= len(audio)).all()
-        right += text(candidate) == [ENGLISH[w] for w in words[2:]]
-        total += 1
-    assert right >= 0.7 * total
+        assert text(candidate) == [ENGLISH[w] for w in words[2:]]
 
 
 def test_half_characters_are_carried_until_they_are_whole(
@@ -308,15 +289,6 @@ def test_a_loop_is_cut_and_the_prompt_left_out_until_the_segment_ends(
     assert not backend.state(handle).context_dropped
 
 
-def talk(seed: int, count: int) -> tuple[np.ndarray, list[int]]:
-    """Utterances of three words with pauses of 0.9 s between them."""
-    parts, said = [np.zeros(RATE // 2, np.float32)], []
-    for words, audio, _ in utterances(count, seed, words=3):
-        parts += [audio, np.zeros(int(0.9 * RATE), np.float32)]
-        said += words
-    return np.concatenate(parts), said
-
-
 def settled(events: list[Any]) -> str:
     return "".join(e.text for e in events if isinstance(e, Settled))
 
@@ -336,12 +308,7 @@ def test_a_session_settles_what_was_said_whatever_the_chunk(model: WhisperModel,
         assert end.heard == len(audio)
         outputs[policy.name] = settled(events)
         words = " ".join(e.text for e in segments).split()
-        if policy.name == "offline":
-            assert sum(a == ENGLISH[w] for a, w in zip(words, said, strict=False)) >= 0.75 * len(said)
-        else:
-            assert sum(a == b for a, b in zip(words, outputs["offline"].split(), strict=False)) >= 0.75 * len(
-                said
-            )
+        assert words == [ENGLISH[w] for w in said]
 
 
 def test_the_end_of_a_session_gives_what_one_pass_over_the_rest_gives(backend: WhisperBackend) -> None:
@@ -399,7 +366,7 @@ def test_the_recogniser_gives_words_with_their_times_to_a_cascade(model: Whisper
     assert [u.cause for u in events] == ["pause", "pause"]
     assert max(partial) >= 3
     words = [word for utterance in events for word in utterance.words]
-    assert sum(w.text == ENGLISH[k] for w, k in zip(words, said, strict=False)) >= 0.75 * len(said)
+    assert [w.text for w in words] == [ENGLISH[k] for k in said]
     for utterance in events:
         assert all(
             utterance.start_sample <= w.start_sample <= w.end_sample <= utterance.end_sample

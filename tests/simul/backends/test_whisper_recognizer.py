@@ -19,15 +19,16 @@ from policies import make_policy
 from policies.base import StopRule
 from simul.backends.whisper import WhisperBackend
 from simul.clock import VirtualClock
-from simul.decoding.greedy import stop_at
+from simul.decoding.interface import Prompt
 from simul.models.whisper.ctranslate2 import WhisperModel
-from simul.models.whisper.interface import Prompt
+from simul.models.whisper.features import STEP
+from simul.models.whisper.interface import MAX_POSITIONS
 from simul.models.whisper.torch import TorchWhisper
 from simul.session import Session, SessionConfig
 from simul.session.events import Settled
 from simul.session.word_end import WordEnd, follows_word
 from tests import tiny_models
-from tests.simul.backends.test_whisper import Loud, talk, utterances
+from tests.simul.tone_speech import Loud, audio, head, stopped_at, talk
 from tests.tiny_models import RATE
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -59,14 +60,6 @@ def load(folder: Path, kind: str) -> Model:
     return WhisperModel(folder, "cpu", "float32", threads=1, beam=beam, window="bucket")
 
 
-def head(model: Model) -> tuple[int, ...]:
-    return (*model.tokens.task("en", "en"), model.tokens.no_timestamps)
-
-
-def audio(count: int, seed: int) -> list[np.ndarray]:
-    return [samples for _, samples, _ in utterances(count, seed)]
-
-
 def beginnings(model: Model, samples: np.ndarray) -> list[Prompt]:
     """Every beginning of what the model hears, to be continued freely."""
     whole = model.generate(model.encode([samples]), [Prompt(head(model), (), 12)])[0]
@@ -89,15 +82,15 @@ def test_a_whole_word_stays_as_it_is(request: pytest.FixtureRequest, which: str,
         for prompt, a, b in zip(
             free, generate(model, samples, free), generate(model, samples, held), strict=True
         ):
-            assert len(b.ids) == len(b.logprobs) <= prompt.room
+            assert len(b.ids) == len(b.logprobs) <= prompt.room(MAX_POSITIONS)
             assert not b.ids or follows_word(tokens.surface(b.ids[0]))
             if not a.ids or follows_word(tokens.surface(a.ids[0])):
                 assert "beam" in kind or (a.ids, a.ended) == (b.ids, b.ended)
                 continue
             grown += 1
-            if b.ids and "beam" not in kind and prompt.room > 1:
+            if b.ids and "beam" not in kind and prompt.room(MAX_POSITIONS) > 1:
                 forced = (*prompt.prefix, b.ids[0])
-                rest = replace(prompt, prefix=forced, max_new_tokens=prompt.room - 1)
+                rest = replace(prompt, prefix=forced, max_new_tokens=prompt.room(MAX_POSITIONS) - 1)
                 after = generate(model, samples, [rest])[0]
                 assert (after.ids, after.ended) == (b.ids[1:], b.ended)
                 np.testing.assert_allclose(after.logprobs, b.logprobs[1:], atol=1e-4)
@@ -183,7 +176,7 @@ def test_the_cache_and_stop_rules_stay_exact_after_a_whole_word(random: Path) ->
             np.testing.assert_allclose(warm.attention, cold.attention, atol=1e-4)
             for rule in (StopRule(score_below=-2.0), StopRule(at_frame=RATE // 2)):
                 stopped = model.generate([window], [replace(held, stop=rule)])[0]
-                expected = stop_at(warm, rule, model.tokens.end)
+                expected = stopped_at(warm, rule, STEP)
                 assert (stopped.ids, stopped.stopped) == (expected.ids, expected.stopped)
                 stops += stopped.stopped
     assert stops >= 4

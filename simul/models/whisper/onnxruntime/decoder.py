@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Window:
+class OnnxWindow:
     """A window as the encoder left it, and what the decoder last saw in it.
 
     cross: keys and values [1, heads, frames, head width] of the encoder's frames for each decoder layer. content: how
@@ -73,13 +73,13 @@ class Network:
         return dict(zip(self._names, self._session.run(self._names, {"x": x, **feeds}), strict=True))
 
 
-class Batch:
+class OnnxBatch:
     """Texts that go on together, `each` texts per window, next to each other.
 
     Texts of different lengths are padded on the left, and what is padding, or was rejected, is masked.
     """
 
-    def __init__(self, network: Network, windows: Sequence[Window], each: int = 1) -> None:
+    def __init__(self, network: Network, windows: Sequence[OnnxWindow], each: int = 1) -> None:
         self._network, self._each = network, each
         texts = len(windows) * each
         empty = np.zeros((texts, network.heads, 0, network.width // network.heads), np.float32)

@@ -16,17 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import ModelMissingError, UsageError
 from simul.models.hub import WHISPER_PACKAGE, is_multilingual
 from simul.models.whisper.causal import CausalEncoder
 from simul.models.whisper.features import CAUSAL, LIVE, PADDED, STEP, WINDOWS
-from simul.models.whisper.interface import MAX_POSITIONS, Hypothesis, Prompt, check_source
+from simul.models.whisper.interface import MAX_POSITIONS, check_source
 from simul.models.whisper.live import live_encoder
-from simul.models.whisper.onnxruntime.decoder import Batch, Growing, Network, Window, lengthened
+from simul.models.whisper.onnxruntime.decoder import Growing, Network, OnnxBatch, OnnxWindow, lengthened
 from simul.models.whisper.onnxruntime.encoder import WindowEncoder
 from simul.models.whisper.onnxruntime.layers import FLOAT32, INT8
 from simul.models.whisper.onnxruntime.networks import cross_graph, decoder_graph, layer_count, session
-from simul.models.whisper.onnxruntime.rules import Rules
+from simul.models.whisper.onnxruntime.rules import OnnxRules
 from simul.models.whisper.onnxruntime.search import greedy, search
 from simul.models.whisper.timing import prepared, token_spans, warp
 from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
@@ -95,7 +96,7 @@ class OnnxWhisper:
         embeddings = file.mapped("decoder/embeddings/weight")
         positions = file["decoder/position_encodings/encodings"]
         self._network = Network(decoder, embeddings, positions, layers, heads)
-        self._rules = Rules(
+        self._rules = OnnxRules(
             self.tokens,
             len(embeddings),
             config.get("suppress_ids", ()),
@@ -107,7 +108,7 @@ class OnnxWhisper:
         """Raise `UsageError` unless the model hears the language `source`."""
         check_source(self.folder, self.tokens, source)
 
-    def encode(self, windows: Sequence[Samples]) -> list[Window]:
+    def encode(self, windows: Sequence[Samples]) -> list[OnnxWindow]:
         """Each window of samples as the decoder attends to it."""
         if isinstance(self._encoder, CausalEncoder):
             return self.grow([self.start() for _ in windows], windows)
@@ -116,9 +117,9 @@ class OnnxWhisper:
             for states, samples in zip(self._encoder(windows), windows, strict=True)
         ]
 
-    def window(self, states: NDArray[np.float32], content: int) -> Window:
+    def window(self, states: NDArray[np.float32], content: int) -> OnnxWindow:
         """Encoder output [frames, width], of which `content` frames are audio, as the decoder attends to it."""
-        return Window(self._attended(states), max(1, min(content, len(states))))
+        return OnnxWindow(self._attended(states), max(1, min(content, len(states))))
 
     def _attended(self, states: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """The decoder's keys and values of encoder output [frames, width]."""
@@ -130,7 +131,7 @@ class OnnxWhisper:
         assert isinstance(self._encoder, CausalEncoder)
         return Growing(self._encoder.start())
 
-    def grow(self, kept: Sequence[Growing], windows: Sequence[Samples]) -> list[Window]:
+    def grow(self, kept: Sequence[Growing], windows: Sequence[Samples]) -> list[OnnxWindow]:
         """Windows whose samples, given whole, have become more.
 
         Whole blocks are encoded once; the rest of the audio and the silence behind it are encoded for this time only.
@@ -145,10 +146,10 @@ class OnnxWhisper:
             if len(states):
                 each.cross = lengthened(each.cross, self._attended(states))
             cross = lengthened(each.cross, self._attended(causal.peek(each.state)))
-            results.append(Window(cross, max(1, -(-len(samples) // STEP))))
+            results.append(OnnxWindow(cross, max(1, -(-len(samples) // STEP))))
         return results
 
-    def generate(self, encoded: Sequence[Window], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+    def generate(self, encoded: Sequence[OnnxWindow], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window, with attention and (beam > 1) other hypotheses."""
         if self.beam > 1:
             return [
@@ -157,10 +158,10 @@ class OnnxWhisper:
             ]
         return greedy(self._network, self._rules, encoded, prompts)
 
-    def languages(self, encoded: Sequence[Window]) -> list[dict[str, float]]:
+    def languages(self, encoded: Sequence[OnnxWindow]) -> list[dict[str, float]]:
         """How probable each language is that the model hears, per window."""
         start = [self.tokens.start]
-        logits, _ = Batch(self._network, encoded).feed([start] * len(encoded), [[0]] * len(encoded))
+        logits, _ = OnnxBatch(self._network, encoded).feed([start] * len(encoded), [[0]] * len(encoded))
         codes = sorted(self.tokens.languages)
         ids = [self.tokens.task(code, code)[1] for code in codes]
         results = []
@@ -171,7 +172,7 @@ class OnnxWhisper:
 
     def align(
         self,
-        encoded: Sequence[Window],
+        encoded: Sequence[OnnxWindow],
         head: Sequence[int],
         texts: Sequence[Sequence[int]],
         samples: Sequence[int],
@@ -186,7 +187,7 @@ class OnnxWhisper:
         return [self._align(*each, head) for each in zip(encoded, texts, samples, strict=True)]
 
     def _align(
-        self, window: Window, text: Sequence[int], samples: int, head: Sequence[int]
+        self, window: OnnxWindow, text: Sequence[int], samples: int, head: Sequence[int]
     ) -> NDArray[np.int64]:
         spans = np.zeros((len(text), 2), np.int64)
         kept = list(text)[-(MAX_POSITIONS - len(head) - 2) :]
@@ -198,12 +199,12 @@ class OnnxWhisper:
         spans[-len(kept) :] = token_spans(warp(-matrix), len(kept), samples)
         return spans
 
-    def _attention(self, window: Window, ids: list[int]) -> NDArray[np.float32]:
+    def _attention(self, window: OnnxWindow, ids: list[int]) -> NDArray[np.float32]:
         """Attention [heads, tokens, frames] after each of `ids`, which begin with the start token, and some more."""
         known = window.attention
         if known is not None and list(window.ids[: len(ids)]) == ids and known.shape[1] >= len(ids):
             return known[:, : len(ids) + 1]
-        return Batch(self._network, [window]).feed([[*ids, self.tokens.end]], [[0]])[1][0]
+        return OnnxBatch(self._network, [window]).feed([[*ids, self.tokens.end]], [[0]])[1][0]
 
 
 def _read_folder(folder: Path) -> tuple[TokenizerFile, dict[str, Any]]:

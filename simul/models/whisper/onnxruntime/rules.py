@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.models.whisper.interface import Prompt
+from simul.decoding.interface import Prompt
 from simul.models.whisper.tokens import WhisperTokens
 
 Row = NDArray[np.float32]
 BARRED = np.float32(-np.inf)
 
 
-class Rules:
+class OnnxRules:
     """What no text may hold or begin with.
 
     suppress: tokens never written. begin: tokens that a text does not begin with. latest: the highest time token,
@@ -93,4 +93,4 @@ class Text:
         """Whether the prompt's last word must not become longer, and no text was written after it."""
         prompt = self.prompt
         new = self.written[len(prompt.prefix) :]
-        return prompt.word_complete and bool(prompt.prefix) and not any(map(self.tokens.is_text, new))
+        return prompt.grown and not any(map(self.tokens.is_text, new))

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import StopRule
+from simul.decoding.interface import Hypothesis, Prompt
 from simul.models.whisper.features import STEP
-from simul.models.whisper.interface import Hypothesis, Prompt
-from simul.models.whisper.onnxruntime.decoder import Batch, Network, Window
-from simul.models.whisper.onnxruntime.rules import Rules, Text
+from simul.models.whisper.interface import MAX_POSITIONS
+from simul.models.whisper.onnxruntime.decoder import Network, OnnxBatch, OnnxWindow
+from simul.models.whisper.onnxruntime.rules import OnnxRules, Text
 
 Array = NDArray[np.float32]
 
@@ -25,7 +26,7 @@ class Path:
     one was predicted. ended, stopped: see `Hypothesis`. judged: the prompt's stop rule is looked at on the way.
     """
 
-    window: Window
+    window: OnnxWindow
     text: Text
     no_speech: float
     attention: list[Array]
@@ -37,7 +38,7 @@ class Path:
     @property
     def over(self) -> bool:
         """Whether nothing is to be added."""
-        return self.ended or self.stopped or len(self.logprobs) >= self.text.prompt.room
+        return self.ended or self.stopped or len(self.logprobs) >= self.text.prompt.room(MAX_POSITIONS)
 
     @property
     def score(self) -> float:
@@ -75,11 +76,11 @@ class Path:
         return Hypothesis(
             tuple(ids[old:]),
             np.array(self.logprobs[: len(ids) - old], np.float64),
-            self.no_speech,
             self.ended,
             self.stopped,
             rows.mean(0),
             tuple(tuple(b.text.written[old:]) for b in beams),
+            self.no_speech,
         )
 
 
@@ -93,17 +94,17 @@ def _met(rule: StopRule, logprob: float, attention: Array, content: int) -> bool
 
 
 def _begin(
-    network: Network, rules: Rules, windows: Sequence[Window], prompts: Sequence[Prompt], drafts: bool
-) -> tuple[Batch, list[Path], list[Array]]:
+    network: Network, rules: OnnxRules, windows: Sequence[OnnxWindow], prompts: Sequence[Prompt], drafts: bool
+) -> tuple[OnnxBatch, list[Path], list[Array]]:
     """Feed the prompts; for each the path and the logits of what follows its last token.
 
     With `drafts`, those tokens of the prompts' drafts are taken over that the model writes itself; without, stop
     rules are left for later.
     """
     tokens = rules.tokens
-    batch = Batch(network, windows)
+    batch = OnnxBatch(network, windows)
     forced = [(*p.head, *p.prefix) for p in prompts]
-    draft = [p.draft[: p.room - 1] if drafts else () for p in prompts]
+    draft = [p.draft[: p.room(MAX_POSITIONS) - 1] if drafts else () for p in prompts]
     starts = [p.head.index(tokens.start) for p in prompts]
     wanted = [
         [start, *range(len(f) - 1, len(f) + len(d))]
@@ -145,7 +146,7 @@ def _share(logits: Array, token: int) -> float:
 
 
 def greedy(
-    network: Network, rules: Rules, windows: Sequence[Window], prompts: Sequence[Prompt]
+    network: Network, rules: OnnxRules, windows: Sequence[OnnxWindow], prompts: Sequence[Prompt]
 ) -> list[Hypothesis]:
     """The most probable token at each step, until the end, a stop rule or the room."""
     batch, paths, logits = _begin(network, rules, windows, prompts, drafts=True)
@@ -172,7 +173,7 @@ def greedy(
                 paths[row].attention.append(piece)
 
 
-def search(network: Network, rules: Rules, window: Window, prompt: Prompt, width: int) -> Hypothesis:
+def search(network: Network, rules: OnnxRules, window: OnnxWindow, prompt: Prompt, width: int) -> Hypothesis:
     """The best of the texts that a beam of `width` finds, and the others in `beams`.
 
     It ends when `width` texts have ended (Radford et al. 2023, section 4.5), or at the prompt's room, where texts
@@ -198,7 +199,7 @@ def search(network: Network, rules: Rules, window: Window, prompt: Prompt, width
 
 
 def _extend(
-    rules: Rules, paths: Sequence[Path], logits: Sequence[Array], width: int
+    rules: OnnxRules, paths: Sequence[Path], logits: Sequence[Array], width: int
 ) -> tuple[list[int], list[Path], list[Path]]:
     """The `width` best ways to go on, with the number of the path that each goes on from, and the texts that end."""
     scores = np.stack([rules.logprobs(row, path.text) for row, path in zip(logits, paths, strict=True)])
@@ -228,5 +229,5 @@ def stop_at(hypothesis: Hypothesis, rule: StopRule | None, end: int) -> Hypothes
     for index, token in enumerate(hypothesis.ids):
         row = hypothesis.attention[index]
         if token < end and _met(rule, float(hypothesis.logprobs[index]), row[None], len(row)):
-            return replace(hypothesis.first(index + 1), ended=False, stopped=True)
+            return hypothesis.first(index + 1, stopped=True)
     return hypothesis

@@ -123,7 +123,7 @@ def test_transformers_itself_writes_the_same(models: dict[str, CausalTranslator]
             asked, add_generation_prompt=True, return_tensors="pt", return_dict=True
         )["input_ids"]
         assert model._templated(source) == ids[0].tolist()
-        never = model._never.nonzero()[:, 0].tolist()
+        never = model._rules.never.nonzero()[:, 0].tolist()
         told = model._network.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
@@ -134,11 +134,11 @@ def test_transformers_itself_writes_the_same(models: dict[str, CausalTranslator]
             return_dict_in_generate=True,
         )
         theirs = told.sequences[0, ids.shape[1] :].tolist()
-        stop = next((i for i, token in enumerate(theirs) if model._stops[token]), len(theirs))
+        stop = next((i for i, token in enumerate(theirs) if model._rules.ends[token]), len(theirs))
         assert list(found.ids) == theirs[:stop]
         assert found.ended == (stop < len(theirs))
         for step, token in enumerate(found.ids):
-            scores = told.logits[step][0].float().masked_fill(model._never, -torch.inf).log_softmax(-1)
+            scores = told.logits[step][0].float().masked_fill(model._rules.never, -torch.inf).log_softmax(-1)
             assert found.logprobs[step] == pytest.approx(float(scores[token]), abs=1e-3)
         assert "".join(found.tokens).encode("utf-8", "surrogateescape").decode(
             "utf-8", "replace"
@@ -157,8 +157,8 @@ def test_the_prefix_stands_exactly_after_the_template(
         assert whole.tokens[0].startswith(" ")
         for count in range(1, len(whole.ids), 2):
             request = TextRequest(source, "de", True, whole.tokens[:count], whole.ids[:count])
-            given = model._row(request).given
-            assert given == [*model._templated(source), *whole.ids[:count]]
+            given = model._prompt(request).ids
+            assert list(given) == [*model._templated(source), *whole.ids[:count]]
             rest = ask(model, source, whole, count)
             assert rest.ids == whole.ids[count:]
             assert rest.tokens == whole.tokens[count:]
