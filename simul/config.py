@@ -79,18 +79,13 @@ class ModelConfig:
     threads: int = option(0, "CPU threads of a model (0: as many as there are cores, at most 4)", "N", low=0)
     window: str = option(
         "auto",
-        "what Whisper encodes at a pass: 30 s (padded), the audio up to the next multiple of 5 s (bucket), the audio "
+        "what Whisper encodes at a pass: 30 s (padded), the audio up to the next multiple of 10 s (bucket), the audio "
         "there is (live), or what is new of it, in blocks (causal); the last two only with whisper-base on a CPU; "
-        "auto: live where that is possible, else padded",
+        "auto: bucket",
         choices=("auto", "padded", "bucket", "live", "causal"),
     )
     block_ms: int = option(1000, "length of the blocks of --window causal, in milliseconds", "MS", low=20)
-    beam: int | None = option(
-        None,
-        "beam size (unless given: Whisper 5 on live and causal windows, else 1; translators 2)",
-        "N",
-        low=1,
-    )
+    beam: int | None = option(None, "beam size (Whisper: 1, translators: 2 unless given)", "N", low=1)
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -24,13 +24,76 @@ from simul.units import SAMPLE_RATE, Samples
 
 SHORTEST = SAMPLE_RATE // 20
 """Audio below 50 ms holds no word and is not decoded."""
+STRIDE = SAMPLE_RATE
+"""How much later than a window that gave too little text the next attempt begins at least."""
 CONTEXT_TOKENS = 112
 PREFIX_TOKENS = 224
 
 
 @dataclass(frozen=True)
+class _Heard:
+    """What a pass found: tokens, and for each its log-probability, source span and attention, where the model tells.
+
+    attention: [tokens, frames], on frames from the stream sample `origin` on. The rest as in `Hypothesis`.
+    """
+
+    ids: tuple[int, ...] = ()
+    logprobs: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    spans: NDArray[np.int64] | None = None
+    attention: NDArray[np.float32] | None = None
+    origin: int = 0
+    ended: bool = True
+    stopped: bool = False
+    beams: tuple[tuple[int, ...], ...] = ()
+
+    def part(self, start: int, stop: int | None = None) -> _Heard:
+        """Some of the tokens."""
+        chosen = slice(start, stop)
+        return replace(
+            self,
+            ids=self.ids[chosen],
+            logprobs=self.logprobs[chosen],
+            spans=None if self.spans is None else self.spans[chosen],
+            attention=None if self.attention is None else self.attention[chosen],
+            beams=(),
+        )
+
+    def then(self, other: _Heard) -> _Heard:
+        """These tokens and then those that another pass found in later audio."""
+        if not self.ids:
+            return other
+        spans = attention = None
+        if self.spans is not None and other.spans is not None:
+            spans = np.concatenate([self.spans, other.spans])
+        if self.attention is not None and other.attention is not None:
+            later = (other.origin - self.origin) // STEP
+            width = max(self.attention.shape[1], later + other.attention.shape[1])
+            attention = np.zeros((len(self.ids) + len(other.ids), width), np.float32)
+            attention[: len(self.ids), : self.attention.shape[1]] = self.attention
+            attention[len(self.ids) :, later : later + other.attention.shape[1]] = other.attention
+        return replace(
+            other,
+            ids=(*self.ids, *other.ids),
+            logprobs=np.concatenate([self.logprobs, other.logprobs]),
+            spans=spans,
+            attention=attention,
+            origin=self.origin,
+            beams=(),
+        )
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """After a loop a segment is heard anew from the sample `at` on. ids: its tokens before it; heard: the last ones."""
+
+    at: int
+    ids: tuple[int, ...]
+    heard: _Heard
+
+
+@dataclass(frozen=True)
 class _Pass:
-    """What the last pass found in the current window: `ids` of committed and new text, `ends` in stream samples.
+    """What the last pass found in the segment: `ids` of committed and new text, `ends` in stream samples.
 
     `timed` are the same tokens with the time tokens between them.
     """
@@ -42,18 +105,27 @@ class _Pass:
 
 @dataclass
 class _Stream(WindowedStream):
+    """faults: how many passes in a row ended in a loop or too early. growing: the sample from which a growing window is
+    encoded, and what the model keeps of it."""
+
     last: _Pass = _Pass()
     context_dropped: bool = False
-    growing: Any = None
+    cut: _Cut | None = None
+    faults: int = 0
+    growing: tuple[int, Any] | None = None
 
     def forget_window(self) -> None:
         super().forget_window()
-        self.last, self.growing = _Pass(), None
+        self.last, self.growing, self.cut, self.faults = _Pass(), None, None, 0
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One stream's work in a pass: samples [start, until) of the stream, and the prompt."""
+    """One stream's work in a pass: samples [start, until) of the stream, and the prompt.
+
+    prefix: committed tokens in this audio. before: the segment's tokens before this audio; ahead: those among them that
+    are not committed.
+    """
 
     index: int
     state: _Stream
@@ -61,6 +133,14 @@ class _Job:
     until: int
     prefix: tuple[int, ...]
     prompt: Prompt
+    before: tuple[int, ...] = ()
+    ahead: _Heard = _Heard()
+    final: bool = False
+
+    @property
+    def lasting(self) -> bool:
+        """Whether no later pass is likely to mend what is wrong: this is the last one, or not the first that is."""
+        return self.final or self.state.faults > 1
 
 
 class WhisperBackend(WindowedBackend[_Stream]):
@@ -117,17 +197,18 @@ class WhisperBackend(WindowedBackend[_Stream]):
         if not self.model.grows:
             return super()._encode(jobs, windows)
         model = cast(GrowingWhisper, self.model)
+        kept = []
         for job in jobs:
-            if job.state.growing is None:
-                job.state.growing = model.start()
-        return model.grow([job.state.growing for job in jobs], windows)
+            if job.state.growing is None or job.state.growing[0] != job.start:
+                job.state.growing = job.start, model.start()
+            kept.append(job.state.growing[1])
+        return model.grow(kept, windows)
 
     def _candidates(
         self, jobs: Sequence[_Job], windows: Sequence[Any], found: Sequence[Hypothesis]
     ) -> list[Candidate]:
-        kept = [self._heard(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
-        spans = self._align(jobs, windows, kept)
-        return [self._candidate(*each) for each in zip(jobs, kept, spans, strict=True)]
+        spans = self._align(jobs, windows, found)
+        return [self._candidate(*each) for each in zip(jobs, found, spans, strict=True)]
 
     def next_segment(self, stream: int) -> None:
         super().next_segment(stream)
@@ -139,15 +220,21 @@ class WhisperBackend(WindowedBackend[_Stream]):
         start, until = state.window_of(request)
         if not request.view.speech or until - start < SHORTEST:
             return None
-        prefix = request.prefix_ids
-        pending = until - max(start, self._covered(state, prefix))
+        prefix, cut, ahead = request.prefix_ids, state.cut, _Heard()
+        before: tuple[int, ...] = ()
+        if cut is not None and (prefix[: len(cut.ids)] == cut.ids or cut.ids[: len(prefix)] == prefix):
+            old = len(cut.ids) - len(cut.heard.ids)
+            ahead, before, start = cut.heard.part(max(0, len(prefix) - old)), cut.ids, cut.at
+            prefix = prefix[len(before) :]
+        pending = until - max(start, self._covered(state, (*before, *prefix)))
         room = self.guard.budget(pending / SAMPLE_RATE) * (2 if self.timestamps else 1)
         if request.max_new_tokens is not None:
             room = min(room, request.max_new_tokens)
         head = self._head(state, request.context_ids, prefix[:-PREFIX_TOKENS])
         forced = self._forced(state, prefix)[-PREFIX_TOKENS:]
-        prompt = Prompt(head, forced, room, request.stop, request.word_complete, self._draft(state, prefix))
-        return _Job(index, state, start, until, prefix, prompt)
+        draft = self._draft(state, (*before, *prefix))
+        prompt = Prompt(head, forced, room, request.stop, request.word_complete and bool(prefix), draft)
+        return _Job(index, state, start, until, prefix, prompt, before, ahead, request.final)
 
     @staticmethod
     def _covered(state: _Stream, prefix: tuple[int, ...]) -> int:
@@ -191,19 +278,86 @@ class WhisperBackend(WindowedBackend[_Stream]):
             forced.append(token)
         return tuple(forced)
 
-    def _heard(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
-        """The hypothesis without loops and without text over silence."""
-        if not job.prefix and self.guard.is_silence(hypothesis.no_speech_prob, hypothesis.logprobs):
-            return replace(hypothesis.first(0), ended=hypothesis.ended, beams=())
-        text = [i for i, token in enumerate(hypothesis.ids) if self.model.tokens.is_text(token)]
-        count = self.guard.without_loop(job.prefix, [hypothesis.ids[i] for i in text])
-        if count == len(text):
-            return hypothesis
+    def _is_silence(self, job: _Job, hypothesis: Hypothesis) -> bool:
+        """Whether a text that nothing was committed of looks made up over silence."""
+        known = job.prefix or job.before
+        return not known and self.guard.is_silence(hypothesis.no_speech_prob, hypothesis.logprobs)
+
+    def _without_loop(self, job: _Job, heard: _Heard, spans: NDArray[np.int64] | None) -> _Heard:
+        """What was heard, but for a loop at its end; after it the rest of the audio is heard anew.
+
+        spans: of committed and new tokens; without them a loop is cut after its first round, and nothing is heard anew.
+        """
+        text = (*job.prefix, *heard.ids)
+        loop = self.guard.loop(text)
+        if heard.stopped:
+            return heard
+        if loop is None:
+            return self._whole(job, heard, spans)
+        job.state.faults += 1
+        if spans is None or self.timestamps:
+            job.state.context_dropped = True
+            return replace(heard.part(0, max(0, loop.begin + loop.length - len(job.prefix))), ended=False)
+        count = self.guard.spoken(loop, spans[:, 1].tolist())
+        if count is None:
+            return heard
+        count = max(count, len(job.prefix))
+        kept, at = heard.part(0, count - len(job.prefix)), int(spans[count - 1, 1])
+        if not job.lasting:
+            return replace(kept, ended=False)
         job.state.context_dropped = True
-        return hypothesis.first(text[count])
+        cut = job.state.cut = _Cut(at, (*job.before, *job.prefix, *kept.ids), job.ahead.then(kept))
+        if at - job.start < SHORTEST or job.until - at < SHORTEST:
+            return replace(kept, ended=False)
+        return kept.then(self._again(job, at, cut.ids, cut.heard))
+
+    def _whole(self, job: _Job, heard: _Heard, spans: NDArray[np.int64] | None) -> _Heard:
+        """What was heard and, where the text ended long before the speech, what is heard after it."""
+        if not heard.ended or spans is None or not len(spans) or self.timestamps:
+            job.state.faults = 0
+            return heard
+        at = int(spans[-1, 1])
+        if not self.guard.missed(min(job.state.audio.voiced_end, job.until) - at):
+            job.state.faults = 0
+            return heard
+        job.state.faults += 1
+        if not job.lasting:
+            return heard
+        at = max(at, job.start + STRIDE)
+        return heard.then(self._again(job, at, (*job.before, *job.prefix, *heard.ids), heard))
+
+    def _again(self, job: _Job, at: int, before: tuple[int, ...], ahead: _Heard) -> _Heard:
+        """What is heard from the stream sample `at` on, without any text before it."""
+        room = self.guard.budget((job.until - at) / SAMPLE_RATE)
+        prompt = Prompt(self._head(job.state, (), ()), (), room, job.prompt.stop)
+        later = replace(job, start=at, prefix=(), prompt=prompt, before=before, ahead=ahead)
+        windows = self._encoded([later])
+        found = self.model.generate(windows, [prompt])
+        spans = self._align([later], windows, found)[0]
+        return self._text_of(later, found[0], spans)
+
+    def _text_of(self, job: _Job, hypothesis: Hypothesis, spans: NDArray[np.int64] | None) -> _Heard:
+        """The text of a hypothesis, without silence and loops. spans: of committed and new tokens."""
+        text = [i for i, token in enumerate(hypothesis.ids) if self.model.tokens.is_text(token)]
+        is_text = self.model.tokens.is_text
+        if self._is_silence(job, hypothesis):
+            return _Heard(
+                ended=hypothesis.ended, origin=job.start, spans=None if spans is None else spans[:0]
+            )
+        heard = _Heard(
+            tuple(hypothesis.ids[i] for i in text),
+            hypothesis.logprobs[text],
+            None if spans is None else spans[len(job.prefix) :],
+            None if hypothesis.attention is None else hypothesis.attention[text],
+            job.start,
+            hypothesis.ended,
+            hypothesis.stopped,
+            tuple(tuple(i for i in beam if is_text(i)) for beam in hypothesis.beams),
+        )
+        return self._without_loop(job, heard, spans)
 
     def _align(
-        self, jobs: Sequence[_Job], encoded: Sequence[Encoded], kept: Sequence[Hypothesis]
+        self, jobs: Sequence[_Job], encoded: Sequence[Encoded], found: Sequence[Hypothesis]
     ) -> list[NDArray[np.int64] | None]:
         """Spans of committed and new text in stream samples; the only place where window time becomes stream time."""
         if not self.model.aligns:
@@ -213,7 +367,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         heads = [self.model.tokens.task(job.state.spec.source, job.state.spec.target) for job in jobs]
         for head in dict.fromkeys(heads):
             chosen = [i for i, other in enumerate(heads) if other == head]
-            texts = [[*jobs[i].prefix, *(t for t in kept[i].ids if is_text(t))] for i in chosen]
+            texts = [[*jobs[i].prefix, *(t for t in found[i].ids if is_text(t))] for i in chosen]
             lengths = [jobs[i].until - jobs[i].start for i in chosen]
             for i, spans in zip(
                 chosen, self.model.align([encoded[i] for i in chosen], head, texts, lengths), strict=True
@@ -223,27 +377,34 @@ class WhisperBackend(WindowedBackend[_Stream]):
 
     def _candidate(self, job: _Job, hypothesis: Hypothesis, spans: NDArray[np.int64] | None) -> Candidate:
         tokens = self.model.tokens
-        text = [i for i, token in enumerate(hypothesis.ids) if tokens.is_text(token)]
-        ids = tuple(hypothesis.ids[i] for i in text)
-        ends = () if spans is None else tuple(int(end) for end in spans[:, 1])
+        heard = self._text_of(job, hypothesis, spans)
         timed = (*job.prompt.prefix, *hypothesis.ids) if self.timestamps else ()
-        job.state.last = _Pass((*job.prefix, *ids), ends, timed)
+        job.state.last = self._last(job, heard, spans, timed)
         segments = self._segments(job, timed, hypothesis.no_speech_prob) if self.timestamps else None
+        heard = job.ahead.then(heard)
         alignment = None
-        if hypothesis.attention is not None:
-            alignment = Alignment(hypothesis.attention[text], STEP, job.start)
-        others = (tokens.surfaces([i for i in beam if tokens.is_text(i)]) for beam in hypothesis.beams)
+        if heard.attention is not None:
+            alignment = Alignment(heard.attention, STEP, heard.origin)
         return Candidate(
-            tokens=tokens.surfaces(ids),
-            ids=ids,
-            logprobs=hypothesis.logprobs[text],
-            spans=None if spans is None else spans[len(job.prefix) :],
+            tokens=tokens.surfaces(heard.ids),
+            ids=heard.ids,
+            logprobs=heard.logprobs,
+            spans=heard.spans,
             segments=segments,
             alignment=alignment,
-            beams=tuple(others),
-            committable=len(ids) - 1 if hypothesis.stopped else None,
-            ended=hypothesis.ended,
+            beams=tuple(tokens.surfaces(beam) for beam in heard.beams),
+            committable=len(heard.ids) - 1 if heard.stopped else None,
+            ended=heard.ended,
         )
+
+    @staticmethod
+    def _last(job: _Job, heard: _Heard, spans: NDArray[np.int64] | None, timed: tuple[int, ...]) -> _Pass:
+        """What is remembered of a pass."""
+        ids = (*job.before, *job.prefix, *heard.ids)
+        if spans is None or heard.spans is None:
+            return _Pass(ids, (), timed)
+        ends = (*job.state.last.ends[: len(job.before)], *spans[: len(job.prefix), 1], *heard.spans[:, 1])
+        return _Pass(ids, tuple(map(int, ends)), timed)
 
     def _segments(self, job: _Job, timed: tuple[int, ...], no_speech: float) -> tuple[Segment, ...]:
         """The timed segments that hold new text; those wholly in the committed prefix are left out."""

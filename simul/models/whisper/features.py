@@ -23,10 +23,10 @@ SILENCE = -1.5
 """The feature of digital silence, if nothing is loud."""
 TAIL = 50
 """Mel frames of silence after the audio of a live window."""
-BUCKET = 500
+BUCKET = 1000
 """Mel frames; a bucket window's length is a multiple of it."""
 PADDED, BUCKETS, LIVE, CAUSAL = WINDOWS = ("padded", "bucket", "live", "causal")
-"""What is encoded: 30 s, as the model was trained; the audio up to the next multiple of 5 s; the audio and half a
+"""What is encoded: 30 s, as the model was trained; the audio up to the next multiple of 10 s; the audio and half a
 second of silence; the same in blocks, each of which is encoded once."""
 
 Mel = NDArray[np.float32]
@@ -48,7 +48,7 @@ def window_frames(window: str, content: int) -> int:
     if window == PADDED:
         return WINDOW_FRAMES
     if window == BUCKETS:
-        return min(WINDOW_FRAMES, BUCKET * (content // BUCKET + 1))
+        return min(WINDOW_FRAMES, BUCKET * ((content + TAIL) // BUCKET + 1))
     return min(WINDOW_FRAMES, content + content % 2 + TAIL)
 
 

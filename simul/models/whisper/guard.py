@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simul.units import SAMPLE_RATE
+
 LONGEST_LOOP = 16
+REPEATED = 4
+"""Rounds of a loop whose pace tells whether they were said."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A text ends with `rounds` times the same `length` tokens from token `begin` on, and perhaps part of a round."""
+
+    begin: int
+    length: int
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -19,6 +32,7 @@ class GuardConfig:
     no_speech, logprob: a candidate with a no-speech probability above the first and a mean log-probability
         below the second counts as silence (Radford et al. 2023, section 4.5).
     repeats: a run of tokens that follows itself so often is a loop (twice as often for a single token).
+    missing: seconds of speech after the end of a text that show that it ended too early.
     """
 
     rate: float = 15.0
@@ -26,6 +40,7 @@ class GuardConfig:
     no_speech: float = 0.6
     logprob: float = -1.0
     repeats: int = 4
+    missing: float = 2.0
 
     def budget(self, seconds: float) -> int:
         """How many tokens may rest on `seconds` of audio."""
@@ -35,26 +50,38 @@ class GuardConfig:
         """Whether a candidate looks like text made up over silence."""
         return len(logprobs) > 0 and no_speech > self.no_speech and float(np.mean(logprobs)) < self.logprob
 
+    def missed(self, samples: int) -> bool:
+        """Whether a text ended so many samples too early that speech was left out."""
+        return samples > self.missing * SAMPLE_RATE
+
+    def loop(self, text: Sequence[int]) -> Loop | None:
+        """The loop at the end of a text; None where there is none."""
+        for length in range(1, LONGEST_LOOP + 1):
+            run = _run(text, length)
+            rounds = 1 + run // length
+            if rounds >= (self.repeats * 2 if length == 1 else self.repeats):
+                return Loop(len(text) - length - run, length, rounds)
+        return None
+
     def without_loop(self, prefix: Sequence[int], ids: Sequence[int]) -> int:
         """How many of `ids` stand, which follow `prefix`, when a loop at their end is cut after its first round."""
-        text = [*prefix, *ids]
-        for length in range(1, LONGEST_LOOP + 1):
-            needed = self.repeats * 2 if length == 1 else self.repeats
-            rounds = _rounds(text, length)
-            if rounds >= needed:
-                return max(0, len(text) - (rounds - 1) * length - _remainder(text, length) - len(prefix))
-        return len(ids)
+        loop = self.loop([*prefix, *ids])
+        if loop is None:
+            return len(ids)
+        return max(0, loop.begin + loop.length - len(prefix))
 
+    def spoken(self, loop: Loop, ends: Sequence[int]) -> int | None:
+        """How many tokens of a text were said, when each token ends at a sample of `ends`; None: all of them.
 
-def _remainder(text: Sequence[int], length: int) -> int:
-    """How many tokens of an unfinished further round stand at the end of a loop of `length` tokens."""
-    run = _run(text, length)
-    return run % length if run >= length else 0
-
-
-def _rounds(text: Sequence[int], length: int) -> int:
-    """How many times the last run of `length` tokens stands in a row at the end of `text`."""
-    return 1 + _run(text, length) // length
+        People do repeat words. A loop begins with the first round after which `REPEATED` more take less time than
+        anyone needs to say them: there the decoder writes on without hearing on.
+        """
+        marks = [ends[loop.begin + loop.length * (r + 1) - 1] for r in range(loop.rounds)]
+        least = REPEATED * loop.length / self.rate * SAMPLE_RATE
+        for r in range(loop.rounds - REPEATED):
+            if marks[r + REPEATED] - marks[r] < least:
+                return loop.begin + loop.length * (r + 1)
+        return None
 
 
 def _run(text: Sequence[int], length: int) -> int:

@@ -274,17 +274,17 @@ def test_a_loop_is_cut_and_the_prompt_left_out_until_the_segment_ends(
 
         prompts.extend(given)
         found = real(self, encoded, given)
-        return [replace(h, ids=h.ids[:1] * 12, logprobs=np.repeat(h.logprobs[:1], 12)) for h in found]
+        return [replace(h, ids=h.ids[:1] * 60, logprobs=np.repeat(h.logprobs[:1], 60)) for h in found]
 
     monkeypatch.setattr(WhisperModel, "generate", looping)
     _, audio, _ = utterances(1, seed=14)[0]
     handle = stream(backend, audio)
     candidate = ask(backend, handle, context_ids=model.tokens.encode(" red blue"))
-    assert len(candidate.tokens) == 1
+    assert len(candidate.tokens) < 60
     assert not candidate.ended
     ask(backend, handle, context_ids=model.tokens.encode(" red blue"))
     assert prompts[0].head[0] == model.tokens.previous
-    assert prompts[1].head[0] == model.tokens.start
+    assert prompts[-1].head[0] == model.tokens.start
     backend.next_segment(handle)
     assert not backend.state(handle).context_dropped
 
@@ -389,7 +389,7 @@ def test_folders_load_by_configuration_and_faults_are_named(tiny_whisper: Path, 
     for window in ("padded", "bucket", "auto"):
         model = load_backend(replace(config, window=window), "de", "en", []).backend.model
         (encoded,) = model.encode([short])
-        assert (encoded.frames == 1500) is (window != "bucket")
+        assert (encoded.frames == 1500) is (window == "padded")
     with pytest.raises(UsageError, match="no encoder for live windows"):
         load_backend(replace(config, window="live"), "de", "en", [])
     segments = load_backend(config, "de", "de", [], frozenset({Need.SEGMENTS}))

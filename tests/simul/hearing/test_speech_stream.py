@@ -192,6 +192,21 @@ def test_a_loop_is_cut_after_its_first_round(prefix: list[int], ids: list[int], 
     assert guard.without_loop(prefix, ids) == kept
 
 
+def test_a_loop_begins_where_rounds_take_less_time_than_it_takes_to_say_them() -> None:
+    said = [8000 * (i + 1) for i in range(6)]
+    stuck = [said[-1] + 300 * (i + 1) for i in range(20)]
+    loop = guard.loop([7] * 26)
+    assert loop is not None
+    assert (loop.begin, loop.length, loop.rounds) == (0, 1, 26)
+    assert guard.spoken(loop, [*said, *stuck]) == 6
+    assert guard.spoken(loop, [4000 * (i + 1) for i in range(26)]) is None
+    pairs = guard.loop([9, *[1, 2] * 8, 1])
+    assert pairs is not None
+    assert (pairs.begin, pairs.length, pairs.rounds) == (1, 2, 8)
+    ends = [1000, *(1000 + 5000 * (i + 1) for i in range(8)), *[41_200] * 9]
+    assert guard.spoken(pairs, ends) == 9
+
+
 @given(st.lists(st.integers(0, 50), unique=True, max_size=60))
 def test_text_that_repeats_nothing_is_never_cut(ids: list[int]) -> None:
     assert guard.without_loop(ids[:7], ids[7:]) == len(ids[7:])
