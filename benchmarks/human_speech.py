@@ -2,7 +2,7 @@
 
 The sets carry English transcripts only. The German they are scored against is what the same translator makes of
 the *transcript*, sentence by sentence: these scores tell what recognition and simultaneity cost, not how
-good the translator is (that is benchmarks/translator.py). The long form is scored as a whole recording.
+good the translator is (that is benchmarks/marian.py). The long form is scored as a whole recording.
 
     python -m benchmarks.human_speech --data FOLDER --markdown docs/human-speech.md [--limit N]
 """

@@ -123,10 +123,11 @@ def measure(students: Students, given: argparse.Namespace) -> list[dict[str, Any
 def markdown(report: dict[str, Any]) -> str:
     """The table of docs/."""
     begun = report["start"]
+    limit = f" --limit {report['limit']}" if report["limit"] else ""
     lines = [
         "# The embedded translator: scores",
         "",
-        "Made by `python -m benchmarks.marian --data FOLDER`; do not edit by hand.",
+        f"Made by `python -m benchmarks.marian --data FOLDER{limit}`; do not edit by hand.",
         f"Machine: {json.dumps(report['machine'])}. {report['model_bytes'] / 1e6:.1f} MB on disk. To begin: "
         f"{begun['import_cpu_s']} s of CPU time to import, {begun['load_cpu_s']} s to load, "
         f"{begun['first_sentence_cpu_s']} s to the first sentence; {begun['resident_before_mib']} MiB resident before "
@@ -163,6 +164,7 @@ def main() -> None:
     report = {
         "machine": describe(("numba", "numpy", "sentencepiece", "sacrebleu")),
         "model_bytes": sum(f.stat().st_size for f in given.model.iterdir()),
+        "limit": given.limit,
         "start": begun,
         "scores": measure(students, given),
     }

@@ -56,9 +56,9 @@ class ModelConfig:
     mt: str | None = option(
         None,
         "text translator of a cascade: embedded; a name in the list of `simul models`; a CTranslate2 "
-        "folder or hub name of an Opus-MT, NLLB or M2M-100 model; a folder with a language model for "
-        "conversations; or the address and name of one behind an OpenAI-compatible server "
-        "(http://127.0.0.1:8000/v1#MODEL)",
+        "folder or hub name of an Opus-MT, NLLB or M2M-100 model; a folder with a Firefox student, or with a "
+        "language model for conversations; two of these in a row through English (A+B); or the address and name of "
+        "one behind an OpenAI-compatible server (http://127.0.0.1:8000/v1#MODEL)",
         "NAME|FOLDER|URL#MODEL",
     )
     mt_key_variable: str = option(

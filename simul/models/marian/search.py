@@ -89,20 +89,11 @@ class Search:
             active = [task for task in active if task.live]
         return [[track for _, track in sorted(task.done, key=lambda x: -x[0])] for task in every]
 
-    def end_within(
-        self, memory: Rows, forced: Sequence[int], begins: NDArray[np.bool_], known: Track | None = None
-    ) -> int | None:
+    def end_within(self, memory: Rows, forced: Sequence[int], begins: NDArray[np.bool_]) -> int | None:
         """After how many of the pieces `forced` the text of a source ends; None where it does not end before the last.
 
-        It ends where that is likelier than the next piece, if that begins a word (bool [pieces] `begins`), or where the
-        text `known` for the same source has ended.
+        It ends where that is likelier than the next piece, if that begins a word (bool [pieces] `begins`).
         """
-        if (
-            known is not None
-            and known.ending is not None
-            and known.pieces == list(forced[: len(known.pieces)])
-        ):
-            return len(known.pieces) if len(known.pieces) < len(forced) else None
         together, states, zero = (
             Memory(self.decoder, [memory]),
             self.decoder.start()[None],

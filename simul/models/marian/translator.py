@@ -45,7 +45,7 @@ class MarianTranslator:
     """Translates with the student in `folder` (the one in the package unless given), or with students already loaded.
 
     A folder holds a Firefox student (model.*.bin, vocab*.spm, lex*.bin) or an encoder with decoders for several
-    languages; `source` and `target` name the pair, or pick one. Students know single sentences, so that each sentence
+    languages; `source` and `targets` name the pair, or pick some. Students know single sentences, so that each sentence
     of a source is translated by itself. Sources are given to the network with their case and punctuation; recognised
     words without any get them from the student's tagger (without one, a first capital and a full stop) unless the
     decoder has learnt to read them as they are.
@@ -61,13 +61,13 @@ class MarianTranslator:
         self,
         folder: Path | Students = SHIPPED,
         source: str | None = None,
-        target: str | None = None,
+        targets: Sequence[str] = (),
         beam: int = 1,
         alternatives: bool = False,
         shortlist: bool = True,
     ) -> None:
         self.name = "student" if isinstance(folder, Students) else folder.name
-        self._students = folder if isinstance(folder, Students) else load(folder, source, target)
+        self._students = folder if isinstance(folder, Students) else load(folder, source, targets)
         self.sources, self.targets = frozenset({self._students.source}), frozenset(self._students.targets)
         self.offers = beam if alternatives else 1
         self._shortlist = shortlist
@@ -119,15 +119,16 @@ class MarianTranslator:
         plan: list[_Sentence] = []
         for first, last in spans:
             whole = last < len(words)
-            source = self._source(" ".join(words[first:last]), whole or request.complete, into)
-            known = self._known.get((request.target, source))
+            text = self._written(" ".join(words[first:last]), whole or request.complete, into)
+            source = self._pieces(text)
             numbers = self._students.vocabulary.words(source)
             done: int | None = None
             if whole and forced and not plan:
-                search, memory = self._searches[request.target], self._students.encoder(source)
-                done = search.end_within(memory, forced, into.vocabulary.begins, known)
+                memory = self._students.encoder(source)
+                done = self._searches[request.target].end_within(memory, forced, into.vocabulary.begins)
             if done is None:
-                task = self._task(request, source, forced, into, known, bool(plan) or first > 0)
+                allowed = _first_pieces(request, text, forced, into, later=first > 0)
+                task = self._task(request, source, forced, allowed, into)
                 plan.append(_Sentence(source, forced, numbers, before, task))
                 before, forced = plan[-1].behind, ()
             else:
@@ -135,9 +136,13 @@ class MarianTranslator:
                 forced = forced[done:]
         return plan
 
-    def _source(self, text: str, complete: bool, into: Target) -> tuple[int, ...]:
-        if not into.spoken and is_spoken(text):
-            text = (self._students.restorer or written)(text, complete)
+    def _written(self, text: str, complete: bool, into: Target) -> str:
+        """A sentence as the decoder has learnt to read it."""
+        if into.spoken or not is_spoken(text):
+            return text
+        return (self._students.restorer or written)(text, complete)
+
+    def _pieces(self, text: str) -> tuple[int, ...]:
         ids = self._students.vocabulary.encode(text)
         return tuple(ids if len(ids) <= LONGEST_SOURCE else [*ids[: LONGEST_SOURCE - 1], ids[-1]])
 
@@ -146,22 +151,22 @@ class MarianTranslator:
         request: TextRequest,
         source: tuple[int, ...],
         forced: tuple[int, ...],
+        allowed: NDArray[np.bool_] | None,
         into: Target,
-        known: Track | None,
-        later: bool,
     ) -> Task:
-        """What to search. later: there is a sentence before, whose last word must not be made longer."""
+        """What to search; `allowed` [pieces of the vocabulary] may come first."""
         candidates = None
         if self._shortlist and into.shortlist is not None:
             candidates = into.shortlist.choose(source, into.shared)
-        first = None
-        if request.word_complete and forced if forced else later:
-            follows = into.vocabulary.follows
-            first = follows if candidates is None else follows[candidates]
+        elif len(into.decoder.bias) > len(into.vocabulary):
+            candidates = np.arange(len(into.vocabulary))
+        if allowed is not None and candidates is not None:
+            allowed = allowed[candidates]
         room = max(8, 5 + int(2.5 * len(source)) - len(forced))
         if request.max_new_tokens is not None:
             room = min(room, request.max_new_tokens)
-        return Task(self._students.encoder(source), room, forced, candidates, first, known)
+        known = self._known.get((request.target, source))
+        return Task(self._students.encoder(source), room, forced, candidates, allowed, known)
 
     def _remember(self, key: tuple[str, tuple[int, ...]], track: Track) -> None:
         self._known.pop(key, None)
@@ -195,6 +200,23 @@ class MarianTranslator:
             and len(ids) == sum(len(t.ids) for t in texts),
             others=tuple(others),
         )
+
+
+def _first_pieces(
+    request: TextRequest, text: str, forced: tuple[int, ...], into: Target, later: bool
+) -> NDArray[np.bool_] | None:
+    """Which pieces may come first in what is new of a sentence; None: any.
+
+    After a finished word, and after an earlier sentence (`later`), none that makes it longer. A sentence does not end
+    where it begins, and one that begins with a capital does not begin with a small letter.
+    """
+    words = into.vocabulary
+    if forced:
+        return words.follows if request.word_complete else None
+    allowed = words.follows.copy() if later else np.ones(len(words), bool)
+    allowed[words.end] = False
+    letter = next((c for c in text if c.isalpha()), "")
+    return allowed & ~words.small if letter.isupper() else allowed
 
 
 @dataclass(frozen=True)

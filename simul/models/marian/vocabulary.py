@@ -15,10 +15,11 @@ from simul.models.translation.source_attention import word_numbers
 from simul.text import follows_word
 
 
-class Vocabulary:
+class StudentVocabulary:
     """Reads the SentencePiece file `path`.
 
     surfaces: the text of each piece, a leading space where a word begins. begins: bool [pieces], where one does.
+    small: bool [pieces], which begin with a lower-case letter, or with a space that one may follow.
     follows: bool [pieces], which may stand after a finished word; the end of the text is one of them. end, unknown:
     numbers of these pieces.
 
@@ -39,6 +40,9 @@ class Vocabulary:
         self.surfaces[self.end] = ""
         self.follows: NDArray[np.bool_] = np.array([follows_word(text) for text in self.surfaces])
         self.follows[self.end] = True
+        self.small: NDArray[np.bool_] = np.array(
+            [text == " " or text.lstrip()[:1].islower() for text in self.surfaces]
+        )
         self.begins: NDArray[np.bool_] = np.array([text.startswith(" ") for text in self.surfaces])
 
     def __len__(self) -> int:

@@ -39,7 +39,7 @@ def score(
     """
     found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for language in languages:
-        translator = MarianTranslator(model, target=language, beam=beam)
+        translator = MarianTranslator(model, targets=[language], beam=beam)
         for name, rows in _sets(model, run, language, data, limit):
             for form in ("written", "spoken"):
                 sources = [spoken_form(text) if form == "spoken" else text for text, _ in rows]

@@ -11,13 +11,14 @@ import pytest
 
 from policies.base import Need
 from simul.backends import families
-from simul.backends.families import MORE, Family, ModelConfig, choose, load_backend
+from simul.backends.families import MORE, Family, ModelConfig, choose, load_backend, load_translators
 from simul.backends.loaders import Asked, Part
 from simul.clock import elapsed_seconds
 from simul.errors import ModelMissingError, SimulError, UsageError
 from simul.models.hub import FoundModel
 from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
 from tests.simul.models.folders import ctranslate2_folder
+from tests.simul.models.marian import tiny
 
 
 @pytest.fixture
@@ -250,3 +251,56 @@ def test_real_whisper_is_chosen_by_itself_for_speech_and_for_a_cascade(whisper_b
     assert load_backend(ModelConfig(model="whisper-base", threads=1), "de", "de").backend.limits.sources >= {
         "de"
     }
+
+
+def test_one_translator_serves_all_the_languages_it_knows(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families, "installed_translators", lambda source, target: [])
+    parts = load_translators(ModelConfig(), "en", ["fr", "de", "pt"])
+    assert list(parts) == ["fr", "de", "pt"]
+    assert len({id(part.made) for part in parts.values()}) == 1
+    assert parts["de"].made.targets == {"fr", "de", "pt"}
+    with pytest.raises(UsageError, match="not 'en' into 'it'"):
+        load_translators(ModelConfig(), "en", ["de", "it"])
+
+
+def test_each_language_has_the_best_translator_for_it(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.firefox(tmp_path)
+    student = found("firefox:en-de", 1, tmp_path, "student")
+    monkeypatch.setattr(
+        families, "installed_translators", lambda source, target: [student] if target == "de" else []
+    )
+    parts = load_translators(ModelConfig(), "en", ["de", "es"])
+    assert (parts["de"].said, parts["es"].said) == ("student firefox:en-de", "embedded translator")
+
+
+def test_a_pair_without_a_translator_goes_through_english(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.firefox(tmp_path / "ende")
+    for name in ("model.{}.intgemm.bin", "vocab.{}.spm"):
+        (tmp_path / "ende" / name.format("ende")).rename(tmp_path / "ende" / name.format("iten"))
+    student = found("firefox:it-en", 1, tmp_path / "ende", "student")
+    monkeypatch.setattr(
+        families,
+        "installed_translators",
+        lambda source, target: [student] if (source, target) == ("it", "en") else [],
+    )
+    monkeypatch.setattr(
+        families, "named_model", lambda name, download: student if name == student.name else None
+    )
+    part = load_translators(ModelConfig(), "it", ["es"])["es"]
+    assert part.said == "student firefox:it-en, then embedded translator"
+    assert (part.made.sources, part.made.targets) == ({"it"}, {"es"})
+    both = load_translators(ModelConfig(), "it", ["es", "de"])
+    assert both["es"].made is both["de"].made
+    assert both["es"].made.targets == {"es", "de"}
+    by_hand = load_translators(ModelConfig(mt="firefox:it-en+embedded"), "it", ["es"])["es"]
+    assert by_hand.said == part.said
+    with pytest.raises(UsageError, match="embedded translator turns English into"):
+        load_translators(ModelConfig(), "de", ["es"])
+    with pytest.raises(UsageError, match="not two translators"):
+        load_translators(ModelConfig(mt="a+b+c"), "it", ["es"])

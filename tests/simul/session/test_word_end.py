@@ -170,7 +170,7 @@ def test_half_a_word_may_be_continued() -> None:
 
 @pytest.fixture(scope="module")
 def embedded() -> MarianTranslator:
-    return MarianTranslator(target="de", beam=2)
+    return MarianTranslator(targets=["de"], beam=2)
 
 
 def beginnings(translator: MarianTranslator) -> list[TextRequest]:

@@ -24,7 +24,7 @@ def test_a_firefox_folder_tells_its_pair(tmp_path: Path) -> None:
     assert found.targets["de"].shared
     assert found.targets["de"].shortlist is not None
     with pytest.raises(UsageError, match="translates en into de, not en into fr"):
-        load(tmp_path, "en", "fr")
+        load(tmp_path, "en", ["fr"])
 
 
 def test_two_vocabularies_belong_to_their_sides(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_name_that_tells_no_pair_needs_one(tmp_path: Path) -> None:
     (tmp_path / "model.ende.intgemm.bin").rename(tmp_path / "model.student.bin")
     with pytest.raises(UsageError, match="give the source and the target language"):
         load(tmp_path)
-    assert set(load(tmp_path, "en", "nl").targets) == {"nl"}
+    assert set(load(tmp_path, "en", ["nl"]).targets) == {"nl"}
 
 
 def test_decoders_share_an_encoder(tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ def test_decoders_share_an_encoder(tmp_path: Path) -> None:
     assert set(found.targets) == {"de", "es", "pt"}
     assert {code for code, target in found.targets.items() if target.spoken} == {"de", "es"}
     assert found.targets["pt"].vocabulary is found.vocabulary
-    assert set(load(tmp_path, "en", "es").targets) == {"es"}
+    assert set(load(tmp_path, "en", ["es"]).targets) == {"es"}
     for pair in (("en", "it"), ("de", "es")):
         with pytest.raises(UsageError, match="translates en into de es pt"):
-            load(tmp_path, *pair)
+            load(tmp_path, pair[0], [pair[1]])
 
 
 @pytest.mark.parametrize("missing", ["vocab.ende.spm", "model.ende.intgemm.bin"])

@@ -122,7 +122,7 @@ def test_a_shortlist_bounds_what_is_written(folder: Path) -> None:
 
 
 def test_a_language_that_is_not_served_is_refused(folder: Path) -> None:
-    translator = MarianTranslator(folder / "parts", target="de")
+    translator = MarianTranslator(folder / "parts", targets=["de"])
     assert translator.targets == {"de"}
     with pytest.raises(UsageError, match="into de, not 'es'"):
         translator.translate([TextRequest("red", "es")])

@@ -195,7 +195,7 @@ def test_the_translator_reads_exported_parts_and_gives_the_trained_text(student:
     english = "The dog sees the man, and the man sees the dog."
     ids = torch.tensor([[*start.source.encode(english), start.source.eos_id()]])
     lengths = torch.tensor([ids.shape[1]])
-    result = MarianTranslator(folder / "parts", target="de").translate(
+    result = MarianTranslator(folder / "parts", targets=["de"]).translate(
         [TextRequest(english, "de", max_new_tokens=6)]
     )[0]
     assert list(result.ids) == greedy(encoder, decoder, ids, lengths, 0)[0][: len(result.ids)]
