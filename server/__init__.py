@@ -1,4 +1,5 @@
-"""The WebSocket live-translation server: wire protocol, session host, gateway and browser page.
+"""The live-translation server: wire protocol, session host, gateway, dialects of other servers, browser page.
 
-It will serve the event schema of `simul.session.events` to browsers and other clients. It holds no code yet.
+`server.protocol` has the messages, `server.connection` the rules of one socket, `server.live` the books of one session;
+none of the three does any I/O. `server.host` keeps sessions and worker processes, `server.gateway` the sockets.
 """
