@@ -14,7 +14,8 @@ from policies.offline import Offline
 from simul.backends.base import StreamSpec
 from simul.backends.whisper import WhisperBackend
 from simul.clock import VirtualClock
-from simul.models.whisper.interface import Hypothesis, Prompt
+from simul.decoding.interface import Hypothesis, Prompt
+from simul.models.whisper.interface import MAX_POSITIONS
 from simul.session import Session, SessionConfig
 from simul.session.events import SegmentEnd
 from tests.simul.backends.streams import decode, hear
@@ -69,14 +70,14 @@ class Scripted:
                 break
             written.append(word)
             if word == LOOPS and place:
-                written += [word] * prompt.room
+                written += [word] * prompt.room(MAX_POSITIONS)
                 break
         new = written[len(prompt.prefix) :]
-        ended = len(new) <= prompt.room
-        new = new[: prompt.room]
+        ended = len(new) <= prompt.room(MAX_POSITIONS)
+        new = new[: prompt.room(MAX_POSITIONS)]
         frames = len(words) * 25
         return Hypothesis(
-            tuple(new), np.full(len(new), -0.1), 0.0, ended, attention=self._rows(new, words, frames)
+            tuple(new), np.full(len(new), -0.1), ended, attention=self._rows(new, words, frames)
         )
 
     def _rows(self, new: list[int], words: list[int], frames: int) -> np.ndarray:

@@ -127,7 +127,7 @@ def test_the_source_times_of_what_was_just_decoded_need_no_further_pass(
 def test_a_batch_gives_what_single_calls_give(load: Load, compute: str) -> None:
     model = load(window="bucket", compute=compute)
     tokens = model.tokens
-    pieces = [*audio(2, 6, 2), *audio(2, 6, 5), *audio(1, 6, 3), np.concatenate(audio(5, 8, 4))]
+    pieces = [*audio(2, 6, 2), *audio(2, 6, 5), *audio(1, 6, 3), np.concatenate(audio(9, 8, 4))]
     prompts = [
         Prompt(head(model), (), 20),
         Prompt(head(model, "de", "en"), tokens.encode(" blue house"), 3),
