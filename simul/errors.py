@@ -64,6 +64,16 @@ class EvidenceError(SimulError):
     exit_code = ExitCode.USAGE
 
 
+class OverloadedError(SimulError):
+    """There is no room for a further stream now. `retry_after`: seconds after which it is worth asking again."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 def exit_code_of(error: BaseException) -> int | None:
     """The exit code of an error that a user can act on; None for any other.
 

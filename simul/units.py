@@ -42,3 +42,11 @@ def as_samples(array: Any) -> Samples:
     half = 2.0 ** (8 * found.dtype.itemsize - 1)
     centre = half if found.dtype.kind == "u" else 0.0
     return ((found.astype(np.float64) - centre) / half).astype(np.float32)
+
+
+def finite(samples: Samples) -> tuple[Samples, int]:
+    """The samples with silence where they are not finite, and how many are not."""
+    good = np.isfinite(samples)
+    if good.all():
+        return samples, 0
+    return np.where(good, samples, np.float32(0)), int(np.count_nonzero(~good))

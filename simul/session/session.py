@@ -8,8 +8,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from policies.base import Policy
 from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_evidence
 from simul.clock import Clock, WallClock
@@ -17,7 +15,7 @@ from simul.errors import SimulError
 from simul.session.events import Event
 from simul.session.pace import Pace
 from simul.session.stream import SessionConfig, Stream, Trim
-from simul.units import SAMPLE_RATE, Samples, as_samples
+from simul.units import SAMPLE_RATE, Samples, as_samples, finite
 
 
 class Session:
@@ -131,7 +129,8 @@ class Session:
         """
         if self.finished or not self._open:
             raise SimulError("The session has ended; call reset() before feeding another stream.")
-        samples = self._finite(as_samples(samples))
+        samples, bad = finite(as_samples(samples))
+        self._bad += bad
         if arrived is not None:
             received = self.heard + self._pace.waiting + len(samples)
             self._shift = arrived - received / SAMPLE_RATE
@@ -192,13 +191,6 @@ class Session:
             # What fails while a broken stream is let go of must not hide why it broke, nor its last events.
             with suppress(Exception):
                 self.close()
-
-    def _finite(self, samples: Samples) -> Samples:
-        finite = np.isfinite(samples)
-        if finite.all():
-            return samples
-        self._bad += int(np.count_nonzero(~finite))
-        return np.where(finite, samples, np.float32(0))
 
     def dump(self) -> dict[str, Any]:
         """The streams with what the backend knows of them, for `load`; plain values and arrays.

@@ -1,0 +1,393 @@
+"""The engine's core: many streams on one backend, step by step. It has no clock, no thread, no input and no output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from policies.base import Candidate, Policy
+from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_evidence
+from simul.engine.inbox import Inbox
+from simul.engine.terms import Terms
+from simul.errors import SimulError
+from simul.session.events import Event, from_dict
+from simul.session.session import carry_out, failure_message
+from simul.session.stream import SessionConfig, Stream
+from simul.units import SAMPLE_RATE, as_samples, finite
+
+Now = Callable[[], float]
+"""What time it is, in seconds since any moment that is the same for all calls of an engine."""
+
+
+@dataclass
+class _Recording:
+    """One recording and the streams that write on it.
+
+    opened: when. waking: the streams that are to look at what was heard; asked: those whose request is open, with it.
+    deadline: of the decision being worked on. final: it is the last one.
+    """
+
+    number: int
+    terms: Terms
+    chunk: int
+    opened: float
+    inbox: Inbox
+    streams: list[Stream]
+    waking: list[Stream] = field(default_factory=list)
+    asked: list[tuple[Stream, DecodeRequest]] = field(default_factory=list)
+    bad: int = 0
+    shift: float = 0.0
+    deadline: float = 0.0
+    final: bool = False
+    error: str | None = None
+
+    def since(self, at: float) -> float:
+        """Seconds from the opening until the time `at`."""
+        return at - self.opened
+
+    @property
+    def numbers(self) -> list[int]:
+        """What the backend calls the streams."""
+        return [stream.number for stream in self.streams]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a decision is being worked on."""
+        return bool(self.waking or self.asked)
+
+    @property
+    def due(self) -> float | None:
+        """When the next decision is to be taken at the latest; None: there is nothing to decide yet."""
+        if self.busy:
+            return self.deadline
+        ready = self.inbox.ready
+        return None if ready is None else self.latest(ready)
+
+    def latest(self, ready: float) -> float:
+        """When a decision is to be taken at the latest whose audio was there after `ready` seconds."""
+        return self.opened + ready + self.chunk / SAMPLE_RATE + self.terms.slack
+
+
+class Engine:
+    """Runs read, decode, judge, write for many recordings at once; each gives the events of a `Session`.
+
+    Every moment is an argument, on a clock of the caller's; events tell seconds since their stream was opened. Calls
+    come from one thread at a time, and only `step` computes.
+
+    on_failure: told the number of a recording that failed, and what was raised; its events say so too.
+    """
+
+    def __init__(
+        self, backend: Backend[Any], on_failure: Callable[[int, Exception], None] = lambda number, error: None
+    ) -> None:
+        self.backend, self._on_failure = backend, on_failure
+        self._recordings: dict[int, _Recording] = {}
+        self._left: dict[int, list[Event]] = {}
+        self._opened = 0
+
+    @property
+    def open_numbers(self) -> tuple[int, ...]:
+        """The recordings that are open."""
+        return tuple(self._recordings)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a step would do something."""
+        return bool(self._left) or any(one.due is not None for one in self._recordings.values())
+
+    def open(
+        self,
+        policy: Policy,
+        config: SessionConfig | None = None,
+        at: float = 0.0,
+        *,
+        beside: Sequence[str] = (),
+        terms: Terms | None = None,
+    ) -> int:
+        """The number of a new recording. beside: further languages that are written on the same audio.
+
+        Raises:
+            EvidenceError: the policy needs evidence that the backend does not provide.
+            UsageError: the backend does not serve the languages, or no further stream.
+        """
+        check_evidence(policy, self.backend)
+        config = config or SessionConfig()
+        numbers = self._backend_numbers(config, beside)
+        limits, name = self.backend.limits, self.backend.name
+        try:
+            streams = [
+                Stream(policy, limits, name, number, each)
+                for number, each in zip(numbers, _configs(config, beside), strict=True)
+            ]
+        except Exception:
+            self._release(numbers)
+            raise
+        return self._admit(config, at, terms, streams)
+
+    def _backend_numbers(self, config: SessionConfig, beside: Sequence[str]) -> list[int]:
+        """The backend's numbers of new streams, one for each language; none stays open where one is refused."""
+        numbers = [self.backend.open(StreamSpec(config.source, config.target))]
+        try:
+            for target in beside:
+                numbers.append(self.backend.beside(numbers[0], target))
+        except Exception:
+            self._release(numbers)
+            raise
+        return numbers
+
+    def _admit(self, config: SessionConfig, opened: float, terms: Terms | None, streams: list[Stream]) -> int:
+        self._opened += 1
+        number, inbox = self._opened, Inbox(config.chunk)
+        self._recordings[number] = _Recording(number, terms or Terms(), config.chunk, opened, inbox, streams)
+        self._keep(self._recordings[number])
+        return number
+
+    def push(self, number: int, samples: Any, at: float) -> None:
+        """Mono samples at 16 kHz arrived, floats in -1..1 or integers; those that are not finite count as silence.
+
+        Raises:
+            UsageError: the array is not mono audio; the stream goes on without it.
+            SimulError: no such recording is open, or it has ended.
+        """
+        one = self._recording(number)
+        if one.inbox.ended is not None:
+            raise SimulError("The audio of this stream has ended; open another one.")
+        found, bad = finite(as_samples(samples))
+        one.bad += bad
+        one.inbox.push(found, one.since(at))
+
+    def end(self, number: int, at: float, error: str | None = None) -> None:
+        """No more samples: what is left will be settled. error: why the audio stopped early."""
+        one = self._recording(number)
+        one.error = error
+        one.inbox.end(one.since(at))
+
+    def close(self, number: int) -> None:
+        """Let go of a recording at once, without further events; once it is closed, again does no harm."""
+        one = self._recordings.pop(number, None)
+        self._left.pop(number, None)
+        if one is not None:
+            self._release(one.numbers)
+
+    def waiting(self, number: int) -> int:
+        """Samples of a recording that arrived and were not taken yet."""
+        return self._recording(number).inbox.waiting
+
+    def taken(self, number: int) -> int:
+        """Samples of a recording that were taken for decisions."""
+        return self._recording(number).inbox.taken
+
+    def _recording(self, number: int) -> _Recording:
+        try:
+            return self._recordings[number]
+        except KeyError:
+            raise SimulError(f"The engine has no open stream {number}; it has ended or was closed.") from None
+
+    def step(self, now: Now) -> dict[int, list[Event]]:
+        """One tick: take audio in, decode one batch, judge. What happened, by recording, in order.
+
+        Where one recording fails, its events end with an error and the end; the others go on.
+        """
+        self._take(now)
+        self._ask(now)
+        self._decode([pair for one in self._in_order() for pair in _pairs(one)], now)
+        self._settle_up(now)
+        return self.collect()
+
+    def collect(self) -> dict[int, list[Event]]:
+        """What happened and was not told yet."""
+        events, self._left = self._left, {}
+        return events
+
+    def fail(self, number: int, message: str, at: float) -> None:
+        """End a recording with an error."""
+        self._fail(self._recording(number), SimulError(message), lambda: at)
+
+    def _in_order(self) -> list[_Recording]:
+        """The recordings that have something to decide, the most urgent first."""
+        due = [(one.due, one.number, one) for one in self._recordings.values() if one.due is not None]
+        return [one for *_, one in sorted(due, key=lambda each: each[:2])]
+
+    def _take(self, now: Now) -> None:
+        """Give the backend what arrived of every recording that is not busy, and let it compute."""
+        taken = [
+            one for one in self._in_order() if not one.busy and self._attempt(one, now, self._push_on, now)
+        ]
+        self._advance(taken, now)
+
+    def _push_on(self, one: _Recording, now: Now) -> None:
+        patience = one.chunk / SAMPLE_RATE + one.terms.slack
+        portion = one.inbox.take(one.since(now()) - patience if one.terms.live else float("-inf"))
+        one.shift, one.final = portion.shift, portion.final
+        one.deadline = one.latest(portion.ready)
+        if len(portion.samples):
+            self.backend.push(one.numbers[0], portion.samples)
+        if portion.final:
+            self.backend.end(one.numbers[0])
+        for stream in one.streams:
+            stream.pass_over(portion.passed_over, one.inbox.taken, one.since(now()))
+        one.waking = list(one.streams)
+
+    def _advance(self, recordings: Sequence[_Recording], now: Now) -> None:
+        """In one batch; where that fails, one by one, so that only those fail that must."""
+        if not recordings:
+            return
+        try:
+            self.backend.advance([number for one in recordings for number in one.numbers])
+        except Exception as error:
+            if len(recordings) == 1:
+                self._fail(recordings[0], error, now)
+                return
+            for one in recordings:
+                self._advance([one], now)
+
+    def _ask(self, now: Now) -> None:
+        """Let every stream that is to look at what was heard do so, and ask for a decoding pass if it wants one."""
+        for one in list(self._recordings.values()):
+            if one.waking:
+                self._attempt(one, now, self._look, now)
+
+    def _look(self, one: _Recording, now: Now) -> None:
+        waking, one.waking = one.waking, []
+        for stream in waking:
+            arrived = one.shift + one.inbox.taken / SAMPLE_RATE
+            stream.receive(self.backend.view(stream.number), one.since(now()), arrived)
+            request = stream.request(one.since(now()))
+            if request is not None:
+                one.asked.append((stream, request))
+
+    def _decode(self, batch: Sequence[tuple[_Recording, Stream, DecodeRequest]], now: Now) -> None:
+        """One decoding pass; where it fails, one by one, so that only those fail that must."""
+        if not batch:
+            return
+        try:
+            found = list(zip(batch, self.backend.decode([request for *_, request in batch]), strict=True))
+        except Exception as error:
+            if len(batch) == 1:
+                self._fail(batch[0][0], error, now)
+                return
+            for each in batch:
+                if each[0].number in self._recordings:
+                    self._decode([each], now)
+            return
+        for (one, stream, _), candidate in found:
+            if one.number in self._recordings:
+                self._attempt(one, now, self._answer, stream, candidate, now)
+
+    def _answer(self, one: _Recording, stream: Stream, candidate: Candidate, now: Now) -> None:
+        one.asked = [pair for pair in one.asked if pair[0] is not stream]
+        stream.answer(candidate, one.since(now()))
+        if carry_out(stream, self.backend):
+            one.waking.append(stream)
+
+    def _settle_up(self, now: Now) -> None:
+        """Collect events, and let go of recordings that are over."""
+        for one in list(self._recordings.values()):
+            if one.final and not one.busy:
+                for stream in one.streams:
+                    if one.error is not None:
+                        stream.fail(one.error, one.since(now()), one.bad)
+                    stream.end(one.since(now()), one.bad)
+                del self._recordings[one.number]
+                with suppress(Exception):
+                    self._release(one.numbers)
+            self._keep(one)
+
+    def _attempt(self, one: _Recording, now: Now, work: Callable[..., None], *given: Any) -> bool:
+        """Whether `work` went well for a recording; if not, that one fails."""
+        try:
+            work(one, *given)
+        except Exception as error:
+            self._fail(one, error, now)
+            return False
+        return True
+
+    def _fail(self, one: _Recording, error: Exception, now: Now) -> None:
+        """An error and the end for one recording; what fails while it is let go of must not hide why it broke."""
+        one.waking, one.asked = [], []
+        for stream in one.streams:
+            stream.fail(failure_message(error), one.since(now()), one.bad)
+        del self._recordings[one.number]
+        with suppress(Exception):
+            self._release(one.numbers)
+        self._keep(one)
+        self._on_failure(one.number, error)
+
+    def _keep(self, one: _Recording) -> None:
+        events = [event for stream in one.streams for event in stream.events()]
+        if events:
+            self._left.setdefault(one.number, []).extend(events)
+
+    def _release(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.backend.release(number)
+
+    def dump(self, number: int, at: float) -> dict[str, Any]:
+        """A recording with what the backend knows of it, for `load`; plain values and arrays.
+
+        Raises:
+            UsageError: the backend cannot export the state of a stream.
+        """
+        one = self._recording(number)
+        return {
+            "streams": [stream.dump() for stream in one.streams],
+            "backend": [self.backend.export_state(each) for each in one.numbers],
+            "inbox": one.inbox.dump(),
+            "waking": [one.streams.index(stream) for stream in one.waking],
+            "asked": [one.streams.index(stream) for stream, _ in one.asked],
+            "bad": one.bad,
+            "shift": one.shift,
+            "deadline": one.since(one.deadline),
+            "final": one.final,
+            "error": one.error,
+            "time": one.since(at),
+            "events": [event.to_dict() for event in self._left.get(number, ())],
+        }
+
+    def load(
+        self,
+        dumped: Mapping[str, Any],
+        policy: Policy,
+        config: SessionConfig | None = None,
+        at: float = 0.0,
+        *,
+        beside: Sequence[str] = (),
+        terms: Terms | None = None,
+    ) -> int:
+        """The number of a recording that goes on from what `dump` gave, with the same policy and configuration.
+
+        Events that the other engine had not given out come from this one.
+        """
+        check_evidence(policy, self.backend)
+        config, limits, name = config or SessionConfig(), self.backend.limits, self.backend.name
+        numbers = [self.backend.import_state(exported) for exported in dumped["backend"]]
+        streams = [
+            Stream.load(stored, policy, limits, name, number, each)
+            for stored, number, each in zip(dumped["streams"], numbers, _configs(config, beside), strict=True)
+        ]
+        opened = at - dumped["time"]
+        number = self._admit(config, opened, terms, streams)
+        one = self._recordings[number]
+        one.inbox.load(dumped["inbox"])
+        one.waking = [streams[i] for i in dumped["waking"]]
+        for i in dumped["asked"]:
+            request = streams[i].request(at - opened)
+            assert request is not None
+            one.asked.append((streams[i], request))
+        one.bad, one.final, one.error = dumped["bad"], dumped["final"], dumped["error"]
+        one.shift, one.deadline = dumped["shift"], opened + dumped["deadline"]
+        self._left[number] = [from_dict(event) for event in dumped["events"]] + self._left.pop(number, [])
+        return number
+
+
+def _pairs(one: _Recording) -> list[tuple[_Recording, Stream, DecodeRequest]]:
+    return [(one, stream, request) for stream, request in one.asked]
+
+
+def _configs(config: SessionConfig, beside: Sequence[str]) -> list[SessionConfig]:
+    """What each stream is to do: one for each language, named after it where there are several."""
+    if not beside:
+        return [config]
+    return [replace(config, target=target, name=target) for target in (config.target, *beside)]
