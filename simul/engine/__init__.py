@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simul.engine.aio import AsyncEngine, AsyncStream
-from simul.engine.engine import Engine
+from simul.engine.engine import StreamEngine
 from simul.engine.terms import Terms
 from simul.engine.thread import Admission, EngineStream, EngineThread
 from simul.errors import OverloadedError
@@ -12,9 +12,9 @@ __all__ = [
     "Admission",
     "AsyncEngine",
     "AsyncStream",
-    "Engine",
     "EngineStream",
     "EngineThread",
     "OverloadedError",
+    "StreamEngine",
     "Terms",
 ]

@@ -70,7 +70,7 @@ class _Recording:
         return self.opened + ready + self.chunk / SAMPLE_RATE + self.terms.slack
 
 
-class Engine:
+class StreamEngine:
     """Runs read, decode, judge, write for many recordings at once; each gives the events of a `Session`.
 
     Every moment is an argument, on a clock of the caller's; events tell seconds since their stream was opened. Calls

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from policies.base import Policy
 from simul.clock import Clock, WallClock
-from simul.engine.engine import Engine
+from simul.engine.engine import StreamEngine
 from simul.engine.terms import Terms
 from simul.errors import OverloadedError, SimulError
 from simul.session.events import Event
@@ -100,7 +100,7 @@ class EngineThread:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: StreamEngine,
         clock: Clock | None = None,
         admission: Admission | None = None,
         on_failure: Callable[[Exception], None] = lambda error: None,
@@ -200,7 +200,7 @@ class EngineThread:
         stream.deliver = deliver or stream.deliver
         return stream
 
-    def tell(self, number: int, work: Callable[[Engine, float], None]) -> None:
+    def tell(self, number: int, work: Callable[[StreamEngine, float], None]) -> None:
         """Let the engine's thread do `work` on a stream, unless that is over; the moment is now."""
         at = self._clock.now()
         self._order(lambda: work(self._engine, at) if number in self._streams else None)

@@ -16,7 +16,7 @@ from policies.base import Candidate, Policy
 from simul.backends.base import Backend, DecodeRequest
 from simul.backends.scripted import ScriptedBackend
 from simul.clock import VirtualClock
-from simul.engine import Engine, Terms
+from simul.engine import StreamEngine, Terms
 from simul.errors import SimulError, UsageError
 from simul.session import Session, SessionConfig
 from simul.session.events import Event
@@ -59,7 +59,7 @@ def by_session(feed: Feed, backend: Backend[Any]) -> list[Event]:
     return events
 
 
-def drain(engine: Engine, clock: VirtualClock, events: dict[int, list[Event]]) -> None:
+def drain(engine: StreamEngine, clock: VirtualClock, events: dict[int, list[Event]]) -> None:
     """Step until nothing is left to do."""
     while engine.ready:
         for number, found in engine.step(clock.now).items():
@@ -71,7 +71,7 @@ def by_engine(
 ) -> list[list[Event]]:
     """The events of all feeds on one engine; it steps after every arrival unless `late` says so."""
     clock = VirtualClock()
-    engine = Engine(backend)
+    engine = StreamEngine(backend)
     events: dict[int, list[Event]] = {}
     opened: dict[int, int] = {}
     arrivals = [(at, i, samples) for i, feed in enumerate(feeds) for at, samples in feed.pieces()]
@@ -225,7 +225,7 @@ def test_a_policy_that_fails_ends_its_stream_only() -> None:
             raise RuntimeError("no judgement")
 
     failures: list[tuple[int, Exception]] = []
-    engine = Engine(ScriptedBackend(TALK), lambda number, error: failures.append((number, error)))
+    engine = StreamEngine(ScriptedBackend(TALK), lambda number, error: failures.append((number, error)))
     config = SessionConfig(chunk=CHUNK)
     bad, good = engine.open(Raises(2), config), engine.open(LocalAgreement(2), config)
     for number in (bad, good):
@@ -240,7 +240,7 @@ def test_a_policy_that_fails_ends_its_stream_only() -> None:
 
 
 def test_live_streams_pass_over_decisions_that_would_come_too_late_and_say_so() -> None:
-    engine = Engine(ScriptedBackend(TALK))
+    engine = StreamEngine(ScriptedBackend(TALK))
     config = SessionConfig(chunk=CHUNK)
     live, file = (
         engine.open(LocalAgreement(2), config),
@@ -261,7 +261,7 @@ def test_live_streams_pass_over_decisions_that_would_come_too_late_and_say_so() 
 
 def test_one_step_decodes_all_streams_in_one_batch() -> None:
     sizes: list[int] = []
-    engine = Engine(ScriptedBackend(TALK, on_decode=sizes.append))
+    engine = StreamEngine(ScriptedBackend(TALK, on_decode=sizes.append))
     numbers = [engine.open(LocalAgreement(2), SessionConfig(chunk=CHUNK)) for _ in range(7)]
     for number in numbers:
         engine.push(number, np.zeros(CHUNK, np.float32), 0.5)
@@ -274,7 +274,7 @@ def test_a_stream_goes_on_in_another_engine_from_its_dump(steps: int) -> None:
     feed = Feed(np.zeros(9 * CHUNK, np.float32), CHUNK, 0.0)
     expected = by_session(feed, ScriptedBackend(TALK))
     clock = VirtualClock()
-    engine = Engine(ScriptedBackend(TALK))
+    engine = StreamEngine(ScriptedBackend(TALK))
     number = engine.open(feed.policy, feed.config)
     events: list[Event] = []
     for turn, (at, samples) in enumerate(feed.pieces()):
@@ -286,7 +286,7 @@ def test_a_stream_goes_on_in_another_engine_from_its_dump(steps: int) -> None:
         if turn == steps:
             dumped = engine.dump(number, at)
             engine.close(number)
-            other = Engine(ScriptedBackend(TALK))
+            other = StreamEngine(ScriptedBackend(TALK))
             other.open(LocalAgreement(2))
             number = other.load(dumped, feed.policy, feed.config, at)
             engine = other
@@ -296,7 +296,7 @@ def test_a_stream_goes_on_in_another_engine_from_its_dump(steps: int) -> None:
 
 
 def test_what_is_no_audio_is_refused_and_what_is_no_number_is_counted() -> None:
-    engine = Engine(ScriptedBackend(TALK))
+    engine = StreamEngine(ScriptedBackend(TALK))
     number = engine.open(LocalAgreement(2), SessionConfig(chunk=CHUNK))
     with pytest.raises(UsageError, match="shape"):
         engine.push(number, np.zeros((8000, 2), np.float32), 0.0)
@@ -311,7 +311,7 @@ def test_what_is_no_audio_is_refused_and_what_is_no_number_is_counted() -> None:
 
 
 def test_the_audio_that_stopped_early_is_told() -> None:
-    engine = Engine(ScriptedBackend(TALK))
+    engine = StreamEngine(ScriptedBackend(TALK))
     number = engine.open(LocalAgreement(2), SessionConfig(chunk=CHUNK))
     engine.push(number, np.zeros(3 * CHUNK, np.float32), 1.5)
     engine.end(number, 1.5, "The line was cut.")
@@ -325,7 +325,7 @@ def test_the_audio_that_stopped_early_is_told() -> None:
 
 def test_a_closed_stream_is_gone_at_once() -> None:
     backend = ScriptedBackend(TALK)
-    engine = Engine(backend)
+    engine = StreamEngine(backend)
     number = engine.open(LocalAgreement(2))
     engine.close(number)
     engine.close(number)
@@ -335,7 +335,7 @@ def test_a_closed_stream_is_gone_at_once() -> None:
 
 def test_a_stream_that_cannot_be_made_leaves_nothing_open() -> None:
     backend = ScriptedBackend(TALK)
-    engine = Engine(backend)
+    engine = StreamEngine(backend)
     with pytest.raises(UsageError, match="not served"):
         engine.open(LocalAgreement(2), SessionConfig(target="xx"))
     with pytest.raises(UsageError, match="one language at a time"):

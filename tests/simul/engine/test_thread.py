@@ -12,7 +12,7 @@ import pytest
 
 from policies import LocalAgreement
 from simul.backends.scripted import ScriptedBackend
-from simul.engine import AsyncEngine, Engine, EngineThread, OverloadedError, Terms
+from simul.engine import AsyncEngine, EngineThread, OverloadedError, StreamEngine, Terms
 from simul.errors import SimulError, UsageError
 from simul.session import SessionConfig
 from simul.session.events import Event
@@ -41,7 +41,7 @@ def test_streams_of_several_threads_get_their_own_events() -> None:
         stream.end()
         found[i] = list(stream.events())
 
-    with EngineThread(Engine(backend)) as engine:
+    with EngineThread(StreamEngine(backend)) as engine:
         speakers = [threading.Thread(target=speak, args=(engine, i)) for i in range(4)]
         for speaker in speakers:
             speaker.start()
@@ -56,7 +56,7 @@ def test_streams_of_several_threads_get_their_own_events() -> None:
 
 def test_a_coroutine_opens_feeds_and_listens() -> None:
     async def speak() -> list[Event]:
-        with EngineThread(Engine(ScriptedBackend(TALK))) as thread:
+        with EngineThread(StreamEngine(ScriptedBackend(TALK))) as thread:
             async with await AsyncEngine(thread).open(LocalAgreement(2), CONFIG, terms=FILE) as stream:
                 for _ in range(8):
                     await stream.push(np.zeros(CHUNK, np.float32))
@@ -73,7 +73,7 @@ def test_a_push_waits_while_too_much_audio_waits() -> None:
 
     async def speak() -> None:
         backend = ScriptedBackend(TALK, on_decode=lambda size: held.wait(20) and None)
-        with EngineThread(Engine(backend)) as thread:
+        with EngineThread(StreamEngine(backend)) as thread:
             stream = await AsyncEngine(thread).open(LocalAgreement(2), CONFIG, terms=FILE, most_waiting=1.0)
             push = asyncio.ensure_future(stream.push(np.zeros(8 * CHUNK, np.float32)))
             await asyncio.sleep(0.1)
@@ -99,7 +99,7 @@ class Full:
 
 
 def test_a_stream_for_which_there_is_no_room_is_refused_in_words() -> None:
-    with EngineThread(Engine(ScriptedBackend(TALK)), admission=Full()) as thread:
+    with EngineThread(StreamEngine(ScriptedBackend(TALK)), admission=Full()) as thread:
         thread.open(LocalAgreement(2), CONFIG)
         with pytest.raises(OverloadedError, match="one stream, and it is taken") as caught:
             thread.open(LocalAgreement(2), CONFIG)
@@ -108,14 +108,14 @@ def test_a_stream_for_which_there_is_no_room_is_refused_in_words() -> None:
 
 def test_what_the_backend_refuses_comes_to_whoever_opens() -> None:
     with (
-        EngineThread(Engine(ScriptedBackend(TALK))) as thread,
+        EngineThread(StreamEngine(ScriptedBackend(TALK))) as thread,
         pytest.raises(UsageError, match="not served"),
     ):
         thread.open(LocalAgreement(2), SessionConfig(target="xx"))
 
 
 def test_a_stopped_engine_ends_its_streams_with_an_error_and_opens_none() -> None:
-    thread = EngineThread(Engine(ScriptedBackend(TALK))).start()
+    thread = EngineThread(StreamEngine(ScriptedBackend(TALK))).start()
     stream = thread.open(LocalAgreement(2), CONFIG)
     stream.push(np.zeros(CHUNK, np.float32))
     thread.stop()
@@ -129,7 +129,7 @@ def test_a_stopped_engine_ends_its_streams_with_an_error_and_opens_none() -> Non
 
 def test_a_closed_stream_has_no_further_events() -> None:
     backend = ScriptedBackend(TALK)
-    with EngineThread(Engine(backend)) as thread:
+    with EngineThread(StreamEngine(backend)) as thread:
         stream = thread.open(LocalAgreement(2), CONFIG)
         stream.close()
         stream.close()
@@ -143,7 +143,7 @@ def test_a_listener_that_cannot_listen_loses_its_stream_only() -> None:
         raise RuntimeError("the loop is closed")
 
     backend = ScriptedBackend(TALK)
-    with EngineThread(Engine(backend)) as thread:
+    with EngineThread(StreamEngine(backend)) as thread:
         thread.opening(LocalAgreement(2), CONFIG, deliver=deaf).result()
         stream = thread.open(LocalAgreement(2), CONFIG, terms=FILE)
         stream.push(np.zeros(8 * CHUNK, np.float32))
@@ -153,7 +153,7 @@ def test_a_listener_that_cannot_listen_loses_its_stream_only() -> None:
 
 
 def test_what_breaks_the_thread_itself_is_told_to_every_stream() -> None:
-    class Breaks(Engine):
+    class Breaks(StreamEngine):
         def step(self, now: Any) -> Any:
             if self.open_numbers and self.waiting(self.open_numbers[0]):
                 raise MemoryError("no memory left")
@@ -170,7 +170,7 @@ def test_what_breaks_the_thread_itself_is_told_to_every_stream() -> None:
 
 
 def test_nothing_is_pushed_after_the_end() -> None:
-    with EngineThread(Engine(ScriptedBackend(TALK))) as thread:
+    with EngineThread(StreamEngine(ScriptedBackend(TALK))) as thread:
         stream = thread.open(LocalAgreement(2), CONFIG)
         stream.end()
         with pytest.raises(SimulError, match="ended"):
