@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simul.errors import UsageError
+from simul.languages import language_code
 from simul.options import check_options, option
 
 AUTO = "auto"
+MOST_THREADS, MOST_BEAM = 128, 64
 DEFAULT_POLICY = "local-agreement"
 """The plain form of what leads the dev part within 2 s of LongYAAL (docs/policy-curves.md); it needs tokens only."""
 
@@ -16,7 +18,8 @@ DEFAULT_POLICY = "local-agreement"
 class StreamOptions:
     """What a stream is to do; shared by every command that opens one.
 
-    `policy_arg` holds texts of the form K=V, the last one of a key counts.
+    Languages are codes such as `de`; other spellings of one (`DE`, `de-AT`, `deu`) become it. `policy_arg` holds
+    texts of the form K=V, the last one of a key counts.
     """
 
     source: str = option("en", "language that is spoken", "LANG")
@@ -26,6 +29,8 @@ class StreamOptions:
     chunk_ms: int = option(500, "audio between two decisions, in milliseconds", "MS")
 
     def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            object.__setattr__(self, name, language_code(getattr(self, name)))
         if not 10 <= self.chunk_ms <= 60_000:
             raise UsageError(f"A chunk of {self.chunk_ms} ms cannot be used; give 10 to 60000 milliseconds.")
 
@@ -76,7 +81,9 @@ class ModelConfig:
         "arithmetic of these models (auto: int8 on a CPU, float16 on a GPU; transformers: float32 on a CPU)",
         choices=("auto", "int8", "int8_float16", "float16", "bfloat16", "float32"),
     )
-    threads: int = option(0, "CPU threads of a model (0: as many as there are cores, at most 4)", "N", low=0)
+    threads: int = option(
+        0, "CPU threads of a model (0: as many as there are cores, at most 4)", "N", span=(0, MOST_THREADS)
+    )
     window: str = option(
         "auto",
         "what Whisper encodes at a pass: 30 s (padded), the audio up to the next multiple of 10 s (bucket), the audio "
@@ -84,8 +91,12 @@ class ModelConfig:
         "auto: bucket",
         choices=("auto", "padded", "bucket", "live", "causal"),
     )
-    block_ms: int = option(1000, "length of the blocks of --window causal, in milliseconds", "MS", low=20)
-    beam: int | None = option(None, "beam size (Whisper: 1, translators: 2 unless given)", "N", low=1)
+    block_ms: int = option(
+        1000, "length of the blocks of --window causal, in milliseconds", "MS", span=(20, 30_000)
+    )
+    beam: int | None = option(
+        None, "beam size (Whisper: 1, translators: 2 unless given)", "N", span=(1, MOST_BEAM)
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -32,6 +32,10 @@ class UsageError(SimulError):
     exit_code = ExitCode.USAGE
 
 
+class OutputError(SimulError):
+    """A result can no longer be written, since the disk is full or the file went away."""
+
+
 class AudioError(SimulError):
     """An audio input cannot be read."""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from simul.errors import SimulError
+from simul.errors import OutputError, SimulError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
@@ -31,15 +35,53 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def create(path: str | os.PathLike[str]) -> TextIO:
-    """`path` opened for writing text line by line.
+    """`path` opened for writing text line by line; a write that fails raises `OutputError` with its name.
 
     Raises:
         SimulError: it cannot be written.
     """
     try:
-        return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n", buffering=1)
+        raw = NamedFile(os.fspath(path), "w")
     except OSError as error:
         raise SimulError(f"{path} cannot be written: {error.strerror}; choose another place.") from error
+    return text_into(raw)
+
+
+def text_into(raw: NamedFile) -> TextIO:
+    """Text in UTF-8 into `raw`, line by line; half a character becomes the escape that JSON uses."""
+    binary = io.BufferedWriter(raw)
+    return io.TextIOWrapper(
+        binary, encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
+    )
+
+
+class NamedFile(io.FileIO):
+    """A file whose failed write tells its name, once; what is written after that is thrown away.
+
+    label: what messages call it, its own name unless given.
+    """
+
+    def __init__(self, file: str | int, mode: str, label: str | None = None, closefd: bool = True) -> None:
+        super().__init__(file, mode, closefd=closefd)
+        self.label = label or str(file)
+        self._failed = False
+
+    def write(self, data: Buffer, /) -> int:
+        """Write, as `io.FileIO` does.
+
+        Raises:
+            OutputError: the disk is full, or what else the system says.
+            BrokenPipeError: nobody reads any more.
+        """
+        if self._failed:
+            return memoryview(data).nbytes
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._failed = True
+            raise OutputError(f"{self.label} cannot be written: {error.strerror or error}.") from error
 
 
 def safe_name(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km"})
 """Languages written without spaces between words."""
 
@@ -59,3 +61,25 @@ NAMES: dict[str, str] = {
     code: name.replace("_", " ") for code, name in (pair.split(":") for pair in _NAMES.split())
 }
 """English names, as models that are told the language in words know them."""
+
+_OLD = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro", "nb": "no", "cmn": "zh", "fil": "tl"}
+"""Codes that were, or of a part of what the models know: written as theirs."""
+
+
+def language_code(text: str) -> str:
+    """The code that models know a language by: `EN`, `en-US`, `pt_BR.UTF-8` and `deu` are en, en, pt and de.
+
+    What is no code comes back as it is, for whoever looks it up to refuse.
+    """
+    base = re.split(r"[-_.@]", text.strip(), maxsplit=1)[0].casefold()
+    if not base.isalpha() or len(base) > 3:
+        return text
+    return _OLD.get(base) or _THREE_LETTERS.get(base, base)
+
+
+_THREE_LETTERS = {code.split("_")[0]: language for language, code in NLLB.items()}
+_THREE_LETTERS |= {code: language for language, code in SEAMLESS.items()}
+_THREE_LETTERS |= {"ger": "de", "fre": "fr", "chi": "zh", "dut": "nl", "gre": "el", "cze": "cs", "per": "fa"}
+_THREE_LETTERS |= {"ara": "ar", "aze": "az", "fas": "fa", "lav": "lv", "mon": "mn", "msa": "ms", "nor": "no"}
+_THREE_LETTERS |= {"rum": "ro", "slo": "sk", "sqi": "sq", "swa": "sw", "uzb": "uz", "yid": "yi", "kor": "ko"}
+"""ISO 639-2 and 639-3, of both kinds where there are two."""

@@ -20,23 +20,26 @@ def option(
     help: str,
     metavar: str | None = None,
     choices: tuple[str, ...] | None = None,
-    low: int | None = None,
+    span: tuple[int, int] | None = None,
     name: str | None = None,
 ) -> Any:
-    """Declare an option as a field of a dataclass; `low`: its least value; `name`: where it is not the field's."""
-    given = {"help": help, "metavar": metavar, "choices": choices, "low": low, "option": name}
+    """Declare an option as a field of a dataclass.
+
+    span: its least and its largest value. name: what the option is called where it is not as the field.
+    """
+    given = {"help": help, "metavar": metavar, "choices": choices, "span": span, "option": name}
     return dataclasses.field(default=default, metadata={k: v for k, v in given.items() if v is not None})
 
 
 def check_options(options: Any) -> None:
-    """Raise `UsageError` where a field holds none of its choices, or less than its least value."""
+    """Raise `UsageError` where a field holds none of its choices, or a number outside its span."""
     for item in dataclasses.fields(options):
-        value, low = getattr(options, item.name), item.metadata.get("low")
+        value, span = getattr(options, item.name), item.metadata.get("span")
         choices = item.metadata.get("choices", (value,))
         if value not in choices:
             raise UsageError(f"Unknown {item.name} {value!r}; choose one of: {', '.join(choices)}.")
-        if low is not None and value is not None and value < low:
-            raise UsageError(f"The number {item.name} is {value}; give {low} or more.")
+        if span is not None and value is not None and not span[0] <= value <= span[1]:
+            raise UsageError(f"The number {item.name} is {value}; give {span[0]} to {span[1]}.")
 
 
 def option_name(item: Any, names: Mapping[str, str] | None = None) -> str:
@@ -62,7 +65,7 @@ def add_options(
 
 def _settings(item: Any, hint: Any) -> dict[str, Any]:
     """Arguments of `add_argument` for a dataclass field."""
-    named = {name: value for name, value in item.metadata.items() if name not in ("option", "low")}
+    named = {name: value for name, value in item.metadata.items() if name not in ("option", "span")}
     settings = {"default": item.default, **named}
     kind = _kind(hint)
     if kind is bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simul.errors import UsageError
+from simul.errors import OutputError, UsageError
 from simul.session.drive import Step
 from simul.session.events import Event, SegmentEnd, Settled, Speech
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class SpeechOutput:
     """Speaks settled text; adds speech events to a step and sends the sound to every one of `players`.
 
+    A player that can no longer write is left out, which `lost` is told, and the text goes on.
+
     Raises:
         UsageError: the policy takes text back, which speech cannot do.
     """
@@ -29,12 +31,14 @@ class SpeechOutput:
         players: Sequence[Callable[[SpeechUnit], None]],
         revises: bool = False,
         warn: Callable[[str], None] = lambda text: None,
+        lost: Callable[[OutputError], None] | None = None,
     ) -> None:
         if revises:
             raise UsageError(
                 "Speech cannot be taken back, but this policy takes text back; choose another to hear speech."
             )
-        self._speaker, self._players, self._warn = speaker, players, warn
+        self._speaker, self._players, self._warn = speaker, list(players), warn
+        self._lost = lost or (lambda error: warn(str(error)))
         self._time = 0.0
         self._warned = False
 
@@ -64,11 +68,18 @@ class SpeechOutput:
                 self._warned = True
                 self._warn(unit.error)
             if len(unit.samples):
-                for play in self._players:
-                    play(unit)
+                self._play(unit)
                 size = len(unit.samples)
                 events.append(Speech(unit.unit, unit.text, size, unit.rate, unit.onset, unit.time))
         return events
+
+    def _play(self, unit: SpeechUnit) -> None:
+        for play in list(self._players):
+            try:
+                play(unit)
+            except OutputError as error:
+                self._players.remove(play)
+                self._lost(error)
 
 
 def into_wav(writer: WavWriter) -> Callable[[SpeechUnit], None]:

@@ -39,7 +39,7 @@ def load_backend() -> Any:
     """The `sounddevice` module.
 
     Raises:
-        DeviceError: the package or the PortAudio library below it is not installed.
+        DeviceError: the package or the PortAudio library below it is not installed, or cannot start.
     """
     try:
         return import_module("sounddevice")
@@ -53,6 +53,10 @@ def load_backend() -> Any:
             "`sudo apt install libportaudio2` (Debian, Ubuntu), `sudo dnf install portaudio` (Fedora) or "
             "`brew install portaudio` (macOS)."
         ) from None
+    except Exception as error:  # PortAudio is started on import; its own error cannot be named before that.
+        raise DeviceError(
+            f"The sound system cannot be started ({error}); check that other programs can play and record."
+        ) from error
 
 
 def list_devices(backend: Any = None) -> list[InputDevice]:

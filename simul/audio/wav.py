@@ -6,6 +6,7 @@ and its writer leaves a header that says 0 samples until it is closed: a killed 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from simul.audio.pcm import BYTES_PER_SAMPLE, to_int16
 from simul.audio.resample import check_rate
-from simul.errors import AudioError
+from simul.errors import AudioError, OutputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -129,21 +130,33 @@ def _parse_format(body: bytes, name: str) -> tuple[str, int, int]:
 class WavWriter:
     """A mono 16-bit WAV file that grows in time order, each piece at its place on a timeline.
 
-    The header is right after every write, so what was written can be played even if the program is killed.
-    The file is created at once: an unwritable path is known before any work starts.
+    The header is right after every write, so what was written can be played even if the program is killed; of a pipe
+    it says that the length is not known. The file is created at once: an unwritable path is known before any work
+    starts.
+
+    Args:
+        path: the file to create, or a stream of bytes, which stays open.
+        rate: samples per second.
 
     Raises:
-        AudioError: the file cannot be created, or (from `write`) the disk is full or 4 GiB are reached.
+        AudioError: the file cannot be created.
+        OutputError: (from `write` and `close`) the disk is full or 4 GiB are reached.
     """
 
-    def __init__(self, path: str | os.PathLike[str], rate: int) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str] | BinaryIO, rate: int) -> None:
         self.rate = check_rate(rate)
         self._samples = 0
-        try:
-            self._file: BinaryIO = open(self.path, "wb")  # noqa: SIM115
-        except OSError as error:
-            raise AudioError(_cannot_write(self.path, error)) from error
+        self._failed = False
+        if isinstance(path, (str, os.PathLike)):
+            self.path = Path(path)
+            try:
+                self._file: BinaryIO = open(self.path, "wb")  # noqa: SIM115
+            except OSError as error:
+                raise AudioError(_cannot_write(self.path, error)) from error
+            self._owned, self._seekable = True, self._file.seekable()
+        else:
+            self.path, self._file = Path("Standard output"), path
+            self._owned = self._seekable = False
         self._guarded(self._write_header)
 
     @property
@@ -159,7 +172,8 @@ class WavWriter:
         """
         start = max(self._samples, 0 if at is None else at)
         if 2 * (start + len(samples)) > _LARGEST_DATA:
-            raise AudioError(
+            self._failed = True
+            raise OutputError(
                 f"{self.path} would grow beyond 4 GiB, the limit of WAV files; start a new file."
             )
         self._guarded(lambda: self._append(start - self._samples, to_int16(samples)))
@@ -167,7 +181,11 @@ class WavWriter:
 
     def close(self) -> None:
         """Finish the file; closing twice does no harm."""
-        if not self._file.closed:
+        if self._owned and not self._file.closed:
+            if self._failed:  # It was told; what the buffer still holds has no place.
+                with contextlib.suppress(OSError):
+                    self._file.close()
+                return
             self._guarded(self._file.close)
 
     def __enter__(self) -> Self:
@@ -186,22 +204,30 @@ class WavWriter:
             silence -= step
         self._file.write(samples.astype("<i2").tobytes())
         self._samples += len(samples)
-        self._write_header()
+        if self._seekable:
+            self._write_header()
+        else:
+            self._file.flush()
 
     def _write_header(self) -> None:
-        size = 2 * self._samples
+        size = 2 * self._samples if self._seekable else _LARGEST_DATA
         form = struct.pack("<HHIIHH", _PCM, 1, self.rate, 2 * self.rate, 2, 16)
         header = struct.pack("<4sI8sI16s4sI", b"RIFF", 36 + size, b"WAVEfmt ", 16, form, b"data", size)
-        self._file.seek(0)
+        if self._seekable:
+            self._file.seek(0)
         self._file.write(header)
-        self._file.seek(len(header) + size)
+        if self._seekable:
+            self._file.seek(len(header) + size)
         self._file.flush()
 
     def _guarded(self, action: Callable[[], None]) -> None:
         try:
             action()
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            raise AudioError(_cannot_write(self.path, error)) from error
+            self._failed = True
+            raise OutputError(_cannot_write(self.path, error)) from error
 
 
 def _cannot_write(path: Path, error: OSError) -> str:

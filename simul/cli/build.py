@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
-from simul.cli.options import Parser, at_least
+from simul.cli.options import MOST_ROWS, Parser, whole
 from simul.config import ModelConfig, StreamOptions
 from simul.options import add_options, from_namespace
 
@@ -23,7 +23,7 @@ def add_list_options(p: Parser) -> argparse._ArgumentGroup:
     lists.add_argument(
         "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
     )
-    lists.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N recordings")
+    lists.add_argument("--limit", type=whole(1, MOST_ROWS), metavar="N", help="only the first N recordings")
     lists.add_argument(
         "--segmentation", metavar="FILE", help="reference segments of long recordings (YAML, JSON, TSV)"
     )

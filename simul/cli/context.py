@@ -32,6 +32,20 @@ def load_installed(config: ModelConfig, source: str, target: str, *, needs: froz
     return loaded
 
 
+def _results(stdout: TextIO) -> TextIO:
+    """Standard output, where a file or a pipe it is as one whose failed writes say so."""
+    from simul.files import NamedFile, text_into
+
+    try:
+        descriptor = stdout.fileno()
+    except (OSError, ValueError, AttributeError):
+        return stdout
+    if os.name == "nt" or stdout.isatty():
+        return stdout
+    stdout.flush()
+    return text_into(NamedFile(descriptor, "w", "Standard output", closefd=False))
+
+
 @dataclass
 class Context:
     """The world around one run of a command; tests put in their own.
@@ -66,7 +80,7 @@ class Context:
                 # A byte of an unfinished character inside JSON becomes the escape that JSON itself uses.
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
-        return cls(stdin, sys.stdout, sys.stderr or io.StringIO(), os.environ)
+        return cls(stdin, _results(sys.stdout), sys.stderr or io.StringIO(), os.environ)
 
     def note(self, text: str) -> None:
         """Say something that is good to know; silent with -q."""
@@ -91,7 +105,7 @@ class Context:
             text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
         try:
             print(text, file=self.stderr, flush=True)
-        except OSError:
+        except (OSError, ValueError):
             # Nobody reads standard error any more; results still count.
             return
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -84,15 +85,32 @@ def run(arguments: list[str], context: Context) -> int:
 
 
 def examine(context: Context, listen: bool, folders: list[str]) -> Iterator[Finding]:
-    """Look at everything; one finding each."""
-    yield from _system()
-    yield from _packages()
-    yield from _devices()
-    yield from _checked("recogniser", "pocketsphinx model", _recogniser)
-    yield from _checked("translator", "embedded translator", _translator)
-    yield from _checked("speech output", "espeak-ng", _speech)
-    yield from _models(context, folders)
-    yield from _microphone(context, listen)
+    """Look at everything; one finding each. What dies of being looked at is broken, and the others are looked at."""
+    for area, look in (
+        ("system", _system),
+        ("packages", _packages),
+        ("devices", _devices),
+        ("recogniser", lambda: _checked("recogniser", "pocketsphinx model", _recogniser)),
+        ("translator", lambda: _checked("translator", "embedded translator", _translator)),
+        ("speech output", lambda: _checked("speech output", "espeak-ng", _speech)),
+        ("models", lambda: _models(context, folders)),
+        ("microphone", lambda: _microphone(context, listen)),
+    ):
+        try:
+            yield from look()
+        except Exception as error:
+            yield Finding(area, area, BROKEN, _said(error), "see `simul doctor -v`", area in _MAY_FAIL)
+            if context.verbosity > 0:
+                traceback.print_exception(error, file=context.stderr)
+
+
+_MAY_FAIL = frozenset({"devices", "microphone"})
+"""Areas without which the toolkit still works."""
+
+
+def _said(error: Exception) -> str:
+    line = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def _system() -> Iterator[Finding]:
@@ -117,11 +135,19 @@ def _version(distribution: str) -> str | None:
 def _packages() -> Iterator[Finding]:
     for distribution, module, use, extra in _PACKAGES:
         found = _version(distribution)
-        if found is not None and importlib.util.find_spec(module) is not None:
+        if found is not None and _present(module):
             yield Finding("packages", distribution, OK, f"{found} ({use})")
             continue
         remedy = install_hint(extra) if extra else f"pip install {distribution}"
         yield Finding("packages", distribution, MISSING, f"for {use}", remedy, distribution in _OPTIONAL)
+
+
+def _present(module: str) -> bool:
+    """Whether a module is there to import; a broken one may fail at being looked for."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _devices() -> Iterator[Finding]:
@@ -129,9 +155,9 @@ def _devices() -> Iterator[Finding]:
         import ctranslate2
 
         count = ctranslate2.get_cuda_device_count()
-    except ImportError as error:
+    except (ImportError, OSError, RuntimeError) as error:
         yield Finding(
-            "devices", "CTranslate2", BROKEN, str(error), "pip install --force-reinstall ctranslate2"
+            "devices", "CTranslate2", BROKEN, _said(error), "pip install --force-reinstall ctranslate2"
         )
         return
     if count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from simul.cli.context import Context
-from simul.cli.options import Parser, at_least
+from simul.cli.options import MOST_ROWS, Parser, whole
+from simul.cli.places import check_folder
 from simul.config import ModelConfig
 from simul.errors import ExitCode, UsageError
+from simul.languages import language_code
 from simul.options import add_options, from_namespace
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def parser() -> Parser:
         "--target", default="de", metavar="LANG", help="language written, for lists without a pair"
     )
     p.add_argument(
-        "--limit", type=at_least(1), default=50, metavar="N", help="first N utterances of each list"
+        "--limit", type=whole(1, MOST_ROWS), default=50, metavar="N", help="first N utterances of each list"
     )
     p.add_argument(
         "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows (repeatable)"
@@ -65,14 +68,26 @@ def parser() -> Parser:
 
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
-    from simul.cli.view.progress import progress
-    from simul.evaluation.dugan.experiment import PROFILES, WINDOWS, experiment
-    from simul.evaluation.dugan.tables import LATENCY_HEADER, latency_rows, paper_table
-
     given = parser().parse(arguments, context)
     if any(not seconds > 0 for seconds in given.increment):
         raise UsageError("--increment is what a window grows by, in seconds; give a number above 0.")
     model = from_namespace(ModelConfig, given)
+    with contextlib.ExitStack() as stack:
+        if given.passes:
+            from simul.evaluation.claim import locked
+            from simul.files import make_folder
+
+            check_folder("--passes", given.passes)
+            stack.enter_context(locked(make_folder(given.passes)))
+        return _run(given, context, model)
+
+
+def _run(given: argparse.Namespace, context: Context, model: ModelConfig) -> int:
+    """Run the experiment and print its tables."""
+    from simul.cli.view.progress import progress
+    from simul.evaluation.dugan.experiment import PROFILES, WINDOWS, experiment
+    from simul.evaluation.dugan.tables import LATENCY_HEADER, latency_rows, paper_table
+
     pairs: dict[str, list[Utterance]] = {}
     count: Callable[[str], int] = _words
     for text in given.lists:
@@ -105,8 +120,9 @@ def _words(text: str) -> int:
 
 def _pair(text: str, given: argparse.Namespace) -> tuple[str, str]:
     """The language pair and the path of a LIST argument."""
-    found = re.fullmatch(r"([a-z]{2,3}-[a-z]{2,3})=(.+)", text)
-    return (found[1], found[2]) if found else (f"{given.source}-{given.target}", text)
+    found = re.fullmatch(r"([A-Za-z]{2,3})-([A-Za-z]{2,3})=(.+)", text)
+    source, target, path = found.groups() if found else (given.source, given.target, text)
+    return f"{language_code(source)}-{language_code(target)}", path
 
 
 def _utterances(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from simul.cli.build import add_list_options, add_session_options, announce, session_factory
 from simul.cli.context import Context
-from simul.cli.options import Parser, at_least
+from simul.cli.options import MOST_JOBS, Parser, whole
+from simul.cli.places import check_folder
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def parser() -> Parser:
         "--log", metavar="DIR", help="write instances.log, events/*.jsonl, results.jsonl, scores.json there"
     )
     p.add_argument("--resume", action="store_true", help="take over what --log DIR holds of the same run")
-    p.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes")
+    p.add_argument("--overwrite", action="store_true", help="replace what --log DIR holds of another run")
+    p.add_argument("--jobs", type=whole(1, MOST_JOBS), default=1, metavar="N", help="processes")
     p.add_argument("--json", action="store_true", help="scores as JSON")
     add_session_options(p)
     return p
@@ -64,10 +66,14 @@ def run(arguments: list[str], context: Context) -> int:
 
 
 def _check(given: argparse.Namespace) -> None:
+    if given.log is not None:
+        check_folder("--log", given.log)
     if bool(given.list) == bool(given.source_list):
         raise UsageError("Give a LIST, or --source-list with --references; see `simul eval --help`.")
     if given.references and not (given.source_list or given.segmentation):
         raise UsageError("--references goes with --source-list or --segmentation; a LIST has its own column.")
+    if given.resume and given.overwrite:
+        raise UsageError("--resume takes over an earlier run, --overwrite replaces it; give one of them.")
     if given.resume and not given.log:
         raise UsageError("--resume needs the folder of the earlier run; give --log DIR.")
 
@@ -122,6 +128,7 @@ def _evaluate(
             segmentation=segments,
             log=given.log,
             resume=given.resume,
+            overwrite=given.overwrite,
             jobs=given.jobs,
             chunk_ms=factory.stream.chunk_ms,
             settings=settings,

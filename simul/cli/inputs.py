@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import glob
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from simul.cli.places import STANDARD
 from simul.errors import AudioError, SimulError, UsageError
+from simul.files import unique_name
 
 if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
     from simul.cli.context import Context
-
-STDIN = "-"
 
 
 class Input(NamedTuple):
@@ -35,21 +34,22 @@ def expand(names: Sequence[str]) -> list[Input]:
     """
     found: list[str] = []
     for name in names:
-        if name != STDIN and glob.has_magic(name) and not os.path.exists(name):
+        if not name.strip():
+            raise UsageError("The name of an input is empty; name a file, or give - for standard input.")
+        if name != STANDARD and glob.has_magic(name) and not os.path.exists(name):
             matches = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
             if not matches:
                 raise AudioError(f"No file matches {name!r}; check the pattern.")
             found += matches
         else:
             found.append(name)
-    if found.count(STDIN) > 1:
+    if found.count(STANDARD) > 1:
         raise UsageError("Standard input can be read only once; give `-` a single time.")
     inputs: list[Input] = []
-    seen: Counter[str] = Counter()
+    taken: set[str] = set()
     for name in found:
-        stem = "stdin" if name == STDIN else Path(name).stem
-        seen[stem] += 1
-        inputs.append(Input(name, stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"))
+        stem = "stdin" if name == STANDARD else Path(name).stem
+        inputs.append(Input(name, unique_name(stem, taken)))
     return inputs
 
 
@@ -61,7 +61,7 @@ def open_input(
     from simul.audio.sources import StdinSource
     from simul.cli.interrupts import StoppableInput
 
-    if name != STDIN:
+    if name != STANDARD:
         return FileSource(name, given.chunk_ms)
     if context.stdin.isatty():
         raise UsageError("Standard input is a terminal; pipe audio into it, or name a file.")
@@ -80,7 +80,7 @@ def check(name: str) -> SimulError | None:
     """What is wrong with an input, as far as its first bytes tell; standard input is not touched."""
     from simul.audio.files import FileSource
 
-    if name == STDIN:
+    if name == STANDARD:
         return None
     try:
         FileSource(name).close()
@@ -91,6 +91,8 @@ def check(name: str) -> SimulError | None:
 
 def is_folder(place: str) -> bool:
     """Whether an output option names a folder: one that exists, or a name that ends as folders do."""
+    if place == STANDARD:
+        return False
     return os.path.isdir(place) or place.endswith(("/", os.sep))
 
 
@@ -103,8 +105,8 @@ def place(option: str, stem: str, suffix: str) -> Path:
     return make_folder(option) / f"{stem}.{suffix}"
 
 
-def check_not_input(path: Path, inputs: Sequence[Input]) -> None:
-    """Raise `UsageError` when an output would overwrite one of the inputs."""
-    for name, _ in inputs:
-        if name != STDIN and os.path.exists(path) and os.path.samefile(path, name):
-            raise UsageError(f"{path} is an input and would be overwritten; choose another output.")
+def places(option: str, items: Sequence[Input], suffix: str) -> list[str]:
+    """The outputs of all inputs, without making a folder: `option` itself, or a file for each in the folder."""
+    if not is_folder(option):
+        return [option]
+    return [os.path.join(option, f"{item.stem}.{suffix}") for item in items]

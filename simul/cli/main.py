@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from simul.cli.commands import COMMANDS, find, listing
 from simul.cli.context import Context
+from simul.cli.interrupts import interruptible
 from simul.errors import ExitCode, SimulError, UsageError, exit_code_of
 
 EXIT_CODES = (
@@ -25,9 +26,11 @@ def main(arguments: Sequence[str] | None = None, context: Context | None = None)
     except SimulError as error:
         print(f"simul: {error}", file=sys.stderr)
         return error.exit_code
-    verbose = bool({"-v", "--verbose"} & set(given))
+    options = given[: given.index("--")] if "--" in given else given
+    verbose = bool({"-v", "--verbose"} & set(options))
     try:
-        code = _dispatch(given, context)
+        with interruptible():
+            code = _dispatch(given, context)
         context.stdout.flush()
         return int(code)
     except SystemExit as request:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import Parser
-from simul.cli.view.formats import add_output_options
-from simul.cli.voice import engine_of, make_voice
-from simul.errors import ExitCode, UsageError
+from simul.cli.places import STANDARD, check_apart
+from simul.cli.view.formats import add_output_options, check_outputs
+from simul.cli.voice import engine_of, make_voice, sound_file
+from simul.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
     from simul.audio.microphone import MicrophoneSource
+    from simul.audio.wav import WavWriter
     from simul.cli.view.outputs import Output
+    from simul.evaluation.records import LogFolder
     from simul.session.drive import Step
     from simul.session.factory import SessionFactory
     from tts import Engine
@@ -39,6 +43,7 @@ def parser() -> Parser:
     add_session_options(p)
     add_output_options(p)
     p.add_argument("--log", metavar="DIR", help="write instances.log (SimulEval) and events/mic.jsonl there")
+    p.add_argument("--overwrite", action="store_true", help="replace what --log DIR holds of another run")
     return p
 
 
@@ -51,13 +56,26 @@ def run(arguments: list[str], context: Context) -> int:
         if given.format not in (None, "json"):
             raise UsageError("--json and another --format contradict each other; give one of them.")
         given.format = "json"
+    check_outputs(given)
+    check_apart(_places(given), (), context)
     factory = session_factory(given, context)
     engine = engine_of(given, context, factory.stream.target)
     _check_device(given, context)
     with contextlib.ExitStack() as stack:
+        log = _log(given, stack)
         stream = _output_stream(given, context, stack)
         announce(factory, context)
-        return _listen(given, context, factory, engine, stream, stack)
+        return _listen(given, context, factory, engine, stream, log, stack)
+
+
+def _log(given: argparse.Namespace, stack: contextlib.ExitStack) -> LogFolder | None:
+    from simul.evaluation.claim import claimed
+    from simul.evaluation.records import LogFolder
+
+    if not given.log:
+        return None
+    stack.enter_context(claimed(given.log, None, given.overwrite))
+    return stack.enter_context(LogFolder(given.log))
 
 
 def _list(given: argparse.Namespace, context: Context) -> int:
@@ -85,11 +103,22 @@ def _check_device(given: argparse.Namespace, context: Context) -> None:
     choose_device(given.device, list_devices(context.sound))
 
 
+def _places(given: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """The option and the place of everything that is written."""
+    yield ("", STANDARD) if given.output is None else ("-o", given.output)
+    for option, place in (("--speak", given.speak), ("--save-audio", given.save_audio)):
+        if place is not None:
+            yield option, place
+    if given.log:
+        yield "--log", os.path.join(given.log, "instances.log")
+        yield "--log", os.path.join(given.log, "events", "mic.jsonl")
+
+
 def _output_stream(given: argparse.Namespace, context: Context, stack: contextlib.ExitStack) -> TextIO:
     from simul.cli import inputs
     from simul.files import create
 
-    if given.output is None:
+    if given.output in (None, STANDARD):
         return context.stdout
     if inputs.is_folder(given.output):
         raise UsageError(f"{given.output} is a folder; give -o the name of a file.")
@@ -102,43 +131,51 @@ def _listen(
     factory: SessionFactory,
     engine: Engine | None,
     stream: TextIO,
+    log: LogFolder | None,
     stack: contextlib.ExitStack,
 ) -> int:
     from simul.audio.microphone import MicrophoneSource
     from simul.cli.interrupts import Interrupts
-    from simul.cli.view.outputs import closing_all
+    from simul.cli.view.outputs import Outputs
     from simul.clock import WallClock
-    from simul.evaluation.records import LogFolder, StreamRecord
+    from simul.evaluation.records import StreamRecord
     from simul.memory import Housekeeping
     from simul.session.drive import drive
+    from simul.units import SAMPLE_RATE
 
     clock = WallClock()
     session = factory(clock)
     revises = session.policy.revises
     record = StreamRecord(factory.stream.target)
-    log = stack.enter_context(LogFolder(given.log)) if given.log else None
-    save = _recorder(given, stack)
-    voice = make_voice(engine, given, context, given.speak, clock, revises, stack)
+    failures: list[OutputError] = []
+
+    def lost(error: OutputError) -> None:
+        failures.append(error)
+        context.warn(str(error))
+
+    voice = make_voice(engine, given, context, given.speak, clock, revises, stack, lost)
     source = stack.enter_context(
         MicrophoneSource(given.device, min(METER_MS, given.chunk_ms), backend=context.sound, clock=clock)
     )
-    interrupts = stack.enter_context(Interrupts(source.stop))
+    stack.enter_context(Interrupts(source.stop))
     context.note(f"Listening to {source.device.name}; Ctrl-C ends.")
-    outputs = _outputs(given, context, factory, stream, revises)
+    made = _outputs(given, context, factory, stream, revises)
     if log:
-        outputs.append(_events_log(log, stack))
+        made.append(_events_log(log, stack))
+    if given.save_audio:
+        writer = sound_file("--save-audio", given.save_audio, SAMPLE_RATE, context, stack, lost)
+        made += [RecordingOutput(writer)] if writer else []
+    outputs = Outputs(made, lost)
     try:
-        with closing_all(outputs):
+        with outputs.closing():
             keeping = Housekeeping()
             for step in drive(
                 source, session, clock, live=True, coalesce=True, waiting=lambda: source.waiting
             ):
                 keeping.heard(step.arrived)
-                save(step)
                 spoken = voice.voiced(step) if voice else step
                 record.step(spoken)
-                for output in outputs:
-                    output.step(spoken)
+                outputs.step(spoken)
     finally:
         _report(source, context)
         if log:
@@ -147,22 +184,25 @@ def _listen(
         from simul.cli.view.stats import print_stats
 
         print_stats(context, [("microphone", record)])
-    return ExitCode.INTERRUPTED if interrupts.stopped() else ExitCode.OK
+    # The first Ctrl-C is how listening ends.
+    return ExitCode.FAILED if failures else ExitCode.OK
 
 
-def _recorder(given: argparse.Namespace, stack: contextlib.ExitStack) -> Callable[[Step], None]:
-    from simul.audio.wav import WavWriter
-    from simul.units import SAMPLE_RATE
+class RecordingOutput:
+    """What is heard, into a WAV file."""
 
-    if not given.save_audio:
-        return lambda step: None
-    writer = stack.enter_context(WavWriter(given.save_audio, SAMPLE_RATE))
+    keeps = True
 
-    def save(step: Step) -> None:
+    def __init__(self, writer: WavWriter) -> None:
+        self._writer = writer
+
+    def step(self, step: Step) -> None:
+        """Write the samples."""
         if step.samples is not None:
-            writer.write(step.samples)
+            self._writer.write(step.samples)
 
-    return save
+    def close(self) -> None:
+        """The file is closed by who opened it."""
 
 
 def _outputs(

@@ -14,6 +14,10 @@ from simul.options import texts, truth
 
 ENVIRONMENT_PREFIX = "SIMUL_"
 
+MOST_JOBS = 256
+MOST_ROWS = 1_000_000_000
+LARGEST_SEED = 2**32 - 1
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with one line for a mistake, and defaults from the environment and a configuration file."""
@@ -42,10 +46,14 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: something is not known or not of its type.
         """
-        defaults = self._from_config(_config_path(arguments, context)) + self._from_environment(
+        defaults = self._from_config(_config_path(_split(arguments)[0], context)) + self._from_environment(
             context.environ
         )
-        given = self.parse_intermixed_args([*defaults, *arguments])
+        options, names = _split(arguments)
+        # argparse does not take `--` among intermixed arguments: what follows it is put in afterwards.
+        stand_ins = [_STAND_IN.format(number) for number in range(len(names))]
+        given = self.parse_intermixed_args([*defaults, *options, *stand_ins])
+        _put_in(given, dict(zip(stand_ins, names, strict=True)))
         context.verbosity = -1 if given.quiet else int(given.verbose)
         return given
 
@@ -97,15 +105,37 @@ class Parser(argparse.ArgumentParser):
         return found
 
 
-def at_least(low: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number of `low` or more."""
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number from `low` to `high`."""
 
     def number(text: str) -> int:
-        if (value := int(text)) < low:
-            raise argparse.ArgumentTypeError(f"it is {value}; give {low} or more")
+        if not low <= (value := int(text)) <= high:
+            raise argparse.ArgumentTypeError(f"it is {value}; give {low} to {high}")
         return value
 
     return number
+
+
+_STAND_IN = "\0{}\0"
+"""Stands for an argument behind `--`; no argument of a process holds this character."""
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Arguments before and behind `--`, which ends the options."""
+    given = list(arguments)
+    if "--" not in given:
+        return given, []
+    place = given.index("--")
+    return given[:place], given[place + 1 :]
+
+
+def _put_in(given: argparse.Namespace, names: Mapping[str, str]) -> None:
+    """Replace what stood for names."""
+    for key, value in vars(given).items() if names else ():
+        if isinstance(value, list):
+            setattr(given, key, [names.get(item, item) for item in value])
+        elif isinstance(value, str):
+            setattr(given, key, names.get(value, value))
 
 
 class _Formatter(argparse.HelpFormatter):

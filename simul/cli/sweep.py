@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from simul.cli.build import add_list_options, add_session_options, session_factory
 from simul.cli.context import Context
-from simul.cli.options import Parser, at_least
+from simul.cli.options import MOST_JOBS, Parser, whole
+from simul.cli.places import check_folder
 from simul.errors import ExitCode, ModelMissingError, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def parser() -> Parser:
     p.add_argument(
         "--resume", action="store_true", help="take over what --output DIR holds of the same sweep"
     )
-    p.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes, one recording each")
+    p.add_argument("--overwrite", action="store_true", help="replace what --output DIR holds of another run")
+    p.add_argument(
+        "--jobs", type=whole(1, MOST_JOBS), default=1, metavar="N", help="processes, one recording each"
+    )
     p.add_argument("--json", action="store_true", help="results as JSON")
     add_session_options(p)
     return p
@@ -108,12 +112,19 @@ def run(arguments: list[str], context: Context) -> int:
             "scores are approximate. Replay with the model to have them computed."
         )
     if result.points:
-        _write(given, context, result)
+        _write(given, context, runner, result)
         _print(given, context, result)
     return _exit_code(given, context, result, len(found.items))
 
 
 def _check(given: argparse.Namespace) -> None:
+    for option, folder in (("--output", given.output), ("--trace", given.trace)):
+        if folder is not None:
+            check_folder(option, folder)
+    if given.grid is not None and not given.grid.strip():
+        raise UsageError("--grid is empty; name a policy, or leave the option away for all of them.")
+    if given.resume and given.overwrite:
+        raise UsageError("--resume takes over an earlier run, --overwrite replaces it; give one of them.")
     if given.resume and not given.output:
         raise UsageError("--resume needs the folder of the earlier sweep; give --output DIR.")
     if given.no_model and (given.live or not given.trace):
@@ -193,6 +204,7 @@ def _sweep(
             segmentation=segments,
             folder=given.output,
             resume=given.resume,
+            overwrite=given.overwrite,
             jobs=given.jobs,
             settings=settings,
             progress=lambda at: step(at.done, at.total, at.name),
@@ -200,7 +212,7 @@ def _sweep(
         )
 
 
-def _write(given: argparse.Namespace, context: Context, result: SweepResult) -> None:
+def _write(given: argparse.Namespace, context: Context, runner: SweepRunner, result: SweepResult) -> None:
     if not given.output:
         return
     from pathlib import Path
@@ -209,7 +221,7 @@ def _write(given: argparse.Namespace, context: Context, result: SweepResult) -> 
     from simul.evaluation.sweep.page import write_html
 
     folder = Path(given.output)
-    title = f"Policies on {Path(given.list).name}, {given.source} to {given.target}"
+    title = f"Policies on {Path(given.list).name}, {runner.source} to {runner.target}"
     write_html(result, folder / "curves.html", title)
     try:
         write_png(result, folder / "curves.png", title)

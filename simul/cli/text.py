@@ -13,6 +13,7 @@ from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.config import ModelConfig
 from simul.errors import ExitCode, UsageError
+from simul.languages import language_code
 from simul.options import add_options, from_namespace
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
     given = parser().parse(arguments, context)
-    targets = list(dict.fromkeys(code.strip() for code in given.target.split(",") if code.strip()))
+    given.source = language_code(given.source)
+    targets = list(dict.fromkeys(language_code(code) for code in given.target.split(",") if code.strip()))
     if not targets or given.source in targets:
         raise UsageError(
             f"Give --target a language other than {given.source!r}, or several with commas between."

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from simul.cli import inputs
 from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
-from simul.cli.options import Parser, at_least
-from simul.cli.view.formats import SUFFIXES, add_output_options, output_format
+from simul.cli.options import Parser, whole
+from simul.cli.places import STANDARD, check_apart
+from simul.cli.view.formats import SUFFIXES, add_output_options, check_outputs, output_format
 from simul.cli.voice import engine_of, make_voice
 from simul.errors import ExitCode, UsageError, exit_code_of
 
@@ -43,10 +45,13 @@ def parser() -> Parser:
     add_session_options(p)
     add_output_options(p)
     p.add_argument("--log", metavar="DIR", help="write instances.log (SimulEval) and events/*.jsonl there")
+    p.add_argument("--overwrite", action="store_true", help="replace what --log DIR holds of another run")
     raw = p.add_argument_group("standard input without a WAV header")
     raw.add_argument("--raw", action="store_true", help="take the bytes as they are: PCM without a header")
-    raw.add_argument("--rate", type=at_least(1), metavar="HZ", help="samples per second (16000 unless given)")
-    raw.add_argument("--channels", type=at_least(1), metavar="N", help="channels (1 unless given)")
+    raw.add_argument(
+        "--rate", type=whole(4_000, 192_000), metavar="HZ", help="samples per second (16000 unless given)"
+    )
+    raw.add_argument("--channels", type=whole(1, 64), metavar="N", help="channels (1 unless given)")
     raw.add_argument("--encoding", metavar="NAME", help="s16le (unless given), f32le, mulaw, alaw, ...")
     return p
 
@@ -56,6 +61,7 @@ def run(arguments: list[str], context: Context) -> int:
     given = parser().parse(arguments, context)
     if not given.files:
         raise UsageError("Name at least one audio file, or - for standard input.")
+    check_outputs(given)
     factory = session_factory(given, context)
     job = Translation(given, context, factory, engine_of(given, context, factory.stream.target))
     return job.run(inputs.expand(given.files))
@@ -82,8 +88,8 @@ class Translation:
             return self._exit_code(len(given))
         self._check_places(given)
         with contextlib.ExitStack() as stack:
+            log = self._log(stack, given)
             shared = self._shared_output(stack)
-            log = self._log(stack)
             announce(self.factory, self.context)
             interrupts = stack.enter_context(Interrupts())
             for item in usable:
@@ -138,30 +144,53 @@ class Translation:
             raise UsageError("--bilingual is for subtitles; add --format srt or --format vtt.")
         if given.captions and kind != "text":
             raise UsageError("--captions shows text; leave --format away, or write another format with -o.")
-        for option, suffix in ((given.output, SUFFIXES[kind]), (given.speak, "wav")):
-            for item in items if option else ():
-                inputs.check_not_input(inputs.place(option, item.stem, suffix), items)
+        check_apart(self._places(items), [item.name for item in items if item.name != STANDARD], self.context)
+
+    def _places(self, items: list[Input]) -> Iterator[tuple[str, str]]:
+        """The option and the place of everything that is written."""
+        given, suffix = self.given, SUFFIXES[output_format(self.given)]
+        if given.output is None:
+            yield "", STANDARD
+        for option, place, ending in (("-o", given.output, suffix), ("--speak", given.speak, "wav")):
+            if place is not None:
+                yield from ((option, place) for place in inputs.places(place, items, ending))
+        if given.log:
+            yield "--log", os.path.join(given.log, "instances.log")
+            yield from (("--log", os.path.join(given.log, "events", f"{item.stem}.jsonl")) for item in items)
 
     def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
         """The stream that every input's results go to; None where each has its own file."""
         from simul.files import create
 
-        if self.given.output is None:
+        if self.given.output in (None, STANDARD):
             return self.context.stdout
         if inputs.is_folder(self.given.output):
             return None
         return stack.enter_context(create(self.given.output))
 
-    def _log(self, stack: contextlib.ExitStack) -> LogFolder | None:
+    def _log(self, stack: contextlib.ExitStack, items: list[Input]) -> LogFolder | None:
+        from dataclasses import asdict
+
+        from simul.evaluation.claim import claimed
         from simul.evaluation.records import LogFolder
 
-        return stack.enter_context(LogFolder(self.given.log)) if self.given.log else None
+        if not self.given.log:
+            return None
+        settings = {
+            "inputs": [os.path.abspath(item.name) if item.name != STANDARD else None for item in items],
+            **asdict(self.factory.stream),
+            "model": asdict(self.factory.model),
+        }
+        # What came through standard input is not the same another time.
+        same = None if None in settings["inputs"] else settings
+        stack.enter_context(claimed(self.given.log, same, self.given.overwrite))
+        return stack.enter_context(LogFolder(self.given.log))
 
     def _stream(
         self, item: Input, shared: TextIO | None, log: LogFolder | None, interrupts: Interrupts, several: bool
     ) -> None:
         """Run one input through a session into its outputs."""
-        from simul.cli.view.outputs import closing_all
+        from simul.cli.view.outputs import Outputs
         from simul.clock import MeteredClock, WallClock
         from simul.evaluation.records import StreamRecord
         from simul.memory import Housekeeping
@@ -179,20 +208,20 @@ class Translation:
             stream = self._own_output(item, stack) if shared is None else shared
             voice = self._voice(item, clock, session.policy.revises, stack)
             logged = [_logged(log, item.stem, stack)] if log else []
-            outputs = [*self._outputs(item, stream, source, session.policy.revises, several), *logged]
-            with closing_all(outputs):
+            shown = self._outputs(item, stream, source, session.policy.revises, several)
+            outputs = Outputs([*shown, *logged], self._failed)
+            with outputs.closing():
                 keeping, stop = Housekeeping(), self._stop(item, interrupts)
                 for step in drive(source, session, clock, coalesce=self.given.simulate, stopped=stop):
                     keeping.heard(step.arrived)
                     spoken = voice.voiced(step) if voice else step
                     record.step(spoken)
-                    for output in outputs:
-                        output.step(spoken)
+                    outputs.step(spoken)
             self._finish(item, record, source, log)
 
     def _stop(self, item: Input, interrupts: Interrupts) -> Callable[[], bool]:
         """When to read no more. Standard input ends by itself, after what it had already taken in."""
-        if item.name == inputs.STDIN and not self.given.simulate:
+        if item.name == STANDARD and not self.given.simulate:
             return lambda: False
         return interrupts.stopped
 
@@ -206,7 +235,7 @@ class Translation:
         self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack
     ) -> SpeechOutput | None:
         path = str(inputs.place(self.given.speak, item.stem, "wav")) if self.given.speak else None
-        return make_voice(self.engine, self.given, self.context, path, clock, revises, stack)
+        return make_voice(self.engine, self.given, self.context, path, clock, revises, stack, self._failed)
 
     def _outputs(
         self, item: Input, stream: TextIO, source: AudioSource, revises: bool, several: bool

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from simul.cli.places import STANDARD, sound_output
+from simul.errors import OutputError
+
 if TYPE_CHECKING:
+    from simul.audio.wav import WavWriter
     from simul.cli.context import Context
     from simul.clock import Clock
     from simul.speech import SpeechOutput
@@ -37,8 +42,12 @@ def make_voice(
     clock: Clock,
     revises: bool,
     stack: contextlib.ExitStack,
+    lost: Callable[[OutputError], None],
 ) -> SpeechOutput | None:
-    """The speech that --speak (into `path`) and --play ask for; None without an engine."""
+    """The speech that --speak (into `path`) and --play ask for; None without an engine.
+
+    lost: told when the WAV file can no longer be written.
+    """
     if engine is None:
         return None
     from simul.speech import SpeechOutput, into_wav, to_loudspeaker
@@ -46,13 +55,42 @@ def make_voice(
 
     players = []
     if path:
-        from simul.audio.wav import WavWriter
-
-        players.append(into_wav(stack.enter_context(WavWriter(path, engine.rate))))
+        writer = sound_file("--speak", path, engine.rate, context, stack, lost)
+        players += [into_wav(writer)] if writer else []
     if given.play:
         from simul.audio.loudspeaker import Loudspeaker
 
         loudspeaker = stack.enter_context(Loudspeaker(engine.rate, context.sound))
         stack.callback(loudspeaker.wait, _LAST_WORDS_SECONDS)
         players.append(to_loudspeaker(loudspeaker))
-    return SpeechOutput(Speaker(engine, stopwatch=clock.now), players, revises, context.warn)
+    return SpeechOutput(Speaker(engine, stopwatch=clock.now), players, revises, context.warn, lost)
+
+
+def sound_file(
+    option: str,
+    path: str,
+    rate: int,
+    context: Context,
+    stack: contextlib.ExitStack,
+    lost: Callable[[OutputError], None],
+) -> WavWriter | None:
+    """The WAV file, or standard output for `-`, that an option names; None where the disk is full.
+
+    lost: told of that, at the beginning or at the end.
+    """
+    from simul.audio.wav import WavWriter
+
+    try:
+        writer = WavWriter(sound_output(option, context) if path == STANDARD else path, rate)
+    except OutputError as error:
+        lost(error)
+        return None
+
+    def close() -> None:
+        try:
+            writer.close()
+        except OutputError as error:
+            lost(error)
+
+    stack.callback(close)
+    return writer

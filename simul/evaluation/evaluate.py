@@ -7,6 +7,7 @@ times come from the clock.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simul.evaluation.claim import locked
 from simul.evaluation.item_runner import ItemRunner, SessionFactory
 from simul.evaluation.items import Item, ItemResult
 from simul.evaluation.records import LogFolder
@@ -114,6 +116,7 @@ def evaluate(
     segmentation: Sequence[ReferenceSegment] | None = None,
     log: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     jobs: int = 1,
     chunk_ms: float = 500,
     settings: Mapping[str, Any] | None = None,
@@ -132,6 +135,7 @@ def evaluate(
             (resegmented with SoftSegmenter) in place of one reference per item.
         log: folder for `instances.log` (SimulEval), `results.jsonl`, `events/NAME.jsonl` and `scores.json`.
         resume: take over what `log` holds of an earlier run with the same `settings`.
+        overwrite: replace what `log` holds of another run, which is refused otherwise.
         jobs: processes.
         chunk_ms: length of the pieces that files are read in; at most the session's chunk.
         settings: what produced the run, kept in `log` and in the result.
@@ -141,21 +145,23 @@ def evaluate(
     A recording that fails is named in `failures`; the others go on.
 
     Raises:
-        UsageError: no items, two of one name, or `log` holds a run with other settings.
+        UsageError: no items, two of one name, or `log` holds another run or is in use by one.
         SimulError: `log` cannot be written.
     """
-    run = ResumableRun(items, FORMAT, log, resume, settings)
-    events = None if log is None else str(make_folder(Path(log) / "events"))
+    with contextlib.nullcontext() if log is None else locked(make_folder(log)):
+        run = ResumableRun(items, FORMAT, log, resume, settings, overwrite)
+        events = None if log is None else str(make_folder(Path(log) / "events"))
 
-    def watch(name: str, share: float) -> None:
-        if progress:
-            progress(run.progress(name, share))
+        def watch(name: str, share: float) -> None:
+            if progress:
+                progress(run.progress(name, share))
 
-    run.run(ItemRunner(session_factory, target, events, chunk_ms, watch, stopped), jobs, progress, stopped)
-    result = _scored(run, source, target, segmentation, stopped())
-    if log is not None:
-        _write(result, Path(log))
-    return result
+        work = ItemRunner(session_factory, target, events, chunk_ms, watch, stopped)
+        run.run(work, jobs, progress, stopped)
+        result = _scored(run, source, target, segmentation, stopped())
+        if log is not None:
+            _write(result, Path(log))
+        return result
 
 
 def _scored(

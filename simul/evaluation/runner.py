@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from simul.errors import SimulError, UsageError
+from simul.errors import OutputError, SimulError, UsageError
+from simul.evaluation.claim import REMEDY, SETTINGS, check_claim, write_settings
 from simul.evaluation.items import Item
 from simul.evaluation.workers import Outcome, attempt, run_in_processes
 from simul.files import create, json_line, make_folder, safe_name
 
 R = TypeVar("R")
-
-SETTINGS = "settings.json"
-"""What produced a run; one with other settings is not taken over."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,13 @@ class ResumableRun(Generic[R]):
         folder: str | os.PathLike[str] | None = None,
         resume: bool = False,
         settings: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
     ) -> None:
-        """`resume`: take over what `folder` holds of an earlier run with the same `settings`.
+        """`resume`: take over what `folder` holds of an earlier run with the same `settings`; `overwrite`: replace
+        what it holds of another run, which is refused otherwise.
 
         Raises:
-            UsageError: no items, two of one name, or `folder` is missing or holds a run with other settings.
+            UsageError: no items, two of one name, or `folder` is missing or holds another run.
             SimulError: `folder` cannot be made or read.
         """
         _check_names(items)
@@ -72,8 +72,13 @@ class ResumableRun(Generic[R]):
         self.failures: dict[str, str] = {}
         self._form = form
         self._folder = None if folder is None else make_folder(folder)
-        if resume and self._folder is not None:
-            self._take_over(self._folder)
+        if self._folder is not None:
+            if resume:
+                self._take_over(self._folder)
+            else:
+                check_claim(self._folder, self.settings, overwrite, form.file)
+                if not overwrite:
+                    self._check_recordings(self._folder / form.file)
 
     @property
     def done(self) -> list[tuple[Item, R]]:
@@ -105,6 +110,9 @@ class ResumableRun(Generic[R]):
                 if outcome.result is not None:
                     self.results[outcome.index] = outcome.result
                     keep(item, outcome.result)
+                elif outcome.unwritable:
+                    # Without room for results the others would fail too; what is kept can be resumed from.
+                    raise OutputError(str(outcome.failure))
                 elif outcome.failure is not None and not stopped():
                     self.failures[item.name] = outcome.failure
                 else:  # A stop ends what is running, or makes it fail.
@@ -130,8 +138,7 @@ class ResumableRun(Generic[R]):
         if self._folder is None:
             yield lambda item, result: None
             return
-        with create(self._folder / SETTINGS) as file:
-            file.write(json.dumps(self.settings, ensure_ascii=False, indent=1) + "\n")
+        write_settings(self._folder, self.settings)
         with create(self._folder / self._form.file) as file:
 
             def keep(item: Item, result: R) -> None:
@@ -140,6 +147,17 @@ class ResumableRun(Generic[R]):
             for item, result in self.done:
                 keep(item, result)
             yield keep
+
+    def _check_recordings(self, path: Path) -> None:
+        """Refuse a file with results of recordings that this run does not have."""
+        ours = {(item.name, item.audio) for item in self.items}
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                record = json.loads(line)
+                if (record["name"], record["audio"]) not in ours:
+                    raise UsageError(
+                        f"{path.parent} holds the results of other recordings ({record['name']}); {REMEDY}"
+                    )
 
     def _take_over(self, folder: Path) -> None:
         """The results that `folder` holds of an earlier run with the same settings."""
@@ -162,9 +180,7 @@ class ResumableRun(Generic[R]):
         except (OSError, ValueError) as error:
             raise SimulError(f"The earlier {kind} in {folder} cannot be read: {error}.") from error
         if before != json.loads(json.dumps(self.settings)):
-            raise UsageError(
-                f"{folder} holds a {kind} with other settings; give another folder, or leave --resume away."
-            )
+            raise UsageError(f"{folder} holds a {kind} with other settings; {REMEDY}")
         return lines
 
 

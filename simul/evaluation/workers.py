@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
+from simul.errors import OutputError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -24,11 +26,12 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
-    """The result of task number `index`, or why there is none."""
+    """The result of task number `index`, or why there is none; `unwritable`: since its output cannot be written."""
 
     index: int
     result: R | None
     failure: str | None = None
+    unwritable: bool = False
 
 
 def attempt(work: Callable[[T], R], index: int, task: T) -> Outcome[R]:
@@ -36,7 +39,8 @@ def attempt(work: Callable[[T], R], index: int, task: T) -> Outcome[R]:
     try:
         return Outcome(index, work(task))
     except Exception as error:
-        return Outcome(index, None, str(error) or type(error).__name__)
+        said = str(error) or type(error).__name__
+        return Outcome(index, None, said, isinstance(error, OutputError))
 
 
 def run_in_processes(
@@ -98,8 +102,10 @@ def run_in_processes(
 
 def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
     """The life of a worker: tasks in, outcomes out, until the pipe closes."""
-    # Ctrl-C reaches the whole group; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and the end of a terminal reach the whole group; the parent decides what it means.
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     while True:
         try:
             index, task = pipe.recv()

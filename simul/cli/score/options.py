@@ -6,8 +6,9 @@ import argparse
 import os
 from collections.abc import Iterable
 
-from simul.cli.options import Parser, at_least
+from simul.cli.options import LARGEST_SEED, MOST_JOBS, Parser, whole
 from simul.errors import UsageError
+from simul.languages import language_code
 
 FORMATS = ("table", "json", "tsv", "html")
 SUFFIXES = {".json": "json", ".tsv": "tsv", ".html": "html", ".htm": "html", ".txt": "table"}
@@ -66,7 +67,10 @@ def add_segmentation(p: Parser, resegmented: bool = True) -> None:
             help="score a file that is cut into segments already (instances.resegmented.jsonl)",
         )
     group.add_argument(
-        "--lang", metavar="CODE", help="language of word tokenisation; without it, zh and ja: none"
+        "--lang",
+        type=language_code,
+        metavar="CODE",
+        help="language of word tokenisation; without it, zh and ja: none",
     )
     group.add_argument(
         "--offset_delays",
@@ -134,7 +138,7 @@ def add_bootstrap(p: Parser, samples: int = 0) -> None:
     group = p.add_argument_group("confidence")
     group.add_argument(
         "--bootstrap",
-        type=at_least(0),
+        type=whole(0, 1_000_000),
         default=samples,
         metavar="N",
         help="samples of the bootstrap; 0: none",
@@ -147,7 +151,7 @@ def add_bootstrap(p: Parser, samples: int = 0) -> None:
     )
     group.add_argument("--confidence", type=float, default=0.95, metavar="P", help="level of the intervals")
     group.add_argument(
-        "--seed", type=at_least(0), default=12345, metavar="N", help="seed of the random draws"
+        "--seed", type=whole(0, LARGEST_SEED), default=12345, metavar="N", help="seed of the random draws"
     )
 
 
@@ -177,7 +181,7 @@ def add_jobs(p: Parser) -> None:
     """Recordings at a time."""
     p.add_argument(
         "--jobs",
-        type=at_least(1),
+        type=whole(1, MOST_JOBS),
         default=os.cpu_count() or 1,
         metavar="N",
         help="recordings aligned at a time",

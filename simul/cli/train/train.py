@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
-from simul.cli.options import Parser, at_least
+from simul.cli.options import LARGEST_SEED, MOST_ROWS, Parser, whole
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import Step, progress
+from simul.config import MOST_THREADS
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -24,14 +25,18 @@ def parser() -> Parser:
     made.add_argument("--output", required=True, metavar="FOLDER", help="folder that `prepare` wrote")
     made.add_argument("--minutes", type=float, metavar="N", help="length of the run, all sessions together")
     made.add_argument(
-        "--steps", type=at_least(1), metavar="N", help="length of the run in optimiser steps, instead"
+        "--steps", type=whole(1, MOST_ROWS), metavar="N", help="length of the run in optimiser steps, instead"
     )
     made.add_argument("--rate", type=float, metavar="RATE", help="highest learning rate")
     made.add_argument("--tokens", type=int, metavar="N", help="target pieces of a batch")
-    made.add_argument("--seed", type=at_least(0), default=1, metavar="N", help="seed of everything random")
+    made.add_argument(
+        "--seed", type=whole(0, LARGEST_SEED), default=1, metavar="N", help="seed of everything random"
+    )
     made.add_argument("--tune-encoder", action="store_true", help="the encoder learns too")
     made.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or cuda:N")
-    made.add_argument("--threads", type=at_least(1), default=1, metavar="N", help="CPU cores to compute on")
+    made.add_argument(
+        "--threads", type=whole(1, MOST_THREADS), default=1, metavar="N", help="CPU cores to compute on"
+    )
     made.add_argument(
         "--feeders", type=int, metavar="N", help="processes that make batches (default: 0, GPU: 6)"
     )

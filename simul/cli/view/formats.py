@@ -6,6 +6,8 @@ import argparse
 import os
 
 from simul.cli.options import Parser
+from simul.cli.places import check_folder
+from simul.errors import UsageError
 
 SUFFIXES = {"text": "txt", "json": "jsonl", "srt": "srt", "vtt": "vtt"}
 _FORMAT_OF_SUFFIX = {".json": "json", ".jsonl": "json", ".srt": "srt", ".vtt": "vtt"}
@@ -18,14 +20,42 @@ def add_output_options(p: Parser) -> None:
         "--format", choices=tuple(SUFFIXES), help="text (unless -o ends otherwise), json, srt, vtt"
     )
     group.add_argument("--bilingual", action="store_true", help="subtitles with the source text below")
-    group.add_argument("-o", "--output", metavar="PLACE", help="file, or folder/ for one file per input")
     group.add_argument(
-        "--speak", metavar="OUT.wav", help="also speak the translation into a WAV file (or folder/)"
+        "-o",
+        "--output",
+        metavar="PLACE",
+        help="file, folder/ for one file per input, or - for standard output",
+    )
+    group.add_argument(
+        "--speak",
+        metavar="OUT.wav",
+        help="also speak the translation into a WAV file, a folder/, or - for standard output",
     )
     group.add_argument("--play", action="store_true", help="speak the translation through the loudspeaker")
     group.add_argument("--voice", metavar="NAME", help="voice of --speak and --play")
     group.add_argument("--captions", action="store_true", help="live caption panel, on a terminal")
     group.add_argument("--stats", action="store_true", help="print a latency table at the end")
+
+
+OTHER_SOUND = frozenset(
+    {".aac", ".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mka", ".mp3", ".mp4", ".oga", ".ogg", ".opus"}
+    | {".webm", ".wma"}
+)
+"""Suffixes of sound files that are no WAV."""
+
+
+def check_outputs(given: argparse.Namespace) -> None:
+    """Refuse places that cannot take what their options write.
+
+    Raises:
+        UsageError: one of them.
+    """
+    for option, name in (("--speak", given.speak), ("--save-audio", getattr(given, "save_audio", None))):
+        suffix = os.path.splitext(name or "")[1].lower()
+        if suffix in OTHER_SOUND:
+            raise UsageError(f"{option} writes WAV, not {suffix}; name a file ending in .wav.")
+    if given.log is not None:
+        check_folder("--log", given.log)
 
 
 def output_format(given: argparse.Namespace) -> str:

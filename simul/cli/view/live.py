@@ -35,6 +35,8 @@ class TerminalOutput:
     Of append-only text each full line scrolls away at once; where a policy takes text back, the segment waits.
     """
 
+    keeps = True
+
     def __init__(self, screen: Screen, status: StatusOf, revises: bool = False) -> None:
         self._screen, self._status, self._revises = screen, status, revises
         self._open, self._transcript = "", Transcript()
@@ -78,6 +80,8 @@ class TerminalOutput:
 class StatusOutput:
     """The status line alone, where the text goes elsewhere."""
 
+    keeps = False
+
     def __init__(self, screen: Screen, status: StatusOf) -> None:
         self._screen, self._status = screen, status
 
@@ -97,6 +101,8 @@ class CaptionPanel:
     In the panel: the recogniser's words dim (if `with_source`), settled text bold, the tail dim and italic,
     and a gauge that shows how long ago the newest settled word was spoken.
     """
+
+    keeps = True
 
     def __init__(self, screen: Screen, title: str, status: StatusOf, with_source: bool = True) -> None:
         self._screen, self._title, self._status, self._with_source = screen, title, status, with_source

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TextIO
 
 from simul.captions import VTT_HEADER, CueMaker, srt, vtt
+from simul.errors import OutputError
 from simul.files import json_line
 from simul.session.drive import Step
 from simul.session.transcript import Transcript
 
 
 class Output(Protocol):
-    """Takes the steps of one stream."""
+    """Takes the steps of one stream. keeps: whether a result comes of it, not only something to watch."""
+
+    keeps: bool
 
     def step(self, step: Step) -> None:
         """Take in one step."""
@@ -27,6 +30,8 @@ class TextOutput:
 
     With a policy that takes text back, a segment's text waits until the segment is complete.
     """
+
+    keeps = True
 
     def __init__(self, stream: TextIO, revises: bool = False) -> None:
         self._stream, self._revises = stream, revises
@@ -58,6 +63,8 @@ class TextOutput:
 class JsonOutput:
     """One event a line. `extra` is added to each, such as the file's name where there are several."""
 
+    keeps = True
+
     def __init__(self, stream: TextIO, extra: dict[str, Any] | None = None) -> None:
         self._stream, self._extra = stream, extra or {}
 
@@ -73,6 +80,8 @@ class JsonOutput:
 
 class CueOutput:
     """SubRip or WebVTT; a cue is written when the segment after it is complete."""
+
+    keeps = True
 
     def __init__(self, stream: TextIO, kind: str, target: str, source: str | None = None) -> None:
         self._stream, self._kind = stream, kind
@@ -99,10 +108,55 @@ class CueOutput:
         self._stream.flush()
 
 
+class Outputs:
+    """Several outputs, of which one that can no longer be written is left out while the others go on.
+
+    lost: told, once each, why an output is left out.
+    """
+
+    def __init__(self, outputs: Sequence[Output], lost: Callable[[OutputError], None]) -> None:
+        self._open, self._lost = list(outputs), lost
+
+    def step(self, step: Step) -> None:
+        """Hand the step to every output.
+
+        Raises:
+            OutputError: the last output that keeps a result cannot be written any more.
+        """
+        for output in list(self._open):
+            try:
+                with _written():
+                    output.step(step)
+            except OutputError as error:
+                self._open.remove(output)
+                if not any(other.keeps for other in self._open):
+                    raise
+                self._lost(error)
+
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[None]:
+        """Close every output at the end, whatever happened; the first other problem in closing is raised."""
+        with contextlib.ExitStack() as stack:
+            for output in reversed(self._open):
+                stack.callback(self._close, output)
+            yield
+
+    def _close(self, output: Output) -> None:
+        if output not in self._open:
+            return
+        try:
+            with _written():
+                output.close()
+        except OutputError as error:
+            self._lost(error)
+
+
 @contextlib.contextmanager
-def closing_all(outputs: list[Output]) -> Iterator[None]:
-    """Close every output at the end, whatever happened; the first problem in closing is raised."""
-    with contextlib.ExitStack() as stack:
-        for output in reversed(outputs):
-            stack.callback(output.close)
+def _written() -> Iterator[None]:
+    """A terminal that went away is an output that cannot be written; a pipe that nobody reads stays what it is."""
+    try:
         yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"The terminal cannot be written: {error.strerror or error}.") from error

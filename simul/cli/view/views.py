@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class SilenceWarning:
     """Says once, where no meter is shown, that the microphone delivers nothing."""
 
+    keeps = False
+
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._meter, self._warn = LevelMeter(), warn
         self._said = False

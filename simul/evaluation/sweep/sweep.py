@@ -8,6 +8,7 @@ done, so that computation-aware latency is that of a live run on this machine.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,12 +17,13 @@ from typing import Any
 
 from latency_metrics.scoring.recordings import ReferenceSegment
 from simul.errors import UsageError
+from simul.evaluation.claim import locked
 from simul.evaluation.items import Item, ItemResult
 from simul.evaluation.runner import Progress, ResultFormat, ResumableRun
 from simul.evaluation.sweep.item_runner import Run, SweepRunner
 from simul.evaluation.sweep.result import OFFLINE, SweepResult
 from simul.evaluation.sweep.scores import score_sweep
-from simul.files import create, json_line
+from simul.files import create, json_line, make_folder
 
 
 def _runs(record: dict[str, Any]) -> list[Run]:
@@ -41,6 +43,7 @@ def sweep(
     segmentation: Sequence[ReferenceSegment] | None = None,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     jobs: int = 1,
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -55,26 +58,28 @@ def sweep(
         segmentation: reference segments with references: recordings are then scored as long form.
         folder: where `items.jsonl` (every run) and `results.jsonl` (every setting's scores) go.
         resume: take over the recordings that `folder` holds of a sweep with the same `settings`.
+        overwrite: replace what `folder` holds of another run, which is refused otherwise.
         jobs: processes; each takes one recording through all settings.
         settings: what produced the sweep, kept in `folder`.
         progress: called as recordings are done.
         stopped: ends the sweep early; what is finished is kept.
 
     Raises:
-        UsageError: no recordings, two of one name, no references and no Offline, or `folder` holds another sweep.
+        UsageError: no recordings, two of one name, no references and no Offline, or `folder` holds another run.
         SimulError: `folder` cannot be written.
     """
     _check(items, runner, segmentation)
     settings = {"grid": [str(s) for s in runner.settings], **(settings or {})}
-    run = ResumableRun(items, FORMAT, folder, resume, settings)
-    run.run(runner, jobs, progress, stopped)
-    points, pseudo = score_sweep(run.done, runner.settings, runner.target, segmentation)
-    latency = "LAAL (CU)" if segmentation is None else "LongLAAL (CU)"
-    result = SweepResult(points, "chrF", latency, pseudo, run.failures, settings, stopped())
-    if folder is not None:
-        with create(Path(folder) / "results.jsonl") as file:
-            file.writelines(json_line(point.to_dict()) for point in result.points)
-    return result
+    with contextlib.nullcontext() if folder is None else locked(make_folder(folder)):
+        run = ResumableRun(items, FORMAT, folder, resume, settings, overwrite)
+        run.run(runner, jobs, progress, stopped)
+        points, pseudo = score_sweep(run.done, runner.settings, runner.target, segmentation)
+        latency = "LAAL (CU)" if segmentation is None else "LongLAAL (CU)"
+        result = SweepResult(points, "chrF", latency, pseudo, run.failures, settings, stopped())
+        if folder is not None:
+            with create(Path(folder) / "results.jsonl") as file:
+                file.writelines(json_line(point.to_dict()) for point in result.points)
+        return result
 
 
 def _check(

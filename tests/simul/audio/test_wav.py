@@ -1,6 +1,7 @@
 """The WAV writer: sound at its place on the timeline, a header that is always right, clear refusals."""
 
 import errno
+import io
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simul.audio import WavWriter
-from simul.errors import AudioError
+from simul.errors import AudioError, OutputError
 
 
 def test_sound_stands_where_it_was_placed_with_silence_between(tmp_path):
@@ -88,12 +89,26 @@ def test_a_full_disk_is_told_in_words(tmp_path):
 
     out._file.close()
     out._file = Full()
-    with pytest.raises(AudioError, match=r"out\.wav cannot be written: No space left"):
+    with pytest.raises(OutputError, match=r"out\.wav cannot be written: No space left"):
         out.write(np.zeros(10, np.float32))
 
 
 def test_the_limit_of_wav_is_told_before_it_is_passed(tmp_path):
     with WavWriter(tmp_path / "out.wav", 16000) as out:
-        with pytest.raises(AudioError, match="4 GiB"):
+        with pytest.raises(OutputError, match="4 GiB"):
             out.write(np.zeros(1, np.float32), at=2**31)
         assert out.position == 0
+
+
+def test_a_stream_that_cannot_seek_gets_a_header_without_a_length():
+    class Pipe(io.BytesIO):
+        def seek(self, *place: int) -> int:
+            raise OSError(errno.ESPIPE, "Illegal seek")
+
+    stream = Pipe()
+    with WavWriter(stream, 16000) as out:
+        out.write(np.full(3, 0.5, np.float32), at=2)
+    data = stream.getvalue()
+    assert (data[:4], data[8:12], len(data)) == (b"RIFF", b"WAVE", 44 + 2 * 5)
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="int16")
+    assert (list(samples), rate) == ([0, 0, 16384, 16384, 16384], 16000)

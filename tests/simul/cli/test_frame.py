@@ -12,7 +12,7 @@ from simul.cli.context import Context
 from simul.cli.main import explain
 from simul.cli.view.tables import print_table
 from simul.errors import ExitCode, ModelMissingError
-from tests.simul.scripted_cli import Terminal, command, load, talk
+from tests.simul.scripted_cli import LINES, Terminal, command, load, talk
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ from tests.simul.scripted_cli import Terminal, command, load, talk
                 "--seed",
                 "-1",
             ],
-            "--seed: it is -1; give 0 or more",
+            "--seed: it is -1; give 0 to 4294967295",
         ),
     ],
 )
@@ -52,6 +52,56 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, told):
     assert (code, out) == (ExitCode.USAGE, "")
     assert told in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["translate", "a.wav", "--threads", "100000"], "threads is 100000; give 0 to 128"),
+        (["translate", "a.wav", "--threads", "-1"], "threads is -1; give 0 to 128"),
+        (["translate", "a.wav", "--beam", "1000000"], "beam is 1000000; give 1 to 64"),
+        (["mic", "--beam", "0"], "beam is 0; give 1 to 64"),
+        (["translate", "a.wav", "--window", "causal", "--block-ms", "1000000"], "give 20 to 30000"),
+        (["translate", "-", "--raw", "--rate", "0"], "--rate: it is 0; give 4000 to 192000"),
+        (["translate", "-", "--raw", "--channels", "100000"], "--channels: it is 100000; give 1 to 64"),
+        (["eval", "a.tsv", "--jobs", "100000"], "--jobs: it is 100000; give 1 to 256"),
+        (["sweep", "a.tsv", "--jobs", "0"], "--jobs: it is 0; give 1 to 256"),
+        (["sweep", "a.tsv", "--grid", " "], "--grid is empty"),
+        (["eval", "a.tsv", "--limit", "0"], "--limit: it is 0"),
+        (["score", "shortform", "--bootstrap", "10000000000"], "--bootstrap"),
+        (["score", "shortform", "--seed", str(2**32)], "--seed: it is 4294967296"),
+        (["text", "--beam", "9999"], "beam is 9999; give 1 to 64"),
+        (["translate", ""], "The name of an input is empty"),
+    ],
+)
+def test_numbers_have_bounds(arguments, told):
+    code, out, err = command(*arguments, loader=never)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_two_hyphens_end_the_options(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("-dash.wav", "--target", "plain.wav", "--"):
+        talk(tmp_path / "x.wav").rename(tmp_path / name)
+    assert command("translate", "-q", "--", "-dash.wav")[:2] == (0, LINES)
+    assert command("translate", "plain.wav", "-q", "--", "-dash.wav", "--target")[:2] == (0, 3 * LINES)
+    assert command("translate", "-q", "--", "--")[:2] == (0, LINES)
+    assert command("translate", "--", "-q", "-v")[0] == ExitCode.FAILED
+    code, out, err = command("translate", "--", "-v")
+    assert (code, out, "Traceback" in err) == (ExitCode.FAILED, "", False)
+    assert "-v does not exist" in err
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("EN", "DE"), ("en-US", "de-AT"), ("en_GB.UTF-8", "ger"), ("eng", "deu_Latn")]
+)
+def test_a_language_may_be_spelt_in_several_ways(tmp_path, source, target):
+    seen = []
+    path = talk(tmp_path / "a.wav")
+    assert command("translate", path, "--source", source, "--target", target, loader=_record(seen))[0] == 0
+    assert seen == [(None, "en", "de")]
 
 
 def test_a_voice_that_is_not_there_is_wrong_usage_told_before_a_model_is_loaded(tmp_path):

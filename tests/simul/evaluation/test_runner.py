@@ -54,7 +54,9 @@ def run(
 ) -> ResumableRun[Result]:
     """A run over `NAMES`, its settings {"n": 1} if none are given."""
     settings = options.pop("settings", {"n": 1})
-    found = ResumableRun(items(), FORMAT, folder, options.pop("resume", False), settings)
+    found = ResumableRun(
+        items(), FORMAT, folder, options.pop("resume", False), settings, options.pop("overwrite", False)
+    )
     found.run(work, **options)
     return found
 
@@ -146,8 +148,19 @@ def test_only_a_run_with_the_same_settings_is_taken_over(tmp_path: Path):
         run(tmp_path, resume=True, settings={"n": 2})
     assert len(lines_of(tmp_path)) == 3
     again = Counted()
-    run(tmp_path, again, settings={"n": 2})
+    with pytest.raises(UsageError, match="another run \\(n 1 there, 2 here\\)"):
+        run(tmp_path, again, settings={"n": 2})
+    assert (again.asked, len(lines_of(tmp_path))) == ([], 3)
+    run(tmp_path, again, settings={"n": 2}, overwrite=True)
     assert again.asked == list(NAMES)
+
+
+def test_results_of_other_recordings_are_not_replaced_unasked(tmp_path: Path):
+    ResumableRun(items("a", "b"), FORMAT, tmp_path).run(length_of)
+    with pytest.raises(UsageError, match="other recordings \\(b\\)"):
+        ResumableRun(items("a"), FORMAT, tmp_path)
+    ResumableRun(items("a", "b", "c"), FORMAT, tmp_path)
+    ResumableRun(items("a"), FORMAT, tmp_path, overwrite=True)
 
 
 def test_an_empty_folder_and_a_damaged_one(tmp_path: Path):
