@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simul.audio.pcm import BYTES_PER_SAMPLE, decode_pcm, mix_to_mono, parse_encoding, replace_bad_samples
+from simul.audio.mixing import ChannelMixer
+from simul.audio.pcm import BYTES_PER_SAMPLE, decode_pcm, parse_encoding, replace_bad_samples
 from simul.audio.resample import StreamResampler
 from simul.errors import AudioError
 from simul.units import SAMPLE_RATE, Samples
@@ -18,49 +19,98 @@ class FrameIntake:
     Bad samples (NaN, infinite, absurdly large) become 0 before anything is computed from them and are counted
     in `bad_samples`. Values beyond ±1 are kept: clamping happens where audio leaves as integers.
 
+    Args:
+        rate: frames a second.
+        names, channel, where: what the channels are, and the one to hear; see `ChannelMixer`.
+        channels: how many there are, for silence before the first frames.
+
     Raises:
         AudioError: the rate is outside 4 000 … 192 000 Hz.
+        UsageError: (from `push`) `channel` is none of the channels.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(
+        self,
+        rate: int,
+        names: Sequence[str] | None = None,
+        channel: str | None = None,
+        where: str = "The input",
+        channels: int = 1,
+    ) -> None:
         self.rate = rate
         self._resampler = StreamResampler(rate)
+        self._names, self._channel, self._where, self._channels = names, channel, where, channels
+        self._mixer: ChannelMixer | None = None
         self.bad_samples = 0
         self.frames = 0
+
+    @property
+    def opposed_seconds(self) -> float:
+        """Seconds of sound in which two channels had opposite polarity, and one was turned."""
+        return self._mixer.opposed_seconds if self._mixer else 0.0
 
     def push(self, frames: Samples) -> Samples:
         """Take frames of shape [n] or [n, channels] (float32), return mono 16 kHz samples."""
         clean, bad = replace_bad_samples(np.asarray(frames, np.float32))
         self.bad_samples += bad
         self.frames += len(clean)
-        return self._resampler.push(mix_to_mono(clean))
+        return self._resampler.push(self._mixed(clean if clean.ndim > 1 else clean[:, None]))
+
+    def silence(self, count: int) -> Iterator[Samples]:
+        """Take `count` frames of silence, in pieces of at most a second."""
+        channels = len(self._mixer.names) if self._mixer else self._channels
+        while count > 0:
+            piece = min(count, self.rate)
+            count -= piece
+            yield self.push(np.zeros((piece, channels), np.float32))
 
     def finish(self) -> Samples:
         """The last samples; in all ceil(frames * 16000 / rate) came out."""
-        return self._resampler.finish()
+        rest = self._mixer.finish() if self._mixer else np.zeros(0, np.float32)
+        return np.concatenate([self._resampler.push(rest), self._resampler.finish()])
+
+    def _mixed(self, frames: Samples) -> Samples:
+        if self._mixer is None:
+            self._mixer = ChannelMixer(self.rate, frames.shape[1], self._names, self._channel, self._where)
+        return self._mixer.push(frames)
 
 
 class PcmIntake:
     """PCM bytes in pieces of any length, cut even within a sample, to mono 16 kHz.
 
+    names, channel, where: what the channels are, and the one to hear; see `ChannelMixer`.
+
     Raises:
-        UsageError: the encoding is not known.
+        UsageError: the encoding is not known, or (from `push`) `channel` is none of the channels.
         AudioError: the rate is outside 4 000 … 192 000 Hz, or there is no channel.
     """
 
-    def __init__(self, encoding: str, rate: int, channels: int = 1) -> None:
+    def __init__(
+        self,
+        encoding: str,
+        rate: int,
+        channels: int = 1,
+        names: Sequence[str] | None = None,
+        channel: str | None = None,
+        where: str = "The input",
+    ) -> None:
         if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= 256:
             raise AudioError(f"Audio of {channels} channels cannot be read; give a number from 1 to 256.")
         self.encoding = parse_encoding(encoding)
         self.rate, self.channels = rate, channels
         self.frame_bytes = BYTES_PER_SAMPLE[self.encoding] * channels
-        self._frames = FrameIntake(rate)
+        self._frames = FrameIntake(rate, names, channel, where)
         self._rest = b""
 
     @property
     def bad_samples(self) -> int:
         """Samples replaced by 0 so far because they were no usable numbers."""
         return self._frames.bad_samples
+
+    @property
+    def opposed_seconds(self) -> float:
+        """Seconds of sound in which two channels had opposite polarity, and one was turned."""
+        return self._frames.opposed_seconds
 
     @property
     def frames(self) -> int:
@@ -74,6 +124,10 @@ class PcmIntake:
         self._rest = data[whole:]
         frames = decode_pcm(memoryview(data)[:whole], self.encoding).reshape(-1, self.channels)
         return self._frames.push(frames)
+
+    def begin_frame(self) -> None:
+        """Forget a frame of which only the beginning came: what follows begins with a frame."""
+        self._rest = b""
 
     def finish(self) -> Samples:
         """The last samples of the stream."""

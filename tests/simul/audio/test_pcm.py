@@ -12,7 +12,6 @@ from simul.audio import (
     AudioChunker,
     PcmIntake,
     decode_pcm,
-    mix_to_mono,
     parse_encoding,
     replace_bad_samples,
     to_int16,
@@ -77,11 +76,6 @@ def test_names_of_encodings():
     assert parse_encoding("ulaw") == "mulaw"
     with pytest.raises(UsageError, match=r"'opus' is not known.*s16le"):
         parse_encoding("opus")
-
-
-def test_mono_mix_weighs_channels_equally():
-    frames = np.float32([[0.2, 0.4, 0.9], [-1.0, 1.0, 0.0]])
-    np.testing.assert_allclose(mix_to_mono(frames), [0.5, 0.0], atol=1e-7)
 
 
 def test_bad_samples_are_silenced_and_counted_and_loud_ones_kept():

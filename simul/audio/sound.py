@@ -1,0 +1,40 @@
+"""What decodes an open recording, and what is to be told of recordings that were heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from simul.units import Samples
+
+_OPPOSED_SECONDS = 0.5
+
+
+class Sound(Protocol):
+    """Decodes one open recording to mono 16 kHz samples; `notices` grow while it is read."""
+
+    notices: list[str]
+
+    @property
+    def bad_samples(self) -> int:
+        """Samples replaced by 0 so far."""
+        ...
+
+    @property
+    def opposed_seconds(self) -> float:
+        """Seconds of sound in which two channels had opposite polarity."""
+        ...
+
+    def pieces(self) -> Iterator[Samples]:
+        """The sound; when the recording breaks off, everything before it comes out first."""
+        ...
+
+
+def told(name: str, sounds: Sequence[Sound]) -> list[str]:
+    """The notices of all parts of an input, each once."""
+    found = list(dict.fromkeys(notice for sound in sounds for notice in sound.notices))
+    if sum(sound.opposed_seconds for sound in sounds) >= _OPPOSED_SECONDS:
+        found.append(
+            f"{name}: two channels have opposite polarity and would cancel each other; one was turned."
+        )
+    return found
