@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from latency_metrics.errors import LogFormatError, MatchError
-from latency_metrics.formats.text import raw_lines
+from latency_metrics.formats.text import raw_lines, shown
 from latency_metrics.scoring.recordings import ReferenceSegment
 
 _TEXT_LINE = re.compile(r"\s*docid\s*=\s*(\d+)\s*,\s*segid\s*=\s*(\d+)\s*")
@@ -65,10 +65,10 @@ def segments_from(
             raise LogFormatError(path, line, f"{where} has no 'wav' that names the recording")
         times = []
         for key in ("offset", "duration"):
-            value = entry.get(key)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            value = seconds_of(entry.get(key))
+            if value is None:
                 raise LogFormatError(
-                    path, line, f"{where} needs a number of seconds as {key!r}, not {value!r}"
+                    path, line, f"{where} needs a number of seconds as {key!r}, not {shown(entry.get(key))}"
                 )
             times.append(value * 1000)
         document = documents.setdefault(wav, len(documents))
@@ -78,17 +78,68 @@ def segments_from(
     return segments
 
 
+_CLOCK = re.compile(r"([-+]?)(?:(\d+):)?(\d+):([0-5]?\d(?:\.\d*)?)")
+_BASED = re.compile(r"[-+]?0(?:x[0-9a-f_]+|o[0-7_]+|b[01_]+)", re.IGNORECASE)
+
+
+def seconds_of(value: Any) -> int | float | None:
+    """A finite number of seconds: a number, its text in any form (`1e-05`, `1_000.5`, `0x1F`), or `[h:]mm:ss`.
+
+    None for what is none.
+    """
+    if isinstance(value, str):
+        value = _number(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _number(text: str) -> int | float | None:
+    if len(text) > 400:  # No number of seconds, and a long time to read.
+        return None
+    if re.fullmatch(r"[-+]?\d[\d_]*", text):
+        return int(text.replace("_", ""))
+    if _BASED.fullmatch(text):
+        return int(text.replace("_", ""), 0)
+    if (match := _CLOCK.fullmatch(text)) is not None:
+        sign, hours, minutes, rest = match.groups()
+        total = int(hours or 0) * 3600 + int(minutes) * 60 + float(rest)
+        return -total if sign == "-" else total
+    try:
+        return float(text.replace("_", ""))
+    except ValueError:
+        return None
+
+
+def _yaml_loader() -> Any:
+    """A safe loader that leaves numbers, dates and yes/no as they are written: names of recordings may look so, and
+    YAML 1.1, which PyYAML reads, knows neither `1e-05` nor `010` as other programs write them."""
+    import yaml
+
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = type("SegmentationLoader", (base,), {})
+    kept = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+    loader.yaml_implicit_resolvers = {  # type: ignore[attr-defined]
+        first: [rule for rule in rules if rule[0] in kept]
+        for first, rules in base.yaml_implicit_resolvers.items()
+    }
+    return loader
+
+
 def _yaml_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = _yaml_loader()
     try:
         entries = yaml.load(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = min(mark.line, text.count("\n")) + 1 if mark is not None else None
         raise LogFormatError(path, line, f"it is not YAML ({error.problem})") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise LogFormatError(path, None, f"it is not YAML ({error})") from error
     if not isinstance(entries, list):
         raise LogFormatError(path, None, "it must hold a list of segments")
@@ -108,7 +159,7 @@ def _any_malformed(entries: Sequence[Any]) -> bool:
 def _json_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
     try:
         entries = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LogFormatError(path, getattr(error, "lineno", None), f"it is not JSON ({error})") from error
     if not isinstance(entries, list):
         raise LogFormatError(path, None, "it must hold a list of segments")
@@ -133,10 +184,10 @@ def _tsv_entries(path: str | Path, text: str) -> tuple[list[Any], list[int]]:
             )
         entry: dict[str, Any] = dict(zip(header, cells, strict=True))
         for key in ("offset", "duration"):
-            try:
-                entry[key] = float(entry[key])
-            except ValueError as error:
-                raise LogFormatError(path, number, f"{key!r} is not a number: {entry[key]!r}") from error
+            if seconds_of(entry[key]) is None:
+                raise LogFormatError(path, number, f"{key!r} is not a number: {entry[key]!r}")
+            if ":" not in entry[key]:
+                entry[key] = float(seconds_of(entry[key]) or 0)
         entries.append(entry)
         lines.append(number)
     return entries, lines

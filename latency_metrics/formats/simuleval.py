@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.text import json_objects, number, numbers, raw_lines, string
 from latency_metrics.scoring.recordings import RecordingHypothesis, split_text
 from latency_metrics.timeline import SAMPLE_RATE, play
+from latency_metrics.units import split_units
 
 _AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".sph")
 
@@ -117,8 +119,9 @@ def read_recordings(
 ) -> list[RecordingHypothesis]:
     """Whole recordings from a SimulEval log: a line each, named by `source` (or its first item).
 
-    Units are the pieces of `prediction` between white space, or its code points. The long-form pipeline names
-    the recordings where there is not one time per unit.
+    Units are the pieces of `prediction` between white space, or its code points; where only the pieces between plain
+    spaces are as many as the times, as in French with no-break spaces, they are the units. The long-form pipeline
+    names the recordings where there is not one time per unit.
 
     Raises:
         LogFormatError: a line is malformed or has no source.
@@ -133,16 +136,20 @@ def read_recordings(
         prediction = string(record, "prediction", path, line)
         if prediction is None:
             raise LogFormatError(path, line, "it has no 'prediction'")
-        hypotheses.append(
-            RecordingHypothesis(
-                recording=source,
-                units=split_text(prediction, char_level),
-                text=prediction,
-                delays=numbers(record, cu_key, path, line),
-                elapsed=numbers(record, ca_key, path, line),
-            )
-        )
+        delays, elapsed = (numbers(record, key, path, line) for key in (cu_key, ca_key))
+        units = split_text(prediction, char_level)
+        if not char_level:
+            units = _units_of_times(units, prediction, delays or elapsed)
+        hypotheses.append(RecordingHypothesis(source, units, text=prediction, delays=delays, elapsed=elapsed))
     return hypotheses
+
+
+def _units_of_times(units: list[str], text: str, times: Sequence[float] | None) -> list[str]:
+    """`units`, or the pieces between plain spaces, or between white space of ASCII, where they fit the times."""
+    if times is None or len(times) == len(units):
+        return units
+    pieces = (split_units(text, "word"), re.split(r"[ \t\n\r\f\v]+", text.strip(" \t\n\r\f\v")))
+    return next((found for found in pieces if len(found) == len(times)), units)
 
 
 def instance_record(

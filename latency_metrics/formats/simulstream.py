@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from latency_metrics.base import StreamStats
 from latency_metrics.errors import LogFormatError
 from latency_metrics.formats.detokenizers import Detokenizer, get_detokenizer
 from latency_metrics.formats.text import json_objects, number, raw_lines
-from latency_metrics.scoring.recordings import RecordingHypothesis
+from latency_metrics.scoring.recordings import RecordingHypothesis, stem_of
 from latency_metrics.units import split_units
 
 
@@ -140,29 +141,31 @@ def rebuild(
 def parse_events(
     records: Iterable[tuple[int, Mapping[str, Any]]], path: str | Path = "<log>"
 ) -> dict[str, list[SimulstreamEvent]]:
-    """Events of each recording (named by the stem of its audio), in order of first event.
+    """Events of each recording (named by the stem of its audio, or by its path where stems are not distinct), in
+    order of first event.
 
     Raises:
         LogFormatError: an event is malformed or before its metadata, or a recording has two ids.
     """
-    names: dict[Any, str] = {}
-    owner: dict[str, Any] = {}
+    paths: dict[str, str] = {}
+    owner: dict[str, str] = {}
     events: dict[str, list[SimulstreamEvent]] = {}
     for line, record in records:
         if "metadata" in record:
             wav = record["metadata"].get("wav_name") if isinstance(record["metadata"], Mapping) else None
             if not isinstance(wav, str) or "id" not in record:
                 raise LogFormatError(path, line, "metadata needs an 'id' and a 'wav_name'")
-            names[_key(record["id"])] = PurePosixPath(wav).stem
+            paths[_key(record["id"])] = wav
         elif "id" in record:
             key = _key(record["id"])
-            if key not in names:
+            if key not in paths:
                 raise LogFormatError(path, line, f"an event of id {record['id']!r} comes before its metadata")
-            name = names[key]
-            if owner.setdefault(name, key) != key:
+            if owner.setdefault(paths[key], key) != key:
+                name = stem_of(paths[key])
                 raise LogFormatError(path, line, f"the recording {name!r} appears under two ids")
-            events.setdefault(name, []).append(_event(record, path, line))
-    return events
+            events.setdefault(paths[key], []).append(_event(record, path, line))
+    stems = Counter(stem_of(wav) for wav in events)
+    return {wav if stems[stem_of(wav)] > 1 else stem_of(wav): found for wav, found in events.items()}
 
 
 def _key(identifier: Any) -> str:

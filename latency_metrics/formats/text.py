@@ -30,6 +30,11 @@ def raw_lines(path: str | Path) -> list[str]:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise LogFormatError(path, line, "the text is not UTF-8; save the file in that encoding") from error
+    return split_lines(text)
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines without their ends, LF, CR LF or CR. Other characters that Unicode calls separators are text."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines[:-1] if lines[-1] == "" else lines
 
@@ -93,9 +98,18 @@ def number(record: dict[str, Any], key: str, path: str | Path, line: int) -> flo
     value = record.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise LogFormatError(path, line, f"{key!r} must be a finite number, not {_short(value)}")
-    return value
+    if not finite(value):
+        raise LogFormatError(path, line, f"{key!r} must be a finite number, not {shown(value)}")
+    found: float = value
+    return found
+
+
+def finite(value: object) -> bool:
+    """Whether a value of JSON is a number that arithmetic can use."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def numbers(record: dict[str, Any], key: str, path: str | Path, line: int) -> list[float] | None:
@@ -108,10 +122,10 @@ def numbers(record: dict[str, Any], key: str, path: str | Path, line: int) -> li
     if values is None:
         return None
     if not isinstance(values, list):
-        raise LogFormatError(path, line, f"{key!r} must be a list of numbers, not {_short(values)}")
+        raise LogFormatError(path, line, f"{key!r} must be a list of numbers, not {shown(values)}")
     for i, value in enumerate(values):
-        if type(value) not in (int, float) or not math.isfinite(value):
-            raise LogFormatError(path, line, f"{key!r}[{i}] must be a finite number, not {_short(value)}")
+        if not finite(value):
+            raise LogFormatError(path, line, f"{key!r}[{i}] must be a finite number, not {shown(value)}")
     return values
 
 
@@ -124,9 +138,12 @@ def string(record: dict[str, Any], key: str, path: str | Path, line: int) -> str
     value = record.get(key)
     if value is None or isinstance(value, str):
         return value
-    raise LogFormatError(path, line, f"{key!r} must be a text, not {_short(value)}")
+    raise LogFormatError(path, line, f"{key!r} must be a text, not {shown(value)}")
 
 
-def _short(value: object) -> str:
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= 40 else shown[:37] + "..."
+def shown(value: object) -> str:
+    """A value for a message, cut where it is long; of lists and mappings the kind alone, since they can be deep."""
+    if isinstance(value, (list, dict)):
+        return f"a {'list' if isinstance(value, list) else 'mapping'} of {len(value)}"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -99,11 +102,21 @@ def canonical_names(names: Sequence[str]) -> dict[str, str]:
     Args:
         names: distinct names in order of appearance.
     """
-    short = {name: PurePosixPath(name).name for name in names}
+    short = {name: name_parts(name)[-1] for name in names}
     if len(set(short.values())) != len(names):
         short = {name: name for name in names}
-    stems = {name: PurePosixPath(given).stem for name, given in short.items()}
+    stems = {name: stem_of(given) for name, given in short.items()}
     return stems if len(set(stems.values())) == len(names) else short
+
+
+def name_parts(name: str) -> list[str]:
+    """The folders and the file of a path, be it POSIX, Windows (`D:\\talks\\a.wav`) or UNC."""
+    return [part for part in re.split(r"[\\/]+", name) if part and part != "."] or [name]
+
+
+def stem_of(name: str) -> str:
+    """The file of a path without its suffix."""
+    return PurePosixPath(name_parts(name)[-1]).stem
 
 
 def match_recordings(
@@ -111,34 +124,58 @@ def match_recordings(
 ) -> dict[str, str]:
     """Which recording of the segmentation each hypothesis belongs to.
 
-    A hypothesis matches when its name, base name, stem or stem of its base name is a canonical name of the
-    segmentation, or when its name is a full name there.
+    Names are paths or parts of them, with or without suffix: the file's name decides, then as many folders before it
+    as both have in common. A hypothesis that fits several recordings equally well belongs to none, and one whose
+    recording another hypothesis fits better does not either.
 
     Returns:
         Name of the hypothesis to name of the recording in the segmentation; unmatched ones are absent.
 
     Raises:
-        MatchError: two hypotheses carry one name or match one recording.
+        MatchError: two hypotheses carry one name or match one recording equally well.
     """
     names = list(dict.fromkeys(segment.recording for segment in segments))
-    by_canonical = {canonical: name for name, canonical in canonical_names(names).items()}
-    matches: dict[str, str] = {}
-    taken: dict[str, str] = {}
+    by_stem: dict[str, list[str]] = {}
+    for name in names:
+        for key in {_folded(name_parts(name)[-1]), _folded(stem_of(name))}:
+            by_stem.setdefault(key, []).append(name)
+    taken: dict[str, tuple[tuple[int, int], str]] = {}
+    matched: set[str] = set()
     for hypothesis in hypotheses:
         given = hypothesis.recording
-        if given in matches:
+        if given in matched:
             raise MatchError(f"Two hypotheses are for the recording {given!r}; keep one of them.")
-        base = PurePosixPath(given).name
-        candidates = (given, base, PurePosixPath(given).stem, PurePosixPath(base).stem)
-        found = next((by_canonical[name] for name in candidates if name in by_canonical), None)
-        if found is None and given in names:
-            found = given
-        if found is None:
+        last = name_parts(given)[-1]
+        keys = dict.fromkeys([_folded(last), _folded(stem_of(given))])
+        candidates = dict.fromkeys(name for key in keys for name in by_stem.get(key, ()))
+        ranked = sorted(((_likeness(given, name), given == name, name) for name in candidates), reverse=True)
+        if not ranked or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):
             continue
-        if found in taken:
+        rank, _, found = ranked[0]
+        matched.add(given)
+        if found in taken and taken[found][0] == rank:
             raise MatchError(
-                f"The hypotheses {taken[found]!r} and {given!r} both match the recording {found!r}; keep one."
+                f"The hypotheses {taken[found][1]!r} and {given!r} both match the recording {found!r}; keep one."
             )
-        taken[found] = given
-        matches[given] = found
-    return matches
+        if found not in taken or taken[found][0] < rank:
+            taken[found] = rank, given
+    return {given: found for found, (_, given) in taken.items()}
+
+
+def _likeness(given: str, name: str) -> tuple[int, int]:
+    """How well two names fit: how the files agree, then how many folders before them do."""
+    ours, theirs = name_parts(given), name_parts(name)
+    if ours[-1] == theirs[-1]:
+        file = 3
+    elif ours[-1] == stem_of(name) or theirs[-1] == stem_of(given):
+        file = 2
+    elif stem_of(given) == stem_of(name):
+        file = 1
+    else:  # They differ in case or in how accents are composed.
+        file = 0
+    pairs = zip(reversed(ours[:-1]), reversed(theirs[:-1]), strict=False)
+    return file, len(list(takewhile(lambda pair: _folded(pair[0]) == _folded(pair[1]), pairs)))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()

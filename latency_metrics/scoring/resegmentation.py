@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from latency_metrics import clocks
 from latency_metrics.base import Instance, Notice
-from latency_metrics.errors import MetricsError
+from latency_metrics.errors import MatchError, MetricsError
+from latency_metrics.scoring.oddities import SECONDS, looks_like_seconds
 from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment, match_recordings
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 """Called after each recording with (recordings done, recordings in all, name of the recording)."""
+
+UNKNOWN = "skipped, the segmentation does not know it"
+MISSING = "there is no hypothesis for it; scored as empty output"
+"""Notices about recordings that one side lacks."""
 
 _SERIES = ("delays", "elapsed", "queued", "playback")
 
@@ -83,7 +88,8 @@ def resegment(
         memory_limit: bytes of alignment tables kept at a time, see `segmenter.SoftSegmenter`.
 
     Raises:
-        MatchError: two hypotheses are for one recording.
+        MatchError: two hypotheses are for one recording, or there are hypotheses and none is of a recording of the
+            segmentation.
         MetricsError: an option is not known.
     """
     recordings, notices = _gather(segments, hypotheses)
@@ -110,9 +116,11 @@ def _gather(
 ) -> tuple[list[_Recording], list[Notice]]:
     """Every recording of the segmentation with its hypothesis; what has no partner is named."""
     matches = match_recordings(segments, hypotheses)
+    if hypotheses and not matches:
+        raise MatchError(_nothing_in_common(segments, hypotheses))
     given = {matches[h.recording]: h for h in hypotheses if h.recording in matches}
     notices = [
-        Notice(f"recording {hypothesis.recording}", "skipped, the segmentation does not know it")
+        Notice(f"recording {hypothesis.recording}", UNKNOWN)
         for hypothesis in hypotheses
         if hypothesis.recording not in matches
     ]
@@ -122,10 +130,23 @@ def _gather(
         if name not in recordings:
             recordings[name] = _Recording(name, [], [], given.get(name, RecordingHypothesis(name, ())))
             if name not in given:
-                recordings[name].note("there is no hypothesis for it; scored as empty output")
+                recordings[name].note(MISSING)
         recordings[name].segments.append(segment)
         recordings[name].positions.append(position)
     return list(recordings.values()), notices
+
+
+def _nothing_in_common(
+    segments: Sequence[ReferenceSegment], hypotheses: Sequence[RecordingHypothesis]
+) -> str:
+    if not segments:
+        return "The segmentation holds no segments, so no recording can be scored."
+    ours, theirs = hypotheses[0].recording, segments[0].recording
+    count = f"None of the {len(hypotheses)} recordings" if len(hypotheses) > 1 else "The recording"
+    verb = "is" if len(hypotheses) > 1 else "is not"
+    return (
+        f"{count} of the log {verb} in the segmentation: the log names {ours!r}, the segmentation {theirs!r}."
+    )
 
 
 def _segmenter(
@@ -234,5 +255,7 @@ def _name_oddities(recording: _Recording, has_reference: bool, end: float) -> No
     elif not has_reference:
         recording.note("it has no reference text")
     late = sum(1 for time in recording.hypothesis.delays or () if time >= end)
+    if recording.segments[0].timed and looks_like_seconds(recording.hypothesis.delays, end):
+        recording.note(SECONDS)
     if recording.segments[0].timed and late:
         recording.note(f"{late} of {len(units)} units at or after its end; LongYAAL leaves them out")

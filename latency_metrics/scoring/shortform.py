@@ -11,6 +11,7 @@ from latency_metrics.base import Instance, Notice, Score, describe
 from latency_metrics.clocks import with_queue
 from latency_metrics.degeneracy import Degeneracy, diagnose
 from latency_metrics.quality import quality_scores
+from latency_metrics.scoring.oddities import SECONDS, length_in_seconds, looks_like_seconds, untokenized
 from latency_metrics.scoring.result import Report, absent_clocks, clocks_present, merge_notices, score_all
 from latency_metrics.units import LatencyUnit
 from latency_metrics.word_lag import lag_quantiles
@@ -74,6 +75,10 @@ def oddities(instance: Instance) -> list[Notice]:
         found.append("its output is empty")
     if any(later < earlier for earlier, later in pairwise(times)):
         found.append("its delays go backwards; scored as they are")
+    if instance.source_kind == "speech" and not instance.durations:
+        words = len(instance.prediction.split())
+        if looks_like_seconds(times, source_length or 0) or length_in_seconds(source_length or 0, words):
+            found.append(SECONDS)
     if late:
         found.append(f"{late} of {len(times)} units after the end of the source; scored as they are")
     return [Notice(describe(instance), reason) for reason in found]
@@ -95,6 +100,9 @@ def score_quality(
         reference = instance.reference.strip()
         hypotheses.append(instance.prediction)
         references.append(reference.replace(" ", "") if latency_unit == "char" else reference)
+    reason = untokenized(references, tokenizer)
+    if reason is not None:
+        notices.append(Notice("corpus", reason))
     return quality_scores(hypotheses, references, tokenizer=tokenizer)
 
 

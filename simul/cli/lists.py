@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_table(path: str, columns: Columns, source: str, target: str, where: Seq
     items = [
         Item(
             row[name] if name and row[name] else str(Path(row[audio]).with_suffix("")),
-            str(folder / row[audio]),
+            local_path(str(folder / row[audio])),
             _text(row, reference),
             _text(row, transcript),
         )
@@ -83,7 +84,9 @@ def read_two_files(source_list: str, references: str | None) -> ItemList:
         SimulError: a file cannot be read.
         UsageError: they differ in length.
     """
-    audio = [line.strip() for line in _lines(source_list) if line.strip()]
+    from latency_metrics.scoring.recordings import stem_of
+
+    audio = [local_path(line.strip()) for line in _lines(source_list) if line.strip()]
     texts: list[str] | list[None] = [None] * len(audio)
     if references is not None:
         texts = _lines(references)
@@ -92,10 +95,16 @@ def read_two_files(source_list: str, references: str | None) -> ItemList:
                 f"{source_list} names {len(audio)} recordings but {references} has {len(texts)} lines; "
                 "give one reference for each."
             )
-    stems = [Path(path).stem for path in audio]
+    stems = [stem_of(path) for path in audio]
     names = stems if len(set(stems)) == len(stems) else [f"{i}-{stem}" for i, stem in enumerate(stems)]
     items = [Item(name, path, text) for name, path, text in zip(names, audio, texts, strict=True)]
     return ItemList(items, references)
+
+
+def local_path(path: str) -> str:
+    """A path of a list as this system writes it: one with backslashes where there is such a file with slashes."""
+    other = path.replace("\\", os.sep)
+    return other if not os.path.exists(path) and os.path.exists(other) else path
 
 
 def read_segments(path: str, references: str | None, items: Sequence[Item]) -> list[ReferenceSegment]:
@@ -124,11 +133,12 @@ def read_segments(path: str, references: str | None, items: Sequence[Item]) -> l
         raise UsageError(f"{path} needs the columns offset and duration, or start and end, in seconds.")
     entries = []
     for number, row in enumerate(rows, 2):
-        try:
-            start = float(row[begin])
-            length = float(row["duration"]) if "duration" in header else float(row["end"]) - start
-        except ValueError as error:
-            raise UsageError(f"{path}, line {number}: {error}.") from None
+        start = _seconds(row[begin], begin, path, number)
+        length = (
+            _seconds(row["duration"], "duration", path, number)
+            if "duration" in header
+            else _seconds(row["end"], "end", path, number) - start
+        )
         entries.append(
             {"wav": row[recording] if recording else items[0].audio, "offset": start, "duration": length}
         )
@@ -136,6 +146,15 @@ def read_segments(path: str, references: str | None, items: Sequence[Item]) -> l
     if references:
         return with_references(segments, _lines(references))
     return with_references(segments, [row[text] for row in rows]) if text else segments
+
+
+def _seconds(text: str, column: str, path: str, line: int) -> float:
+    from latency_metrics.formats.segmentation import seconds_of
+
+    value = seconds_of(text)
+    if value is None:
+        raise UsageError(f"{path}, line {line}: {column} is {text!r}; give seconds, as 83.5 or 1:23.5.")
+    return value
 
 
 def with_joined_references(items: Sequence[Item], segments: Sequence[ReferenceSegment]) -> list[Item]:
@@ -151,11 +170,14 @@ def with_joined_references(items: Sequence[Item], segments: Sequence[ReferenceSe
 
 
 def _rows(path: str) -> tuple[list[str], list[dict[str, str]]]:
-    text = "\n".join(_lines(path))
-    lines = text.splitlines()
-    tab = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    reader = csv.reader(lines, **({} if path.endswith(".csv") else tab))  # type: ignore[arg-type]
-    table = [row for row in reader if any(row)]
+    lines = _lines(path)
+    if path.endswith(".csv"):
+        try:
+            table = [row for row in csv.reader(f"{line}\n" for line in lines) if any(row)]
+        except csv.Error as error:
+            raise UsageError(f"{path} is not a table of comma-separated values: {error}.") from error
+    else:
+        table = [row for row in (line.split("\t") for line in lines) if any(row)]
     if len(table) < 2:
         raise UsageError(f"{path} needs a header line and at least one row.")
     header = table[0]
@@ -166,8 +188,11 @@ def _rows(path: str) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _lines(path: str) -> list[str]:
+    from latency_metrics.formats.text import split_lines
+
     try:
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return split_lines(file.read())
     except OSError as error:
         raise SimulError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:

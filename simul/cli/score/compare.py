@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.score import inputs, options
-from simul.errors import ExitCode, UsageError
+from simul.errors import UsageError
 
 if TYPE_CHECKING:
     from latency_metrics.scoring.result import Report
@@ -47,7 +47,7 @@ def run(arguments: list[str], context: Context) -> int:
     """Run the subcommand."""
     given = parser().parse(arguments, context)
     char_level = options.char_level(given)
-    options.check(given)
+    options.check(given, context, [path for _, path in system_names(given.systems)])
     if len(given.systems) < 2:
         raise UsageError("Name two or more systems to compare, the baseline first.")
     if given.bootstrap < 1:
@@ -55,7 +55,7 @@ def run(arguments: list[str], context: Context) -> int:
     from latency_metrics.reports.comparison.compare import System, compare
     from latency_metrics.reports.comparison.document import document
     from simul.cli.score.output import deliver
-    from simul.cli.score.run import plan_of, with_comet
+    from simul.cli.score.run import check_scored, exit_code, plan_of, with_comet
     from simul.cli.view.progress import progress
 
     names = system_names(given.systems)
@@ -66,6 +66,7 @@ def run(arguments: list[str], context: Context) -> int:
     with progress(context, "scoring") as step:
         for done, (name, path) in enumerate(names, 1):
             report = _scored(path, given, char_level)
+            check_scored(report, f"System: {path}")
             if given.comet and not given.no_quality:
                 report = with_comet(report, given)
             systems.append(System(name, report))
@@ -74,7 +75,7 @@ def run(arguments: list[str], context: Context) -> int:
         comparison = compare(systems, plan_of(given), step)
     title = f"Comparison of {len(systems)} systems with {systems[0].name}"
     deliver(document(comparison, title), given, context)
-    return ExitCode.OK
+    return max(exit_code(system.report) for system in systems)
 
 
 def system_names(given: Sequence[str]) -> list[tuple[str, str]]:
@@ -128,8 +129,10 @@ def _scored(path: str, given: argparse.Namespace, char_level: bool) -> Report:
         from latency_metrics.formats import read_resegmented
         from latency_metrics.scoring.longform import score_resegmented
 
+        segments_read = read_resegmented(path, cu_key=given.emission_cu_key, ca_key=given.emission_ca_key)
+        inputs.check_filled(path, segments_read, "segments")
         return score_resegmented(
-            read_resegmented(path, cu_key=given.emission_cu_key, ca_key=given.emission_ca_key),
+            segments_read,
             char_level=char_level,
             bleu_tokenizer=given.bleu_tokenizer,
             quality=quality,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from latency_metrics.base import Instance
     from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment
 
+EMPTY = "it holds no {what}, so there is nothing to score"
+
 LogKind = Literal["simuleval", "resegmented", "simulstream"]
 
 
@@ -24,6 +26,7 @@ def read_segments(given: argparse.Namespace) -> list[ReferenceSegment]:
         UsageError: a flag is missing or one too many.
         MetricsError: a file is malformed, or counts differ.
     """
+    from latency_metrics.errors import LogFormatError
     from latency_metrics.formats import (
         read_lines,
         read_segmentation,
@@ -39,6 +42,10 @@ def read_segments(given: argparse.Namespace) -> list[ReferenceSegment]:
         segments = read_text_segmentation(given.text_segmentation)
     else:
         segments = read_segmentation(given.speech_segmentation)
+    if not segments:
+        raise LogFormatError(
+            given.text_segmentation or given.speech_segmentation, None, EMPTY.format(what="segments")
+        )
     return with_references(segments, read_lines(given.ref_sentences_file))
 
 
@@ -49,8 +56,28 @@ def read_hypotheses(
 
     Raises:
         UsageError: a simulstream log without its config.
-        MetricsError: the file is malformed.
+        MetricsError: the file is malformed or empty.
     """
+    found = _hypotheses(path, segments, given, char_level)
+    check_filled(path, found, "recordings")
+    return found
+
+
+def check_filled(path: str, found: Sequence[object], what: str) -> None:
+    """Refuse a file that nothing was read from.
+
+    Raises:
+        MetricsError: it is empty.
+    """
+    from latency_metrics.errors import LogFormatError
+
+    if not found:
+        raise LogFormatError(path, None, EMPTY.format(what=what))
+
+
+def _hypotheses(
+    path: str, segments: Sequence[ReferenceSegment], given: argparse.Namespace, char_level: bool
+) -> list[RecordingHypothesis]:
     from latency_metrics.formats import read_recordings, read_simulstream, read_text_hypotheses
     from latency_metrics.formats.detokenizers import read_config
 
@@ -85,6 +112,7 @@ def read_utterances(path: str, given: argparse.Namespace, char_level: bool) -> l
         cu_key=given.emission_cu_key or "delays",
         ca_key=given.emission_ca_key or "elapsed",
     )
+    check_filled(path, instances, "utterances")
     if not char_level:
         return instances
     # A character-level reference is what can be emitted: its characters without the spaces.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.score import inputs, options
-from simul.errors import ExitCode, UsageError
+from simul.errors import UsageError
 
 if TYPE_CHECKING:
     from latency_metrics.scoring.result import Report
@@ -44,7 +44,7 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the subcommand."""
     given = parser().parse(arguments, context)
-    options.check(given)
+    options.check(given, context)
     char_level = options.char_level(given)
     named = [
         flag
@@ -68,8 +68,7 @@ def run(arguments: list[str], context: Context) -> int:
 
     from simul.cli.score.run import finish
 
-    finish(report, f"Long form: {inputs.title_of(source)}", given, context)
-    return ExitCode.OK
+    return finish(report, f"Long form: {inputs.title_of(source)}", given, context)
 
 
 def resegmented(given: argparse.Namespace, char_level: bool, context: Context) -> Report:
@@ -111,6 +110,7 @@ def _segments_of_file(given: argparse.Namespace, char_level: bool) -> Report:
     instances = read_resegmented(
         given.resegmented_hypothesis, cu_key=given.emission_cu_key, ca_key=given.emission_ca_key
     )
+    inputs.check_filled(given.resegmented_hypothesis, instances, "segments")
     return score_resegmented(
         instances,
         char_level=char_level,

@@ -6,7 +6,9 @@ import argparse
 import os
 from collections.abc import Iterable
 
+from simul.cli.context import Context
 from simul.cli.options import LARGEST_SEED, MOST_JOBS, Parser, whole
+from simul.cli.places import STANDARD, check_apart, check_folder
 from simul.errors import UsageError
 from simul.languages import language_code
 
@@ -35,6 +37,10 @@ _UNDERSCORED = [
     "char_level",
     "word_level",
 ]
+
+
+FEWEST_SAMPLES = 100
+"""Samples of a bootstrap below which its intervals are remarked on."""
 
 
 def spelled(arguments: Iterable[str]) -> list[str]:
@@ -202,16 +208,19 @@ def char_level(given: argparse.Namespace) -> bool:
     return bool(given.char_level)
 
 
-def check(given: argparse.Namespace) -> None:
-    """Refuse values that are of the right type and still cannot be.
+def check(given: argparse.Namespace, context: Context, logs: Iterable[str] = ()) -> None:
+    """Refuse values that are of the right type and still cannot be; `logs`: inputs without an option.
 
     Raises:
         UsageError: one of them.
     """
+    if 0 < getattr(given, "bootstrap", 0) < FEWEST_SAMPLES:
+        context.warn(f"Intervals from {given.bootstrap} drawn corpora say little; give --bootstrap 1000.")
     if not 0 < getattr(given, "confidence", 0.5) < 1:
         raise UsageError(f"--confidence is {given.confidence:g}; give a number between 0 and 1.")
     if getattr(given, "comet", False) and not given.no_quality and not given.source_sentences_file:
         raise UsageError("--comet compares with the source: add --source_sentences_file.")
+    given.output = [name for name in given.output if name != STANDARD]
     for name in given.output:
         if _suffix(name) not in SUFFIXES:
             raise UsageError(
@@ -220,6 +229,37 @@ def check(given: argparse.Namespace) -> None:
     per_segment = getattr(given, "per_segment", None)
     if per_segment and _suffix(per_segment) not in (".tsv", ".jsonl"):
         raise UsageError(f"--per-segment {per_segment} must end in .tsv or .jsonl.")
+    check_places(given, context, logs)
+
+
+_INPUTS = (
+    "hypothesis_file",
+    "ref_sentences_file",
+    "speech_segmentation",
+    "text_segmentation",
+    "resegmented_hypothesis",
+    "simulstream_config_file",
+    "source_sentences_file",
+    "words",
+    "log",
+)
+
+
+def check_places(given: argparse.Namespace, context: Context, logs: Iterable[str] = ()) -> None:
+    """Refuse outputs that would overwrite each other or an input; `logs`: inputs without an option.
+
+    Raises:
+        UsageError: one of them.
+    """
+    outputs = [("-o", name) for name in given.output]
+    if getattr(given, "per_segment", None):
+        outputs.append(("--per-segment", given.per_segment))
+    if getattr(given, "output_folder", None):
+        check_folder("--output_folder", given.output_folder)
+        names = ("scores.tsv", "evaluation_report.txt", "instances.resegmented.jsonl")
+        outputs += [("--output_folder", os.path.join(given.output_folder, name)) for name in names]
+    inputs = [getattr(given, name, None) for name in _INPUTS]
+    check_apart(outputs, [name for name in (*inputs, *logs) if name], context)
 
 
 def _suffix(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
 from simul.cli.score.output import deliver, rendered, writing
+from simul.errors import ExitCode
 
 if TYPE_CHECKING:
     from latency_metrics.base import Notice
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from latency_metrics.scoring.result import Report
 
 
-def finish(report: Report, title: str, given: argparse.Namespace, context: Context) -> None:
-    """Complete a report and write everything that was asked for.
+def finish(report: Report, title: str, given: argparse.Namespace, context: Context) -> int:
+    """Complete a report and write everything that was asked for; the exit code says whether parts are missing.
 
     Raises:
+        MetricsError: no score has a value.
         SimulError: a file cannot be written.
         MetricsError: an interval or COMET cannot be computed with what was given.
     """
+    check_scored(report, title)
     if given.comet and not given.no_quality:
         report = with_comet(report, given)
     document = build(report, title, given)
@@ -31,6 +34,30 @@ def finish(report: Report, title: str, given: argparse.Namespace, context: Conte
     if given.output_folder:
         _write_folder(report, document, Path(given.output_folder), context)
     deliver(document, given, context)
+    return exit_code(report)
+
+
+def exit_code(report: Report) -> int:
+    """6 where a recording is missing on either side, as where `simul eval` misses recordings."""
+    from latency_metrics.scoring.resegmentation import MISSING, UNKNOWN
+
+    missing = any(notice.reason in (MISSING, UNKNOWN) for notice in report.notices)
+    return ExitCode.PARTIAL if missing else ExitCode.OK
+
+
+def check_scored(report: Report, title: str) -> None:
+    """Refuse a report without any value.
+
+    Raises:
+        MetricsError: it has none, with the reason that its notices give.
+    """
+    from latency_metrics.errors import MetricsError
+
+    if any(score.value == score.value for score in report.scores):
+        return
+    what = title.partition(": ")[2] or title
+    why = next((f" ({notice})" for notice in report.notices), "")
+    raise MetricsError(f"Nothing in {what} can be scored{why}.")
 
 
 def write_per_segment(report: Report, given: argparse.Namespace, context: Context) -> None:

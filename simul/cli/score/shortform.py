@@ -5,7 +5,7 @@ from __future__ import annotations
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.score import inputs, options
-from simul.errors import ExitCode, UsageError
+from simul.errors import UsageError
 
 
 def parser() -> Parser:
@@ -27,7 +27,7 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the subcommand."""
     given = parser().parse(arguments, context)
-    options.check(given)
+    options.check(given, context)
     char_level = options.char_level(given)
     if not given.hypothesis_file:
         raise UsageError("There is nothing to score: add --hypothesis_file.")
@@ -43,5 +43,4 @@ def run(arguments: list[str], context: Context) -> int:
         quality=not given.no_quality,
         latency=not given.no_latency,
     )
-    finish(report, f"Short form: {inputs.title_of(given.hypothesis_file)}", given, context)
-    return ExitCode.OK
+    return finish(report, f"Short form: {inputs.title_of(given.hypothesis_file)}", given, context)

@@ -40,34 +40,40 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the subcommand."""
     given = parser().parse(arguments, context)
-    options.check(given)
+    options.check(given, context)
     if not given.log and not given.words:
         raise UsageError("There is nothing to score: name a log of speech output, or --words, or both.")
     if given.per_segment and not given.words:
         raise UsageError("--per-segment is about segments of text: add --words.")
     from latency_metrics.reports import speech
     from simul.cli.score.output import deliver
-    from simul.cli.score.run import build, write_per_segment
+    from simul.cli.score.run import build, check_scored, exit_code, write_per_segment
 
     name = inputs.title_of(given.log or given.words)
     title = f"Speech output: {name}"
     documents = []
+    report: Report | None = None
     if given.words:
         report = _words(given, context)
+        check_scored(report, title)
         write_per_segment(report, given, context)
         documents.append(build(report, title, given))
     if given.log:
-        documents.append(speech.document(_playback(given), title))
+        played = _playback(given)
+        check_scored(played, title)
+        documents.append(speech.document(played, title))
     document = documents[0] if len(documents) == 1 else speech.joined(title, *documents)
     deliver(document, given, context)
-    return ExitCode.OK
+    return exit_code(report) if report else ExitCode.OK
 
 
 def _playback(given: argparse.Namespace) -> Report:
     from latency_metrics.formats import read_instances
     from latency_metrics.reports.speech import score_speech
 
-    return score_speech(read_instances(given.log))
+    instances = read_instances(given.log)
+    inputs.check_filled(given.log, instances, "utterances")
+    return score_speech(instances)
 
 
 def _words(given: argparse.Namespace, context: Context) -> Report:
@@ -79,10 +85,12 @@ def _words(given: argparse.Namespace, context: Context) -> Report:
     if not given.speech_segmentation:
         raise UsageError("Words are cut into reference segments: add --speech_segmentation.")
     segments = inputs.read_segments(given)
+    words = read_spoken_words(given.words)
+    inputs.check_filled(given.words, words, "recordings")
     with progress(context, "aligning") as step:
         return score_longform(
             segments,
-            read_spoken_words(given.words),
+            words,
             lang=given.lang,
             bleu_tokenizer=given.bleu_tokenizer,
             offset_delays=given.offset_delays,

@@ -39,7 +39,7 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the subcommand."""
     given = parser().parse(arguments, context)
-    options.check(given)
+    options.check(given, context, given.logs)
     if not given.logs:
         raise UsageError("Name a log to look into.")
     if given.word_level and given.char_level:
@@ -53,9 +53,9 @@ def run(arguments: list[str], context: Context) -> int:
     with progress(context, "reading") as step:
         for done, (name, path) in enumerate(system_names(given.logs), 1):
             kind = inputs.log_kind(path)
-            logs.append(
-                log_stats(name, kind, _instances(path, kind, given), "char" if given.char_level else "word")
-            )
+            found = _instances(path, kind, given)
+            inputs.check_filled(path, found, "utterances")
+            logs.append(log_stats(name, kind, found, "char" if given.char_level else "word"))
             step(done, len(given.logs), name)
     deliver(document(logs, "char" if given.char_level else "word"), given, context)
     return ExitCode.OK

@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from simul.errors import ExitCode
 from tests.simul.score_files import read_log, recordings, utterances, write_log
 from tests.simul.scripted_cli import command
 from tests.vectors import metric_vectors
@@ -179,7 +180,7 @@ def test_odd_input_is_scored_and_named_everywhere(tmp_path):
     lines[2]["delays"] = lines[2]["delays"][:-1]
     write_log(tmp_path / "system.log", lines)
     code, shown, errors = longform(files, "--format", "json", "-o", tmp_path / "r.html")
-    assert code == 0
+    assert code == ExitCode.PARTIAL
     data = json.loads(shown)
     value = next(entry["value"] for entry in data["scores"] if entry["name"] == "LongYAAL (CU)")
     assert value is not None
@@ -270,7 +271,7 @@ def test_comet_stands_after_chrf(tmp_path, monkeypatch):
         (["shortform", "--word_level", "--hypothesis_file", "x", "-o", "r.pdf"], "no known suffix"),
         (["shortform", "--word_level", "--hypothesis_file", "x", "--comet"], "add --source_sentences_file"),
         (["shortform", "--word_level", "--hypothesis_file", "x", "--bootstrap", "-1"], "--bootstrap: it is -1; give 0"),
-        (["longform", "--word_level", "--jobs", "0"], "--jobs: it is 0; give 1 or more"),
+        (["longform", "--word_level", "--jobs", "0"], "--jobs: it is 0; give 1 to 256"),
         (["longfrom"], "did you mean 'longform'"),
         ([], "shortform, longform, speech, stats, compare"),
         (["compare", "--word_level", "a.log"], "two or more systems"),

@@ -90,7 +90,7 @@ def test_a_tagger_is_trained_on_the_english_side(folders: tuple[Path, Path, Path
         (("train", "--start", "x", "--languages", ",", "--output", "y"), "--languages is empty"),
         (
             ("train", "--start", "x", "--languages", "de", "--output", "y", "--threads", "0"),
-            "--threads: it is 0; give 1 or more",
+            "--threads: it is 0; give 1 to 128",
         ),
     ],
 )
