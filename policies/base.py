@@ -175,6 +175,8 @@ class Candidate:
     committable: tokens from this index on are a draft: they may be shown but not committed.
     source_text: what a cascade's recogniser understood so far in this segment, settled or not.
     beams: other hypotheses of the pass (token tuples), best first.
+    spoken: the language that is spoken (ISO 639-1), where the backend was to find it out or hears another one than it
+        was told; empty otherwise.
     """
 
     tokens: tuple[str, ...]
@@ -186,6 +188,7 @@ class Candidate:
     beams: tuple[tuple[str, ...], ...] = ()
     committable: int | None = None
     source_text: str | None = None
+    spoken: str = ""
     ended: bool = True
     """The decoder ended the candidate itself (false: a token limit or stop rule cut it)."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from simul.session.events import Settled as Settled
     from simul.session.events import Skipped as Skipped
     from simul.session.events import Speech as Speech
+    from simul.session.events import SpokenIn as SpokenIn
     from simul.session.events import Start as Start
     from simul.session.events import Tail as Tail
     from simul.session.events import TimedWord as TimedWord
@@ -52,7 +53,8 @@ _NAMES = {
     "config": "ModelConfig StreamOptions",
     "errors": "SimulError",
     "session.drive": "drive",
-    "session.events": "End Error Event Lag Late Retract SegmentEnd Settled Skipped Speech Start Tail TimedWord",
+    "session.events": "End Error Event Lag Late Retract SegmentEnd Settled Skipped "
+    "Speech SpokenIn Start Tail TimedWord",
     "session.factory": "SessionFactory",
     "session.session": "Session",
     "session.stream": "SessionConfig",

@@ -22,7 +22,7 @@ class StreamOptions:
     texts of the form K=V, the last one of a key counts.
     """
 
-    source: str = option("en", "language that is spoken", "LANG")
+    source: str = option("en", "language that is spoken; auto: found out by Whisper", "LANG")
     target: str = option("de", "language to write; the same as --source transcribes", "LANG")
     policy: str = option(DEFAULT_POLICY, "read/write policy; `simul policies` lists them", "NAME")
     policy_arg: tuple[str, ...] = option((), "a parameter of the policy (repeatable)", "K=V")
@@ -95,7 +95,10 @@ class ModelConfig:
         1000, "length of the blocks of --window causal, in milliseconds", "MS", span=(20, 30_000)
     )
     beam: int | None = option(
-        None, "beam size (Whisper: 1, translators: 2 unless given)", "N", span=(1, MOST_BEAM)
+        None,
+        "beam size (Whisper: 5 up to 200 MB on a CPU, else 1; translators: 2, unless given)",
+        "N",
+        span=(1, MOST_BEAM),
     )
 
     def __post_init__(self) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+SPOKEN = "auto"
+"""In the place of a code: the language that is spoken, whichever it is."""
+
 SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km"})
 """Languages written without spaces between words."""
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from simul.models.whisper.interface import Whisper
 
 EMBEDDED = "embedded"
+BEAM = 5
+BEAM_BYTES = 200_000_000
+"""Weights up to which Whisper follows `BEAM` hypotheses on a CPU."""
 T = TypeVar("T", covariant=True)
 
 
@@ -111,10 +114,17 @@ def _window(config: ModelConfig) -> str:
     return "bucket" if config.window == "auto" else config.window
 
 
+def _beam(folder: Path, place: str) -> int:
+    """How many hypotheses are followed: five where that keeps up with speech, as `_window` tells of whisper-base."""
+    small = (folder / "model.bin").stat().st_size <= BEAM_BYTES
+    return BEAM if place == "cpu" and small else 1
+
+
 def _ctranslate2_whisper(asked: Asked) -> Whisper:
     """On a CPU onnxruntime computes, which checks drafts at once and shows attention; else CTranslate2."""
     config = asked.config
-    place, compute, beam = device(config), _compute(config), config.beam or 1
+    place, compute = device(config), _compute(config)
+    beam = config.beam or _beam(asked.folder, place)
     if place == "cpu" and compute in ("int8", "float32"):
         from simul.models.whisper.onnxruntime.model import FRAME_MS, OnnxWhisper
 

@@ -16,7 +16,9 @@ from simul.clock import cpu_seconds
 from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import UsageError
 from simul.hearing.speech_stream import SpeechStream
+from simul.hearing.spoken_language import SpokenLanguage
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
+from simul.languages import SPOKEN
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, Whisper
@@ -105,9 +107,11 @@ class _Pass:
 
 @dataclass
 class _Stream(WindowedStream):
-    """faults: how many passes in a row ended in a loop or too early. growing: the sample from which a growing window is
-    encoded, and what the model keeps of it."""
+    """spoken: which language is. faults: how many passes in a row ended in a loop or too early. growing: the sample
+    from which a growing window is encoded, and what the model keeps of it.
+    """
 
+    spoken: SpokenLanguage = field(default_factory=SpokenLanguage)
     last: _Pass = _Pass()
     context_dropped: bool = False
     cut: _Cut | None = None
@@ -117,6 +121,15 @@ class _Stream(WindowedStream):
     def forget_window(self) -> None:
         super().forget_window()
         self.last, self.growing, self.cut, self.faults = _Pass(), None, None, 0
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Samples [start, until) of a stream."""
+
+    state: _Stream
+    start: int
+    until: int
 
 
 @dataclass(frozen=True)
@@ -181,6 +194,9 @@ class WhisperBackend(WindowedBackend[_Stream]):
         languages = model.tokens.languages
         # What grows is not cut: it would have to be encoded anew. A segment is never longer than 29 s.
         soft, hard = (None, None) if model.grows else (15 * SAMPLE_RATE, 28 * SAMPLE_RATE)
+        self._detects = len(languages) > 1
+        if self._detects:
+            languages |= {SPOKEN}
         limits = Limits(languages, languages | {"en"}, soft, hard, trims=not model.grows, meter=meter)
         super().__init__(frozenset(provides), limits)
 
@@ -191,7 +207,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
                 f"Whisper writes {spec.source!r} or translates it into English, not into {spec.target!r}; "
                 "use it as the recogniser of a cascade: --asr FOLDER --mt FOLDER."
             )
-        return _Stream(spec, SpeechStream(self.activity))
+        expected = "" if spec.source == SPOKEN else spec.source
+        return _Stream(spec, SpeechStream(self.activity), spoken=SpokenLanguage(expected))
 
     def _encode(self, jobs: Sequence[_Job], windows: Sequence[Samples]) -> Sequence[Encoded]:
         if not self.model.grows:
@@ -204,6 +221,31 @@ class WhisperBackend(WindowedBackend[_Stream]):
             kept.append(job.state.growing[1])
         return model.grow(kept, windows)
 
+    def _generate(self, jobs: Sequence[_Job], windows: Sequence[Any]) -> list[Hypothesis]:
+        """What the model writes; where it says the previous text again, what it writes without knowing that."""
+        found = super()._generate(jobs, windows)
+        echoes = [i for i, job in enumerate(jobs) if self._echoes(job, found[i])]
+        if echoes:
+            start = self.model.tokens.start
+            prompts = [jobs[i].prompt for i in echoes]
+            heads = [p.head[p.head.index(start) :] for p in prompts]
+            again = self.model.generate(
+                [windows[i] for i in echoes],
+                [replace(p, head=head, draft=()) for p, head in zip(prompts, heads, strict=True)],
+            )
+            for i, hypothesis in zip(echoes, again, strict=True):
+                jobs[i].state.context_dropped = True
+                found[i] = hypothesis
+        return found
+
+    def _echoes(self, job: _Job, hypothesis: Hypothesis) -> bool:
+        """Whether a segment begins with the words that the text before it ended with."""
+        tokens, head = self.model.tokens, job.prompt.head
+        said = (*job.before, *job.prefix, *(i for i in hypothesis.ids if tokens.is_text(i)))
+        previous = head[1 : head.index(tokens.start)]
+        before, after = ("".join(tokens.surfaces(ids)) for ids in (previous, said))
+        return self.guard.echoes(before, after, job.final)
+
     def _candidates(
         self, jobs: Sequence[_Job], windows: Sequence[Any], found: Sequence[Hypothesis]
     ) -> list[Candidate]:
@@ -212,13 +254,18 @@ class WhisperBackend(WindowedBackend[_Stream]):
 
     def next_segment(self, stream: int) -> None:
         super().next_segment(stream)
-        self.state(stream).context_dropped = False
+        state = self.state(stream)
+        state.context_dropped = False
+        state.spoken.next_segment()
 
     def _job(self, index: int, request: DecodeRequest) -> _Job | None:
         """The work that a request brings; None when there is nothing to decode."""
         state = self.state(request.stream)
         start, until = state.window_of(request)
         if not request.view.speech or until - start < SHORTEST:
+            return None
+        self._listen(state, start, until, request.final)
+        if not state.spoken.source:
             return None
         prefix, cut, ahead = request.prefix_ids, state.cut, _Heard()
         before: tuple[int, ...] = ()
@@ -236,6 +283,20 @@ class WhisperBackend(WindowedBackend[_Stream]):
         prompt = Prompt(head, forced, room, request.stop, request.word_complete and bool(prefix), draft)
         return _Job(index, state, start, until, prefix, prompt, before, ahead, request.final)
 
+    def _listen(self, state: _Stream, start: int, until: int, final: bool) -> None:
+        """Find out which language is spoken, at the places where that is looked at."""
+        if self._detects and state.spoken.due(until - start, final):
+            window = self._encoded([_Window(state, start, until)])
+            before = state.spoken.source
+            state.spoken.hear(self.model.languages(window)[0], until - start, final)
+            if before and state.spoken.source != before:
+                state.context_dropped = True
+
+    def _task(self, state: _Stream) -> tuple[int, ...]:
+        """Start, language and task of a stream."""
+        source = state.spoken.source
+        return self.model.tokens.task(source, "en" if state.spec.target == "en" else source)
+
     @staticmethod
     def _covered(state: _Stream, prefix: tuple[int, ...]) -> int:
         """The stream sample up to which the committed tokens reach, as the last pass aligned them."""
@@ -250,7 +311,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
     def _head(self, state: _Stream, context: tuple[int, ...], overflow: tuple[int, ...]) -> tuple[int, ...]:
         """Previous text (capped at a word, left out after a loop), start, language, task, the choice about times."""
         tokens = self.model.tokens
-        head = tokens.task(state.spec.source, state.spec.target)
+        head = self._task(state)
         if not self.timestamps:
             head = (*head, tokens.no_timestamps)
         before = [*context, *overflow]
@@ -364,7 +425,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
             return [None] * len(jobs)
         is_text = self.model.tokens.is_text
         results: list[NDArray[np.int64] | None] = [None] * len(jobs)
-        heads = [self.model.tokens.task(job.state.spec.source, job.state.spec.target) for job in jobs]
+        heads = [self._task(job.state) for job in jobs]
         for head in dict.fromkeys(heads):
             chosen = [i for i, other in enumerate(heads) if other == head]
             texts = [[*jobs[i].prefix, *(t for t in found[i].ids if is_text(t))] for i in chosen]
@@ -394,6 +455,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
             alignment=alignment,
             beams=tuple(tokens.surfaces(beam) for beam in heard.beams),
             committable=len(heard.ids) - 1 if heard.stopped else None,
+            spoken=job.state.spoken.spoken,
             ended=heard.ended,
         )
 

@@ -73,10 +73,15 @@ class WindowedBackend(Backend[Kept]):
         if not jobs:
             return candidates
         windows = self._encoded(jobs)
-        found = self.model.generate(windows, [job.prompt for job in jobs])
+        found = self._generate(jobs, windows)
         for job, candidate in zip(jobs, self._candidates(jobs, windows, found), strict=True):
             candidates[job.index] = candidate
         return candidates
+
+    def _generate(self, jobs: Sequence[Any], windows: Sequence[Any]) -> list[Any]:
+        """What the model writes for each job."""
+        found: list[Any] = self.model.generate(windows, [job.prompt for job in jobs])
+        return found
 
     def _encoded(self, jobs: Sequence[Any]) -> list[Any]:
         """Each job's window as the model encoded it, computed only where the audio has changed."""

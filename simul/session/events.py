@@ -162,6 +162,17 @@ class Speech(Event):
 
 
 @dataclass(frozen=True)
+class SpokenIn(Event):
+    """The language that is spoken from here on: found out, or another one than was given (`expected`, else empty)."""
+
+    type: ClassVar[str] = "spoken"
+    spoken: str
+    expected: str
+    heard: int
+    time: float
+
+
+@dataclass(frozen=True)
 class Lag(Event):
     """How far the session is behind what arrived, in seconds, when that exceeds its limit."""
 
@@ -225,7 +236,7 @@ class End(Event):
 
 KINDS: Mapping[str, type[Event]] = {
     kind.type: kind
-    for kind in (Start, Settled, Tail, Retract, SegmentEnd, Speech, Lag, Skipped, Late, Error, End)
+    for kind in (Start, Settled, Tail, Retract, SegmentEnd, Speech, SpokenIn, Lag, Skipped, Late, Error, End)
 }
 
 

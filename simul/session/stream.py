@@ -14,7 +14,7 @@ from typing import Any
 from policies.base import Candidate, Decision, Evidence, PlanKind, Policy, SourceView
 from simul.backends.base import DecodeRequest, Limits
 from simul.errors import SimulError, UsageError
-from simul.languages import SPACELESS
+from simul.languages import SPACELESS, SPOKEN
 from simul.session.events import (
     End,
     Error,
@@ -25,6 +25,7 @@ from simul.session.events import (
     SegmentEnd,
     Settled,
     Skipped,
+    SpokenIn,
     Start,
     Tail,
     from_dict,
@@ -94,7 +95,7 @@ class Stream:
     ) -> None:
         self.policy, self.config, self.number = policy, config or SessionConfig(), number
         self._limits, self._backend = limits, name
-        self._spaceless = self.config.target in SPACELESS
+        self._spoken = ""
         self._state = policy.start()
         self._window = Window(limits)
         self._totals = _Totals()
@@ -112,15 +113,20 @@ class Stream:
 
     def _begin_segment(self) -> None:
         self._text = SegmentText(first=self._totals.segments == 0)
-        self._word_end = WordEnd(self.config.target)
+        self._word_end = WordEnd(self.language)
         self._standing = Standing()
         self._fresh: tuple[str, ...] = ()
         self._start: int | None = None
         self._source_told = 0
 
     def _put(self, event: Event) -> None:
-        language = self.config.target if isinstance(event, (Settled, Tail, Retract, SegmentEnd)) else ""
+        language = self.language if isinstance(event, (Settled, Tail, Retract, SegmentEnd)) else ""
         self._events.append(replace(event, stream=self.config.name, language=language))
+
+    @property
+    def language(self) -> str:
+        """The language of the text; empty while it is that of the speech and not known."""
+        return self._spoken if self.config.target == SPOKEN else self.config.target
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order."""
@@ -195,6 +201,7 @@ class Stream:
         self._request, self._due = None, False
         self._word_end.note(request.prefix, candidate.tokens, candidate.ended)
         self._totals.passes += 1
+        self._note_language(candidate.spoken, at)
         self._judge(view, candidate, at)
         if view.segment_final:
             self._close_segment(view, candidate, at)
@@ -299,7 +306,7 @@ class Stream:
                 spans=spans,
                 reason=decision.reason,
                 forced=decision.forced or (over and indices.stop > decision.commit),
-                words=target_words(candidate, chosen, view.heard, self._spaceless),
+                words=target_words(candidate, chosen, view.heard, self.language in SPACELESS),
                 source_words=source_words(self._newly_told(view, spans)),
             )
         )
@@ -330,7 +337,7 @@ class Stream:
         if not self._text.changed_tail(text, candidate.source_text):
             return
         chosen = range(count, len(candidate.tokens))
-        words = target_words(candidate, chosen, view.heard, self._spaceless, standing)
+        words = target_words(candidate, chosen, view.heard, self.language in SPACELESS, standing)
         place = (self._totals.segments, text, view.heard, at, candidate.source_text)
         self._put(Tail(*place, words=words, source_words=source_words(view.words)))
 
@@ -347,7 +354,7 @@ class Stream:
         start = view.segment_start if self._start is None else self._start
         where = (self._totals.segments, start, view.segment_start, self._text.text.strip(), view.closed_by)
         end = SegmentEnd(*where, view.heard, at, candidate.source_text, source_words(view.words))
-        self._left = replace(end, stream=self.config.name, language=self.config.target)
+        self._left = replace(end, stream=self.config.name, language=self.language)
         self._last_left = view.finished
         self._orders.append(NextSegment())
 
@@ -366,6 +373,13 @@ class Stream:
             self._events.append(replace(left, end=end, time=at))
             self._totals.segments += 1
 
+    def _note_language(self, spoken: str, at: float) -> None:
+        if spoken and spoken != self._spoken:
+            self._spoken = spoken
+            self._word_end.write(self.language)
+            expected = "" if self.config.source == SPOKEN else self.config.source
+            self._put(SpokenIn(spoken, expected, self._view.heard, at))
+
     def _note_lag(self, at: float) -> None:
         behind = at - self._arrived
         if behind > self.config.lag_limit:
@@ -383,6 +397,7 @@ class Stream:
             "view": view_to_json(self._view),
             "arrived": self._arrived,
             "due": self._due or self._request is not None,
+            "spoken": self._spoken,
             "over": self._over,
             "left": None if self._left is None else self._left.to_dict(),
             "last_left": self._last_left,
@@ -406,6 +421,8 @@ class Stream:
         """The stream that `dump` stored, as stream `number` of a backend; a request that was open is given again."""
         stream = cls(policy, limits, name, number, config)
         stream._state = policy.load_state(dumped["policy"])
+        stream._spoken = dumped["spoken"]
+        stream._word_end.write(stream.language)
         stream._totals = _Totals(**dumped["totals"])
         stream._window.load(dumped["window"])
         stream._word_end.load(dumped["word_end"])

@@ -21,12 +21,16 @@ class WordEnd:
     """
 
     def __init__(self, target: str) -> None:
-        self._spaces = target not in SPACELESS
+        self.write(target)
         self._prefix: tuple[str, ...] = ()
         self._complete = False
         self._text: tuple[str, ...] = ()
         self._forced = 0
         self._ended = False
+
+    def write(self, target: str) -> None:
+        """The language of the text from here on."""
+        self._spaces = target not in SPACELESS
 
     def complete(self, prefix: tuple[str, ...]) -> bool:
         """Whether the last word of the committed tokens `prefix` is over; holds until more is committed.

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from simul.audio.level import LevelMeter
 from simul.cli.view.formats import output_format
+from simul.languages import NAMES
 from simul.session.drive import Step
+from simul.session.events import SpokenIn
 
 if TYPE_CHECKING:
     from simul.cli.context import Context
@@ -39,6 +41,36 @@ class SilenceWarning:
         """Nothing is held."""
 
 
+class LanguageNote:
+    """Says which language was found out, and that another one is spoken than was given."""
+
+    keeps = False
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def step(self, step: Step) -> None:
+        """Look for what is to be said."""
+        for event in step.events:
+            if isinstance(event, SpokenIn) and event.spoken != event.expected:
+                self._say(_named(event.spoken), event)
+
+    def _say(self, spoken: str, event: SpokenIn) -> None:
+        if not event.expected:
+            self._context.note(f"{spoken} is spoken.")
+            return
+        self._context.warn(
+            f"{spoken} seems to be spoken, not {_named(event.expected)}; try --source {event.spoken}."
+        )
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _named(code: str) -> str:
+    return f"{NAMES[code]} ({code})" if code in NAMES else code
+
+
 def visible_outputs(
     given: argparse.Namespace,
     context: Context,
@@ -49,6 +81,18 @@ def visible_outputs(
     extra: dict[str, Any],
 ) -> list[Output]:
     """The outputs for results and for the terminal."""
+    return [*_shown(given, context, factory, stream, status, revises, extra), LanguageNote(context)]
+
+
+def _shown(
+    given: argparse.Namespace,
+    context: Context,
+    factory: SessionFactory,
+    stream: TextIO,
+    status: StatusOf,
+    revises: bool,
+    extra: dict[str, Any],
+) -> list[Output]:
     on_stdout = stream is context.stdout and context.is_terminal(stream)
     on_stderr = context.is_terminal(context.stderr) and not on_stdout
     if given.captions:

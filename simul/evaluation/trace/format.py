@@ -41,8 +41,8 @@ def candidate_to_json(candidate: Candidate) -> dict[str, Any]:
             "frame": candidate.alignment.frame,
             "origin": candidate.alignment.origin,
         }
-    for name in ("beams", "committable", "source_text"):
-        if getattr(candidate, name) not in (None, ()):
+    for name in ("beams", "committable", "source_text", "spoken"):
+        if getattr(candidate, name) not in (None, (), ""):
             found[name] = getattr(candidate, name)
     if not candidate.ended:
         found["ended"] = False
@@ -67,5 +67,6 @@ def candidate_from_json(data: Mapping[str, Any]) -> Candidate:
         beams=tuple(tuple(beam) for beam in data.get("beams", ())),
         committable=data.get("committable"),
         source_text=data.get("source_text"),
+        spoken=data.get("spoken", ""),
         ended=data.get("ended", True),
     )

@@ -98,6 +98,16 @@ class WhisperModel:
                 results[index] = encoded[row]
         return results
 
+    def languages(self, encoded: Sequence[Encoded]) -> list[dict[str, float]]:
+        """How probable each language is that the model hears, per window."""
+        results: list[dict[str, float]] = [{}] * len(encoded)
+        for indices in _groups([e.shape for e in encoded]):
+            batch = self._view.from_array(np.stack([encoded[i] for i in indices]))
+            found = self._model.detect_language(batch)
+            for index, shares in zip(indices, found, strict=True):
+                results[index] = {name[2:-2]: float(share) for name, share in shares}
+        return results
+
     def generate(self, encoded: Sequence[Encoded], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window; those that CTranslate2 can decode together share a batch."""
         keys = [

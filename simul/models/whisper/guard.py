@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from simul.units import SAMPLE_RATE
 
+_WORD = re.compile(r"\w+")
 LONGEST_LOOP = 16
 REPEATED = 4
 """Rounds of a loop whose pace tells whether they were said."""
@@ -53,6 +55,16 @@ class GuardConfig:
     def missed(self, samples: int) -> bool:
         """Whether a text ended so many samples too early that speech was left out."""
         return samples > self.missing * SAMPLE_RATE
+
+    @staticmethod
+    def echoes(previous: str, text: str, final: bool) -> bool:
+        """Whether a text may be no more than the end of the previous text, said again for want of speech understood.
+
+        One word alone tells something only when it is the whole text.
+        """
+        before, after = (_WORD.findall(each.casefold()) for each in (previous, text))
+        count = min(len(before), len(after))
+        return count > (0 if final else 1) and before[-count:] == after[:count]
 
     def loop(self, text: Sequence[int]) -> Loop | None:
         """The loop at the end of a text; None where there is none."""

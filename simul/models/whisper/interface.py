@@ -37,6 +37,10 @@ class Whisper(Protocol):
         """Encoder output of each window of samples."""
         ...
 
+    def languages(self, encoded: Sequence[Encoded]) -> list[dict[str, float]]:
+        """How probable each language is that the model hears, per window."""
+        ...
+
     def generate(self, encoded: Sequence[Encoded], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window; a batch gives what single calls give."""
         ...

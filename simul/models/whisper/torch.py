@@ -145,6 +145,19 @@ class TorchWhisper:
             hidden = layer(hidden, None)
         return encoder.layer_norm(hidden)
 
+    def languages(self, encoded: Sequence[EncodedWindow]) -> list[dict[str, float]]:
+        """How probable each language is that the model hears, per window."""
+        import torch
+
+        from simul.decoding.batch import Batch
+
+        codes = sorted(self.tokens.languages)
+        ids = [self.tokens.task(code, code)[1] for code in codes]
+        with torch.inference_mode():
+            batch = Batch(self._decoder(encoded), [(self.tokens.start,)] * len(encoded), encoded)
+            shares = batch.logits[:, ids].float().softmax(-1).tolist()
+        return [dict(zip(codes, row, strict=True)) for row in shares]
+
     def generate(self, encoded: Sequence[EncodedWindow], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window, all of them in one batch, with attention and (beam > 1) other hypotheses.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,98 +13,10 @@ from policies.offline import Offline
 from simul.backends.base import StreamSpec
 from simul.backends.whisper import WhisperBackend
 from simul.clock import VirtualClock
-from simul.decoding.interface import Hypothesis, Prompt
-from simul.models.whisper.interface import MAX_POSITIONS
 from simul.session import Session, SessionConfig
 from simul.session.events import SegmentEnd
+from tests.simul.backends.scripted_whisper import DEAF, ECHOES, LOOPS, RATE, UNIT, Scripted, Speech, speech
 from tests.simul.backends.streams import decode, hear
-
-RATE = 16_000
-UNIT = RATE // 2
-"""A word lasts half a second; its samples say its number."""
-LOOPS, DEAF = 7, 8
-"""The word that is written over and over, and the one after which nothing is heard, but at a window's beginning."""
-
-
-class Tokens:
-    """A vocabulary of words " w0" to " w99"."""
-
-    end, start, previous, no_timestamps, first_timestamp = 100, 101, 102, 103, 104
-    languages = frozenset({"en"})
-    grows = np.zeros(100, bool)
-
-    def task(self, source: str, target: str) -> tuple[int, ...]:
-        return (self.start,)
-
-    def is_text(self, token: int) -> bool:
-        return token < self.end
-
-    def surfaces(self, tokens: Sequence[int]) -> tuple[str, ...]:
-        return tuple(f" w{token}" for token in tokens)
-
-
-class Scripted:
-    """Writes the numbers that it hears, and gives each its place."""
-
-    folder, tokens = Path("scripted"), Tokens()
-    aligns, attends, grows, offers = True, True, False, 1
-
-    def __init__(self) -> None:
-        self.prompts: list[Prompt] = []
-
-    def check_source(self, source: str) -> None: ...
-
-    def encode(self, windows: Sequence[np.ndarray]) -> list[Any]:
-        heard = [np.rint(samples[UNIT // 2 :: UNIT] * 100).astype(int).tolist() for samples in windows]
-        return [[word for word in words if word] for words in heard]
-
-    def generate(self, encoded: Sequence[list[int]], prompts: Sequence[Prompt]) -> list[Hypothesis]:
-        self.prompts += prompts
-        return [self._write(words, prompt) for words, prompt in zip(encoded, prompts, strict=True)]
-
-    def _write(self, words: list[int], prompt: Prompt) -> Hypothesis:
-        written, ended = [], True
-        for place, word in enumerate(words):
-            if word == DEAF and place:
-                break
-            written.append(word)
-            if word == LOOPS and place:
-                written += [word] * prompt.room(MAX_POSITIONS)
-                break
-        new = written[len(prompt.prefix) :]
-        ended = len(new) <= prompt.room(MAX_POSITIONS)
-        new = new[: prompt.room(MAX_POSITIONS)]
-        frames = len(words) * 25
-        return Hypothesis(
-            tuple(new), np.full(len(new), -0.1), ended, attention=self._rows(new, words, frames)
-        )
-
-    def _rows(self, new: list[int], words: list[int], frames: int) -> np.ndarray:
-        rows = np.zeros((len(new), frames), np.float32)
-        for row, word in zip(rows, new, strict=True):
-            row[words.index(word) * 25 + 12] = 1
-        return rows
-
-    def align(
-        self, encoded: Sequence[list[int]], head: Any, texts: Sequence[Sequence[int]], samples: Any
-    ) -> list[np.ndarray]:
-        """Each word lies where it was heard; all rounds of a loop in the same place."""
-        found = []
-        for words, text in zip(encoded, texts, strict=True):
-            places = [words.index(word) for word in text]
-            found.append(np.array([(p * UNIT, (p + 1) * UNIT) for p in places], np.int64).reshape(-1, 2))
-        return found
-
-
-class Speech:
-    """Every frame is speech that says something."""
-
-    def __call__(self, frames: np.ndarray) -> list[bool]:
-        return [bool(np.abs(frame).max() > 0.005) for frame in frames]
-
-
-def speech(words: Sequence[int]) -> np.ndarray:
-    return np.repeat(np.array(words) / 100, UNIT).astype(np.float32)
 
 
 def candidate(words: Sequence[int], end: bool = True, **more: Any) -> tuple[Any, Scripted, WhisperBackend]:
@@ -169,3 +80,19 @@ def test_a_session_loses_nothing_behind_a_fault(policy: Any, chunk: int) -> None
     events = session.feed(np.concatenate([speech(words), np.zeros(RATE, np.float32)])) + session.finish()
     text = " ".join(e.text for e in events if isinstance(e, SegmentEnd))
     assert text.split() == [f"w{word}" for word in words]
+
+
+def test_what_repeats_the_previous_text_is_decoded_without_it() -> None:
+    model = Scripted()
+    backend = WhisperBackend(model, activity=Speech)
+    session = Session(LocalAgreement(2), backend, VirtualClock(), SessionConfig("en", "en", UNIT))
+    pause = np.zeros(RATE, np.float32)
+    sound = [speech([1, 2, 3]), pause, speech([ECHOES, 4, 5, 9, 10]), pause, speech([11, 12, 13]), pause]
+    events = session.feed(np.concatenate(sound)) + session.finish()
+    assert [e.text for e in events if isinstance(e, SegmentEnd)] == [
+        "w1 w2 w3",
+        "w6 w4 w5 w9 w10",
+        "w11 w12 w13",
+    ]
+    # The segment after it has its previous text again.
+    assert model.prompts[-1].head[:4] == (model.tokens.previous, 1, 2, 3)

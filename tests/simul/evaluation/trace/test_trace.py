@@ -59,7 +59,7 @@ def said(events: list) -> list:
 def same_candidate(a, b) -> bool:
     arrays = [(a.logprobs, b.logprobs), (a.spans, b.spans)]
     arrays += [(x and x.weights, y and y.weights) for x, y in [(a.alignment, b.alignment)]]
-    plain = ("tokens", "ids", "segments", "beams", "committable", "source_text", "ended", "limit")
+    plain = ("tokens", "ids", "segments", "beams", "committable", "source_text", "spoken", "ended", "limit")
     return all(
         np.array_equal(x, y) and getattr(x, "dtype", 0) == getattr(y, "dtype", 0) for x, y in arrays
     ) and all(getattr(a, name) == getattr(b, name) for name in plain)

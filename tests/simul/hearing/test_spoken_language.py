@@ -1,0 +1,56 @@
+"""When a model is asked which language is spoken, and when it is believed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simul.hearing.spoken_language import SpokenLanguage
+from simul.units import SAMPLE_RATE
+
+
+def shares(english: float) -> dict[str, float]:
+    return {"en": english, "de": 1 - english}
+
+
+def test_a_sure_guess_is_believed_early_and_any_after_two_seconds() -> None:
+    early, late = SpokenLanguage(), SpokenLanguage()
+    early.hear(shares(0.95), SAMPLE_RATE, False)
+    late.hear(shares(0.85), SAMPLE_RATE, False)
+    assert (early.source, early.spoken, late.source) == ("en", "en", "")
+    late.hear(shares(0.55), 2 * SAMPLE_RATE, False)
+    assert late.source == "en"
+
+
+def test_looks_are_due_after_1_2_and_5_seconds_of_each_segment() -> None:
+    watch = SpokenLanguage("en")
+    seen = []
+    for _ in range(2):
+        for tenths in range(1, 80):
+            if watch.due(tenths * SAMPLE_RATE // 10, False):
+                seen.append(tenths)
+                watch.hear(shares(1.0), tenths * SAMPLE_RATE // 10, False)
+        watch.next_segment()
+    assert seen == [10, 20, 50, 10, 20, 50]
+
+
+def test_the_end_of_a_segment_is_looked_at_only_while_nothing_is_known() -> None:
+    assert SpokenLanguage().due(SAMPLE_RATE // 2, True)
+    assert not SpokenLanguage("en").due(SAMPLE_RATE // 2, True)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([1, 2, 5])), max_size=12))
+def test_a_language_changes_only_after_two_sure_looks_in_a_row(looks: list[tuple[float, int]]) -> None:
+    watch = SpokenLanguage("en")
+    run = 0
+    for english, seconds in looks:
+        before = watch.spoken
+        watch.hear(shares(english), seconds * SAMPLE_RATE, False)
+        if seconds >= 2:
+            other = "de" if before in ("", "en") else "en"
+            sure = (1 - english if other == "de" else english) >= 0.8
+            run = run + 1 if sure else 0
+        if watch.spoken != before:
+            assert run == 2
+            run = 0
+        assert watch.source == "en"
