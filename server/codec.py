@@ -42,11 +42,21 @@ class CloseCode:
 
 
 class ProtocolError(SimulError):
-    """A message that cannot be taken; `code` names the kind, `param` the field, `close` the close code."""
+    """A message that cannot be taken; `code` names the kind, `param` the field, `close` the close code.
 
-    def __init__(self, message: str, param: str = "", code: str = "bad_message", close: int = 4400) -> None:
+    retry_after_ms: when it might be, where waiting helps.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        param: str = "",
+        code: str = "bad_message",
+        close: int = 4400,
+        retry_after_ms: int | None = None,
+    ) -> None:
         super().__init__(message)
-        self.param, self.code, self.close = param, code, close
+        self.param, self.code, self.close, self.retry_after_ms = param, code, close, retry_after_ms
 
 
 def encode(message: ClientMessage | ServerMessage) -> str:

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 import server
 from server import protocol as p
 from server.codec import encode
+from server.reference import markdown
 from server.schema import asyncapi, json_schema
 from tests.server.test_codec import CLIENT, SETTLED
 
@@ -22,6 +23,13 @@ DATA = Path(server.__file__).parent / "data"
 def test_the_committed_document_is_what_the_code_makes(name: str, made: object) -> None:
     stored = json.loads((DATA / f"{name}.json").read_text("utf-8"))
     assert stored == made, f"write it anew: simul schema --format {name} > server/data/{name}.json"
+
+
+def test_the_committed_reference_is_what_the_code_makes() -> None:
+    page = Path(server.__file__).parent.parent / "docs" / "protocol.md"
+    assert page.read_text("utf-8") == markdown(), (
+        "write it anew: simul schema --format markdown > docs/protocol.md"
+    )
 
 
 def test_the_schema_is_valid_and_knows_every_message() -> None:

@@ -1,0 +1,57 @@
+"""What every dialect is: a translator of frames without I/O, one for each socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from server import protocol as p
+from server.connection import ConnectionLimits, Request
+
+Frame = str | bytes
+
+UNHURRIED = ConnectionLimits(
+    frame_bytes=1 << 20,
+    control_rate=1000.0,
+    control_burst=10_000.0,
+    audio_rate=1e9,
+    audio_burst=1e12,
+)
+"""For clients of other servers, which send as they like: what waits is bounded by not reading on."""
+
+
+@dataclass(frozen=True)
+class RawFrame:
+    """A frame to be sent in its turn, without a message behind it."""
+
+    frame: Frame
+
+
+class Dialect:
+    """Frames in, requests out; messages in, frames out.
+
+    query: of the address. limits: of its connection. subprotocol: what the socket agrees on, if anything.
+    """
+
+    subprotocol: ClassVar[str | None] = None
+    limits: ClassVar[ConnectionLimits] = UNHURRIED
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        self.query = query
+
+    def opening(self) -> list[Request | RawFrame]:
+        """What happens as soon as the socket is open."""
+        return []
+
+    def receive(self, frame: Frame) -> list[Request | RawFrame]:
+        """What a frame means.
+
+        Raises:
+            ProtocolError: nothing.
+        """
+        raise NotImplementedError
+
+    def told(self, message: p.ServerMessage) -> list[Frame]:
+        """How the client is told a message; some are not for it."""
+        raise NotImplementedError

@@ -1,0 +1,407 @@
+"""Keeps the sessions: admits them, gives them to workers, lets clients come back, ends them. It has no sockets.
+
+Everything happens in calls; `tick` carries out what is due. Clock, randomness and workers are handed in.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+
+from server import protocol as p
+from server.codec import CloseCode, ProtocolError
+from server.connection import AudioFrame, Request
+from server.hosted import HARD_QUEUE, WARNING_SECONDS, Hosted, HostLimits, Peer
+from server.live import LiveSession
+from server.metrics import Metrics, declare
+from server.waiting import WaitingClient, WaitingRoom
+from server.workers.messages import (
+    Answer,
+    CutReached,
+    DropTrack,
+    FinishTrack,
+    TrackOpened,
+    TrackOutput,
+    TrackOver,
+    TrackRefused,
+    TrackSpec,
+    WorkerLoad,
+)
+from server.workers.pool import Workers
+from simul.audio.intake import to_samples
+from simul.config import StreamOptions
+
+REMEMBERED = 10_000
+"""Sessions that are over, of which a client that asks is told so."""
+
+
+class Host:
+    """The sessions of one server.
+
+    new_token: gives texts that cannot be guessed. version: of the server, for clients.
+    """
+
+    def __init__(
+        self,
+        stream: StreamOptions,
+        workers: Workers,
+        now: Callable[[], float],
+        new_token: Callable[[], str],
+        limits: HostLimits | None = None,
+        version: str = "",
+    ) -> None:
+        self.stream, self.workers, self.now, self.version = stream, workers, now, version
+        self.limits = limits or HostLimits()
+        self.sessions: dict[str, Hosted] = {}
+        self.metrics = Metrics()
+        self.draining: float | None = None
+        self.description = ""
+        self._new_token = new_token
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._room = WaitingRoom(self.limits.sessions, self.limits.queue, self.limits.wait)
+        self._loads: dict[int, WorkerLoad] = {}
+        workers.listener = self
+        declare(self)
+
+    # -- what clients ask -----------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> int:
+        """Sessions that take up a place."""
+        return sum(hosted.status != "over" for hosted in self.sessions.values())
+
+    def begin(self, peer: Peer, start: p.SessionStart, now: float) -> None:
+        """A client wants a session; it is answered at once, or in a while if the server is full.
+
+        Raises:
+            ProtocolError: it is refused.
+        """
+        if self.draining is not None:
+            raise ProtocolError(
+                "The server is stopping; connect again in a moment.", code="draining", close=CloseCode.RESTART
+            )
+        owned = sum(h.owner == peer.owner and h.status != "over" for h in self.sessions.values())
+        if self.limits.per_owner and owned >= self.limits.per_owner:
+            raise ProtocolError(
+                f"You have {owned} sessions already, as many as are allowed; end one first.",
+                code="quota",
+                close=CloseCode.QUOTA,
+            )
+        if not self._room.free(self.active):
+            self._room.queue(WaitingClient(peer, start, now))
+            peer.send([p.SessionWaiting("capacity", "The server is full; waiting for a place.")])
+            return
+        self._open(peer, start, now)
+
+    def _open(self, peer: Peer, start: p.SessionStart, now: float) -> None:
+        spec = self.spec_of(start)
+        name = self._new_token()
+        live = LiveSession(name, spec, start.audio, now)
+        live.want = start.want
+        hosted = Hosted(live, self._least_loaded(), peer.owner, self._new_token(), peer)
+        self.sessions[name] = hosted
+        self.metrics.add("sessions_total")
+        peer.joined(live)
+        if self.workers.is_ready(hosted.worker):
+            self._place(hosted)
+        else:
+            peer.send([p.SessionWaiting("loading", "The models are being loaded; audio is kept until then.")])
+
+    def spec_of(self, start: p.SessionStart | p.SessionUpdate, former: TrackSpec | None = None) -> TrackSpec:
+        """What a session's audio is to become, by what the client asks and else as the server was started."""
+        options = self.stream
+        given = () if options.source == options.target else (options.target,)
+        source = start.source or (former.source if former else options.source)
+        targets = start.targets if start.targets is not None else (former.targets if former else given)
+        policy, args = options.policy, tuple(options.policy_arguments().items())
+        if start.policy is not None:
+            policy, args = start.policy.name, tuple(start.policy.params.items())
+        elif former is not None:
+            policy, args = former.policy, former.policy_args
+        chunk_ms = (start.chunk_ms if isinstance(start, p.SessionStart) else None) or options.chunk_ms
+        chunk = former.chunk if former else to_samples(chunk_ms)
+        live = former.live if former else not isinstance(start, p.SessionStart) or start.mode == "live"
+        wanted = tuple(target for target in targets if target != source)
+        return TrackSpec(source, wanted, policy, args, chunk, live)
+
+    def _least_loaded(self) -> int:
+        counts = [0] * self.workers.count
+        for hosted in self.sessions.values():
+            if hosted.status != "over":
+                counts[hosted.worker] += 1
+        order = range(self.workers.count)
+        return min(order, key=lambda worker: (counts[worker], not self.workers.is_ready(worker), worker))
+
+    def _place(self, hosted: Hosted) -> None:
+        """Give a session, with all it has heard since the last border of segments, to its worker."""
+        hosted.status = "opening"
+        for command in hosted.live.rebuild():
+            self.workers.send(hosted.worker, command)
+        if hosted.live.finishing:
+            self.workers.send(hosted.worker, FinishTrack(hosted.live.name))
+
+    def resume(self, peer: Peer, message: p.SessionResume, now: float) -> LiveSession:
+        """A client comes back.
+
+        Raises:
+            ProtocolError: there is no such session, or the client cannot show that it is its own.
+        """
+        hosted = self.sessions.get(message.session)
+        if hosted is None:
+            known = message.session in self._gone
+            said = "is over: nobody came back for it in time" if known else "is not known here"
+            raise ProtocolError(
+                f"The session {said}; start a new one.",
+                "session",
+                "resume_expired" if known else "unknown_session",
+                CloseCode.RESUME_EXPIRED if known else CloseCode.UNKNOWN_SESSION,
+            )
+        if not hmac.compare_digest(hosted.token.encode(), message.resume_token.encode()):
+            self.metrics.add("resumes_total", result="refused")
+            raise ProtocolError(
+                "The resume token is not the one given last.",
+                "resume_token",
+                "bad_token",
+                CloseCode.UNAUTHORIZED,
+            )
+        if message.last_seq > hosted.live.seq:
+            raise ProtocolError(
+                f"The number {message.last_seq} was not given out yet.",
+                "last_seq",
+                close=CloseCode.BAD_MESSAGE,
+            )
+        self._rejoin(hosted, peer, message, now)
+        return hosted.live
+
+    def _rejoin(self, hosted: Hosted, peer: Peer, message: p.SessionResume, now: float) -> None:
+        live = hosted.live
+        if hosted.peer is not None:
+            hosted.peer.close(CloseCode.TAKEN_OVER, "Another connection goes on with the session.")
+        hosted.peer, hosted.token = peer, self._new_token()
+        live.detached_at, live.last_audio = None, now
+        gap = self._bridge(hosted, message.next_sample, now)
+        live.acknowledge(message.last_seq)
+        live.take()
+        peer.joined(live)
+        resumed = p.SessionResumed(live.name, hosted.token, live.received, message.last_seq, gap)
+        peer.send([resumed, *live.after(message.last_seq), p.AudioAck(live.received, seq=live.seq)])
+        self.metrics.add("resumes_total", result="gap" if gap else "whole")
+        if hosted.status == "over":
+            peer.close(CloseCode.DONE, "")
+
+    def _bridge(self, hosted: Hosted, next_sample: int, now: float) -> p.Missing | None:
+        """What neither side has any more is a gap, in the text as in the time."""
+        live, rate = hosted.live, hosted.live.audio.rate
+        missing = next_sample - live.received
+        if missing <= 0 or live.finishing:
+            return None
+        gap = p.Missing(live.received * 1000 // rate, next_sample * 1000 // rate)
+        for command in live.gap_samples(missing, now):
+            self.workers.send(hosted.worker, command)
+        live.tell(
+            p.AudioLost(gap.t0, gap.t1, "the connection was lost and the client no longer had the audio")
+        )
+        return gap
+
+    def receive(self, live: LiveSession, request: Request, now: float) -> None:
+        """A message or audio for a session.
+
+        Raises:
+            ProtocolError: it cannot be done.
+        """
+        hosted = self.sessions.get(live.name)
+        if hosted is None or hosted.status == "over":
+            return
+        if isinstance(request, AudioFrame):
+            self.metrics.add("audio_bytes_total", len(request.data))
+            commands = live.push(request.data, now)
+        elif isinstance(request, p.Gap):
+            commands = live.gap(request.ms, now)
+        elif isinstance(request, p.Flush):
+            commands = [live.cut("flush", request.id)]
+        elif isinstance(request, p.Mark):
+            commands = [live.cut("mark", request.id)]
+        elif isinstance(request, p.SessionClose):
+            commands = [*live.finish(now), FinishTrack(live.name)]
+        elif isinstance(request, p.SessionUpdate):
+            commands = [live.change(self.spec_of(request, live.spec))]
+            live.want = request.want or live.want
+            live.tell(p.SessionUpdated(hosted.config()))
+        else:
+            self._answer_at_once(live, request)
+            commands = []
+        if hosted.status in ("opening", "running"):
+            for command in commands:
+                self.workers.send(hosted.worker, command)
+        hosted.deliver()
+
+    def _answer_at_once(self, live: LiveSession, request: p.ClientMessage) -> None:
+        if isinstance(request, p.Ack):
+            if request.seq > live.seq:
+                raise ProtocolError(f"The number {request.seq} was not given out yet.", "seq")
+            live.acknowledge(request.seq)
+        elif isinstance(request, p.Ping):
+            live.tell(p.Pong(request.ts, self.now()))
+
+    def leave(self, peer: Peer, now: float) -> None:
+        """A socket is gone: its session waits for the client to come back."""
+        self._room.forget(peer)
+        for hosted in self.sessions.values():
+            if hosted.peer is peer:
+                hosted.peer = None
+                hosted.live.detached_at = now
+                self.metrics.add("detached_total")
+
+    def drop(self, live: LiveSession) -> None:
+        """Forget a session at once."""
+        hosted = self.sessions.pop(live.name, None)
+        if hosted is not None:
+            if hosted.status != "over":
+                self.workers.send(hosted.worker, DropTrack(live.name))
+            self._gone[live.name] = None
+            while len(self._gone) > REMEMBERED:
+                self._gone.popitem(last=False)
+
+    def full(self, live: LiveSession) -> bool:
+        """Whether so much audio waits that no more is to be read from the socket."""
+        return live.waiting > HARD_QUEUE
+
+    # -- what workers say -----------------------------------------------------------------------------------------
+
+    def ready(self, worker: int, description: str) -> None:
+        """A worker has loaded its models: it takes the sessions that wait for it."""
+        self.description = description
+        for hosted in self.sessions.values():
+            if hosted.worker == worker and hosted.status == "loading":
+                self._place(hosted)
+
+    def lost(self, worker: int, reason: str) -> None:
+        """A worker broke: its sessions go to one that is ready, or wait for its successor."""
+        self.metrics.add("worker_losses_total")
+        for hosted in self.sessions.values():
+            if hosted.worker == worker and hosted.status in ("opening", "running"):
+                others = [n for n in range(self.workers.count) if self.workers.is_ready(n)]
+                hosted.status = "loading"
+                if others:
+                    hosted.worker = self._least_loaded_of(others)
+                    self._place(hosted)
+
+    def _least_loaded_of(self, workers: list[int]) -> int:
+        return min(workers, key=lambda n: sum(h.worker == n for h in self.sessions.values()))
+
+    def answered(self, worker: int, answer: Answer) -> None:
+        """What a worker says."""
+        if isinstance(answer, WorkerLoad):
+            self._loads[worker] = answer
+            return
+        hosted = self.sessions.get(getattr(answer, "key", ""))
+        if hosted is None or hosted.worker != worker or hosted.status == "over":
+            return
+        if isinstance(answer, TrackOpened):
+            self._opened(hosted, answer)
+        elif isinstance(answer, TrackRefused):
+            self._refused(hosted, answer.message)
+        elif isinstance(answer, TrackOutput):
+            hosted.live.output(answer, self.now())
+            for lag in hosted.live.lags():
+                self.metrics.observe("settled_lag_seconds", lag / 1000)
+            if answer.compute:
+                self.metrics.observe("step_seconds", answer.compute)
+        elif isinstance(answer, CutReached):
+            hosted.live.reached(answer.kind, answer.id, answer.at)
+        elif isinstance(answer, TrackOver):
+            self._over(hosted, answer.failure)
+        hosted.deliver()
+
+    def _opened(self, hosted: Hosted, answer: TrackOpened) -> None:
+        first = not hosted.model
+        hosted.status, hosted.model, hosted.policy = "running", answer.model, answer.policy
+        hosted.live.revises = answer.revises
+        if first and hosted.peer is not None:
+            hosted.live.tell(hosted.ready(self.limits, self.version))
+
+    def _refused(self, hosted: Hosted, message: str) -> None:
+        hosted.live.tell(p.ErrorMessage("unavailable", message, fatal=True))
+        self.metrics.add("refused_total", reason="unavailable")
+        hosted.deliver()
+        if hosted.peer is not None:
+            hosted.peer.close(CloseCode.UNAVAILABLE, message)
+        hosted.status = "over"
+        self.drop(hosted.live)
+
+    def _over(self, hosted: Hosted, failure: str) -> None:
+        if failure:
+            hosted.live.tell(p.ErrorMessage("failed", failure, fatal=True))
+        hosted.live.end()
+        hosted.status, hosted.over_at = "over", self.now()
+        hosted.deliver()
+        if hosted.peer is not None:
+            hosted.peer.close(CloseCode.INTERNAL if failure else CloseCode.DONE, failure)
+
+    # -- what time brings -----------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """What is due: places for those who wait, progress, sessions that are too old or that nobody comes back for."""
+        for waiting in self._room.admitted(self.active):
+            self._open(waiting.peer, waiting.start, now)
+        for waiting in self._room.expired(now):
+            self._turn_away(waiting.peer)
+        for hosted in list(self.sessions.values()):
+            self._attend(hosted, now)
+
+    def _turn_away(self, peer: Peer) -> None:
+        message = "The server is full; try again in a few seconds."
+        self.metrics.add("refused_total", reason="overloaded")
+        peer.send([p.ErrorMessage("overloaded", message, fatal=True, retry_after_ms=5000)])
+        peer.close(CloseCode.OVERLOADED, message)
+
+    def _attend(self, hosted: Hosted, now: float) -> None:
+        live = hosted.live
+        away = live.detached_at if live.detached_at is not None else now
+        if now - away > self.limits.resume or (
+            hosted.status == "over" and now - hosted.over_at > self.limits.resume
+        ):
+            self.drop(live)
+            return
+        if hosted.status != "over":
+            self._watch_age(hosted, now)
+            hosted.watch_queue()
+            hosted.report(now)
+        hosted.deliver()
+
+    def _watch_age(self, hosted: Hosted, now: float) -> None:
+        left = hosted.live.opened + self.limits.connection.session - now
+        if left < WARNING_SECONDS and not hosted.warned:
+            hosted.warned = True
+            message = "The session is about to reach its longest time; start a new one."
+            hosted.live.tell(p.SessionMoving(max(0, int(left * 1000)), "", message))
+        if left <= 0 and not hosted.live.finishing:
+            for command in [*hosted.live.finish(now), FinishTrack(hosted.live.name)]:
+                self.workers.send(hosted.worker, command)
+
+    def drain(self, now: float, seconds: float) -> None:
+        """Take no new sessions, and let those there are end or move."""
+        self.draining = now + seconds
+        for hosted in self.sessions.values():
+            if hosted.status != "over":
+                message = "The server is stopping; finish, or resume at the same address once it is up again."
+                hosted.live.tell(p.SessionMoving(int(seconds * 1000), "", message))
+                hosted.deliver()
+
+    def finish_all(self, now: float) -> None:
+        """End the audio of every session."""
+        for hosted in list(self.sessions.values()):
+            if hosted.status in ("opening", "running") and not hosted.live.finishing:
+                for command in [*hosted.live.finish(now), FinishTrack(hosted.live.name)]:
+                    self.workers.send(hosted.worker, command)
+
+    @property
+    def compute_seconds(self) -> float:
+        """Of all workers since they began."""
+        return sum(load.compute for load in self._loads.values())
+
+    @property
+    def ready_workers(self) -> int:
+        """Workers whose models are loaded."""
+        return sum(self.workers.is_ready(worker) for worker in range(self.workers.count))

@@ -1,0 +1,107 @@
+"""One session as a host keeps it: its books, its worker, its client, and what the client is told by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from server import protocol as p
+from server.connection import ConnectionLimits
+from server.live import LiveSession
+
+SOFT_QUEUE, HARD_QUEUE = 4.0, 15.0
+"""Seconds of audio that wait: above the first the client is told, above the second its socket is not read."""
+CALM_QUEUE = 1.5
+PROGRESS_SECONDS = 1.0
+WARNING_SECONDS = 60.0
+
+
+class Peer(Protocol):
+    """A client's socket as the host sees it."""
+
+    owner: str
+
+    def send(self, messages: Iterable[p.ServerMessage]) -> None:
+        """Queue messages."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close once what is queued has been sent."""
+
+    def joined(self, session: LiveSession) -> None:
+        """The socket carries this session now."""
+
+
+@dataclass(frozen=True)
+class HostLimits:
+    """What a host takes on. sessions: at once; times in seconds."""
+
+    sessions: int = 8
+    per_owner: int = 0
+    resume: float = 60.0
+    wait: float = 2.0
+    queue: int = 16
+    connection: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+
+@dataclass
+class Hosted:
+    """One session in the host. status: "loading", "opening", "running" or "over"."""
+
+    live: LiveSession
+    worker: int
+    owner: str
+    token: str
+    peer: Peer | None
+    status: str = "loading"
+    model: str = ""
+    policy: str = ""
+    level: int = 0
+    over_at: float = 0.0
+    told_at: float = 0.0
+    told: tuple[int, int] = (-1, -1)
+    warned: bool = False
+
+    def deliver(self) -> None:
+        """Send what is new."""
+        messages = self.live.take()
+        if self.peer is not None and messages:
+            self.peer.send(messages)
+
+    def config(self) -> p.StreamConfig:
+        """What the session does."""
+        live, spec = self.live, self.live.spec
+        names = tuple(live.streams)
+        return p.StreamConfig(
+            spec.source, spec.targets, names, spec.policy, spec.chunk // 16, self.model, live.audio
+        )
+
+    def ready(self, limits: HostLimits, version: str) -> p.SessionReady:
+        """What the client is told when the session begins."""
+        bounds = limits.connection
+        told = p.ServerLimits(
+            bounds.frame_bytes, int(HARD_QUEUE * 1000), int(bounds.idle * 1000), int(bounds.session * 1000)
+        )
+        resume = int(limits.resume * 1000)
+        return p.SessionReady(self.live.name, self.token, resume, self.config(), told, version)
+
+    def watch_queue(self) -> None:
+        """Say when computing falls behind, and when it keeps up again."""
+        live = self.live
+        if self.level == 0 and live.waiting > SOFT_QUEUE and self.status == "running":
+            self.level = 1
+            reason = f"computing is {live.waiting:.1f} s behind the audio"
+            live.tell(p.Degraded(1, "decisions between are left out; no audio is", reason))
+        elif self.level and live.waiting < CALM_QUEUE:
+            self.level = 0
+            live.tell(p.Degraded(0, "", "computing keeps up again"))
+
+    def report(self, now: float) -> None:
+        """Say what has been received and processed, where that changed, at most once a second."""
+        state = (self.live.received, self.live.processed)
+        if now - self.told_at < PROGRESS_SECONDS or state == self.told or self.status != "running":
+            return
+        self.told, self.told_at = state, now
+        self.live.tell(p.AudioAck(self.live.received))
+        if self.live.want.progress:
+            self.live.tell(self.live.progress())

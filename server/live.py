@@ -1,0 +1,427 @@
+"""The books of one session, which outlive its sockets: audio kept for a worker that breaks, text, numbered messages.
+
+There is no input or output and no clock here; every moment is an argument, in seconds on the host's clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from server import protocol as p
+from server.workers.messages import (
+    ChangeTrack,
+    Command,
+    Cut,
+    OpenTrack,
+    PushAudio,
+    SkipAudio,
+    TrackOutput,
+    TrackSpec,
+)
+from simul.audio.intake import PcmIntake
+from simul.audio.pcm import to_int16
+from simul.languages import SPACELESS
+from simul.session.events import Event, Retract, SegmentEnd, Settled, Skipped, Tail, TimedWord
+from simul.session.transcript import Transcript
+from simul.units import SAMPLE_RATE
+
+KEPT_MESSAGES, KEPT_BYTES = 2_000, 256 * 1024
+"""Of numbered messages that the client has not acknowledged; above, a resumed client gets a snapshot."""
+KEPT_AUDIO = 60 * SAMPLE_RATE
+"""Of one segment, for a worker that takes over."""
+ENCODINGS = {"pcm_s16le": "s16le", "pcm_f32le": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
+
+
+def to_ms(samples: int) -> int:
+    """Samples at 16 kHz as milliseconds."""
+    return samples * 1000 // SAMPLE_RATE
+
+
+@dataclass
+class TextStream:
+    """One stream of text as it stands. settled: ms up to which text rests on audio; repeat: what is to be said again.
+
+    After a worker broke, a stream settles anew what it had settled of the open segment; that much is passed over. Of
+    the line, the first `before` characters rest on audio that is not kept any more.
+    """
+
+    name: str
+    language: str
+    transcript: Transcript
+    segments: list[str] = field(default_factory=list)
+    segment: int = 0
+    line: str = ""
+    tail: str = ""
+    settled: int = 0
+    words: int = 0
+    repeat: str = ""
+    before: int = 0
+
+    def state(self) -> p.StreamState:
+        """As a snapshot tells it."""
+        return p.StreamState(self.name, tuple(self.segments), self.segment, self.line, self.tail)
+
+
+class LiveSession:
+    """One session: takes audio and what workers say, gives commands for the worker and messages for the client.
+
+    spec: what the audio is to become; source_text: whether the recognised source is shown beside translations.
+    """
+
+    def __init__(self, name: str, spec: TrackSpec, audio: p.AudioFormat, now: float) -> None:
+        self.name, self.audio, self.opened = name, audio, now
+        self.want = p.Want()
+        self.revises = False
+        self.detached_at: float | None = None
+        self.last_audio = now
+        self._intake = self._new_intake()
+        self.received = 0
+        """Position at the client's rate: frames and gaps."""
+        self._made = 0
+        self.processed = self.lost = self.seq = 0
+        self._log: deque[tuple[p.ServerMessage, int]] = deque()
+        self._log_bytes = 0
+        self._fresh: list[p.ServerMessage] = []
+        self._kept: deque[tuple[int, Command]] = deque()
+        self._boundary = (0, 0)
+        self._pending: set[tuple[str, str]] = set()
+        self._lags: list[int] = []
+        self.finishing = self.over = False
+        self._told_lags = 0
+        self._base_spec = spec
+        self.streams: dict[str, TextStream] = {}
+        self.configure(spec)
+
+    def _new_intake(self) -> PcmIntake:
+        return PcmIntake(ENCODINGS[self.audio.encoding], self.audio.rate, self.audio.channels)
+
+    def configure(self, spec: TrackSpec) -> None:
+        """Languages and policy; streams that are there already stay."""
+        self.spec = spec
+        names = {p.SOURCE: spec.source, **{target: target for target in spec.targets}}
+        former = self.streams
+        self.streams = {
+            name: former.get(name) or TextStream(name, language, Transcript(language))
+            for name, language in names.items()
+        }
+
+    # -- audio ----------------------------------------------------------------------------------------------------
+
+    @property
+    def track_position(self) -> int:
+        """Samples at 16 kHz that workers were given, gaps included."""
+        return self._made
+
+    @property
+    def waiting(self) -> float:
+        """Seconds of audio that no worker has taken in yet."""
+        return max(0, self._made - self.processed) / SAMPLE_RATE
+
+    def push(self, data: bytes, now: float) -> list[Command]:
+        """Audio from the client, whole frames."""
+        before = self._intake.frames
+        samples = self._intake.push(data)
+        self.received += self._intake.frames - before
+        self.last_audio = now
+        if not len(samples):
+            return []
+        return [self._keep(PushAudio(self.name, to_int16(samples).tobytes(), now), len(samples))]
+
+    def gap(self, ms: int, now: float) -> list[Command]:
+        """Time passed without audio."""
+        return self.gap_samples(ms * self.audio.rate // 1000, now)
+
+    def gap_samples(self, count: int, now: float) -> list[Command]:
+        """The same in samples at the client's rate."""
+        rest = to_int16(self._intake.finish())
+        commands = [self._keep(PushAudio(self.name, rest.tobytes(), now), len(rest))] if len(rest) else []
+        self.received += count
+        self._intake = self._new_intake()
+        self.last_audio = now
+        samples = self.received * SAMPLE_RATE // self.audio.rate - self._made
+        return [*commands, self._keep(SkipAudio(self.name, samples), samples)] if samples > 0 else commands
+
+    def change(self, spec: TrackSpec) -> Command:
+        """Other languages or another policy from here on."""
+        self.configure(spec)
+        return self._keep(ChangeTrack(self.name, spec), 0)
+
+    def cut(self, kind: str, name: str) -> Command:
+        """A flush or a mark."""
+        self._pending.add((kind, name))
+        return self._keep(Cut(self.name, kind, name), 0)
+
+    def finish(self, now: float) -> list[Command]:
+        """The last samples; the caller ends the track."""
+        self.finishing = True
+        rest = to_int16(self._intake.finish())
+        return [self._keep(PushAudio(self.name, rest.tobytes(), now), len(rest))] if len(rest) else []
+
+    def _keep(self, command: Command, samples: int) -> Command:
+        self._made += samples
+        self._kept.append((self._made, command))
+        return command
+
+    def rebuild(self) -> list[Command]:
+        """What makes a new worker go on: the track from the last border of segments on, and the audio since."""
+        base, segment = self._boundary
+        commands: list[Command] = [OpenTrack(self.name, self._base_spec, base, segment)]
+        for stream in self.streams.values():
+            stream.repeat, stream.transcript.line = stream.line[stream.before :], ""
+        for end, command in self._kept:
+            commands.append(_cut_off(command, end, base))
+        self.processed = base
+        return commands
+
+    # -- text -----------------------------------------------------------------------------------------------------
+
+    def output(self, output: TrackOutput, now: float) -> None:
+        """What a worker says of the audio."""
+        self.processed = max(self.processed, output.processed)
+        lag = p.LagParts(int(output.queue * 1000), int(output.compute * 1000))
+        for event in output.events:
+            self._take(event, lag)
+        self._forget()
+
+    def _take(self, event: Event, lag: p.LagParts) -> None:
+        if isinstance(event, Skipped):
+            self.lost += event.end - event.start
+            self._put(p.AudioLost(to_ms(event.start), to_ms(event.end), event.reason))
+        elif isinstance(event, (Settled, Tail, Retract, SegmentEnd)):
+            self._text(event, lag)
+
+    def _stream(self, event: Event) -> TextStream:
+        if self.spec.targets and event.language in self.streams:
+            return self.streams[event.language]
+        return self.streams[p.SOURCE]
+
+    def _text(self, event: Settled | Tail | Retract | SegmentEnd, lag: p.LagParts) -> None:
+        stream = self._stream(event)
+        held = self.revises
+        first = bool(self.spec.targets) and stream.name == self.spec.targets[0]
+        change = stream.transcript.push(event)
+        stream.segment = event.segment
+        if isinstance(event, Settled) and not held:
+            self._settle(stream, change.added, event, lag)
+        elif isinstance(event, SegmentEnd):
+            self._close(stream, event, change.added, lag)
+        if isinstance(event, (Tail, Retract)) or (held and isinstance(event, Settled)):
+            text = (stream.transcript.line + stream.transcript.tail) if held else stream.transcript.tail
+            self._show(stream, event.segment, text)
+        if first and isinstance(event, Tail) and event.source is not None and self.want.source_text:
+            self._show(self.streams[p.SOURCE], event.segment, event.source)
+        if first and isinstance(event, SegmentEnd):
+            self._close_source(event, lag)
+
+    def _settle(self, stream: TextStream, text: str, event: Settled, lag: p.LagParts) -> None:
+        if stream.repeat:
+            text = _after(stream, text)
+        if not text:
+            return
+        starts = [word.start for word in event.words if word.start is not None]
+        ends = [word.end for word in event.words if word.end is not None]
+        t1 = to_ms(max(ends, default=event.heard))
+        self._say(stream, event.segment, text, to_ms(min(starts, default=event.heard)), t1, event.words, lag)
+        self._note_lag(event.heard, t1, lag)
+
+    def _note_lag(self, heard: int, t1: int, lag: p.LagParts) -> None:
+        self._lags.append(max(0, to_ms(heard) - t1) + lag.queue + lag.compute)
+
+    def _say(
+        self,
+        stream: TextStream,
+        segment: int,
+        text: str,
+        t0: int,
+        t1: int,
+        words: Iterable[TimedWord],
+        lag: p.LagParts,
+    ) -> None:
+        stream.line += text if stream.line else text.lstrip()
+        stream.words += len(text.split())
+        stream.settled = max(stream.settled, t1)
+        if stream.tail.startswith(text):
+            stream.tail = stream.tail[len(text) :]
+        else:
+            stream.tail = ""
+        told = tuple(_word(word) for word in words) if self.want.words else ()
+        parts = replace(lag, policy=max(0, to_ms(self.processed) - t1))
+        place = (stream.name, segment, text, stream.language, t0, t1)
+        self._put(p.SettledText(*place, stream.tail if self.want.tail else "", told, parts))
+
+    def _show(self, stream: TextStream, segment: int, text: str) -> None:
+        if text == stream.tail:
+            return
+        stream.tail = text
+        if self.want.tail:
+            self._fresh.append(p.TailText(stream.name, segment, text, stream.language))
+
+    def _close(self, stream: TextStream, event: SegmentEnd, added: str, lag: p.LagParts) -> None:
+        if self.revises and event.text:
+            text = event.text if not stream.segments else _joined(stream, event.text)
+            self._say(stream, event.segment, text, to_ms(event.start), to_ms(event.end), (), lag)
+        self._end(stream, event, stream.line.strip() or stream.repeat.strip())
+
+    def _close_source(self, event: SegmentEnd, lag: p.LagParts) -> None:
+        """The source of a segment is settled when the segment is complete."""
+        stream, text = self.streams[p.SOURCE], (event.source or "").strip()
+        if text and self.want.source_text:
+            said = _joined(stream, text)
+            self._say(
+                stream, event.segment, said, to_ms(event.start), to_ms(event.end), event.source_words, lag
+            )
+            self._end(stream, event, text)
+
+    def _end(self, stream: TextStream, event: SegmentEnd, text: str) -> None:
+        self._show(stream, event.segment, "")
+        stream.repeat = ""
+        stream.settled = max(stream.settled, to_ms(event.end))
+        stream.segment = event.segment + 1
+        if stream.name != p.SOURCE or not self.spec.targets:
+            self._reached(event)
+        stream.line, stream.before = "", 0
+        if text:
+            stream.segments.append(text)
+            place = (stream.name, event.segment, text, stream.language, to_ms(event.start), to_ms(event.end))
+            self._put(p.SegmentDone(*place, event.kind))
+
+    def _reached(self, event: SegmentEnd) -> None:
+        """A border of segments that a new worker could begin at, once every stream has passed it."""
+        main = [s for s in self.streams.values() if s.name != p.SOURCE or not self.spec.targets]
+        if all(stream.segment > event.segment for stream in main):
+            self._boundary = (event.end, event.segment + 1)
+
+    def _forget(self) -> None:
+        """Drop audio before the last border of segments, or, of a segment that is too long, before what is settled."""
+        main = [s for s in self.streams.values() if s.name != p.SOURCE or not self.spec.targets]
+        place = min(stream.settled for stream in main) * SAMPLE_RATE // 1000
+        if self._made - self._boundary[0] > KEPT_AUDIO and place > self._boundary[0]:
+            self._boundary = (place, self._boundary[1])
+            for stream in main:
+                stream.before = len(stream.line)
+        while self._kept and self._done(*self._kept[0]):
+            _, command = self._kept.popleft()
+            if isinstance(command, ChangeTrack):
+                self._base_spec = command.spec
+
+    def _done(self, end: int, command: Command) -> bool:
+        """Whether a command has had its effect, and a new worker need not know of it."""
+        if isinstance(command, Cut) and (command.kind, command.id) in self._pending:
+            return False
+        return end <= self._boundary[0] and end <= self.processed
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    def reached(self, kind: str, name: str, at: int) -> None:
+        """A flush or a mark was reached."""
+        if (kind, name) in self._pending:
+            self._pending.discard((kind, name))
+            self._put((p.Flushed if kind == "flush" else p.Marked)(name, to_ms(at)))
+
+    def tell(self, message: p.ServerMessage) -> None:
+        """Say something to the client; numbered messages are kept until they are acknowledged."""
+        if message.numbered:
+            self._put(message)
+        else:
+            self._fresh.append(message)
+
+    def _put(self, message: p.ServerMessage) -> None:
+        self.seq += 1
+        message = replace(message, seq=self.seq)
+        size = _size(message)
+        self._log.append((message, size))
+        self._log_bytes += size
+        while len(self._log) > KEPT_MESSAGES or self._log_bytes > KEPT_BYTES:
+            self._log_bytes -= self._log.popleft()[1]
+        self._fresh.append(message)
+
+    def take(self) -> list[p.ServerMessage]:
+        """New messages in order; those without a number of their own repeat the last one."""
+        fresh, self._fresh = self._fresh, []
+        last, told = self.seq - sum(m.numbered for m in fresh), []
+        for message in fresh:
+            last = message.seq if message.numbered else last
+            told.append(message if message.numbered else replace(message, seq=last))
+        return told
+
+    def acknowledge(self, seq: int) -> None:
+        """The client has applied all up to `seq`."""
+        while self._log and self._log[0][0].seq <= seq:
+            self._log_bytes -= self._log.popleft()[1]
+
+    def after(self, seq: int) -> list[p.ServerMessage]:
+        """All numbered messages after `seq`, or a snapshot where they are not kept any more; then the tails."""
+        first = self._log[0][0].seq if self._log else self.seq + 1
+        told: list[p.ServerMessage] = [m for m, _ in self._log if m.seq > seq]
+        if seq + 1 < first:
+            told = [p.Snapshot(tuple(s.state() for s in self.streams.values()), seq=self.seq)]
+        tails = [p.TailText(s.name, s.segment, s.tail, s.language) for s in self.streams.values() if s.tail]
+        return [*told, *(replace(tail, seq=self.seq) for tail in tails if self.want.tail)]
+
+    def progress(self) -> p.SessionProgress:
+        """Where the session stands."""
+        settled = {stream.name: stream.settled for stream in self.streams.values()}
+        waiting = int(self.waiting * 1000)
+        return p.SessionProgress(to_ms(self._made), to_ms(self.processed), settled, waiting)
+
+    def end(self) -> None:
+        """Everything is settled: the totals."""
+        self.over = True
+        lags = sorted(self._lags) or [0]
+        words = sum(stream.words for stream in self.streams.values())
+        lost = self.lost * self.audio.rate // SAMPLE_RATE
+        middle, late = lags[len(lags) // 2], lags[min(len(lags) - 1, len(lags) * 95 // 100)]
+        self._put(p.SessionEnd(to_ms(self._made), words, self.seq + 1, lost, middle, late))
+
+    def lags(self) -> Iterator[int]:
+        """Milliseconds from the end of what was said until its text was settled, since the last call."""
+        while self._told_lags < len(self._lags):
+            self._told_lags += 1
+            yield self._lags[self._told_lags - 1]
+
+
+def _size(message: p.ServerMessage) -> int:
+    """About how many bytes a message takes up."""
+    words = len(message.words) if isinstance(message, p.SettledText) else 0
+    return 200 + 2 * len(getattr(message, "text", "")) + 40 * words
+
+
+def _word(word: TimedWord) -> p.WireWord:
+    start = None if word.start is None else to_ms(word.start)
+    end = None if word.end is None else to_ms(word.end)
+    confidence = None if word.confidence is None else round(word.confidence, 3)
+    return p.WireWord(word.text, start, end, confidence)
+
+
+def _joined(stream: TextStream, text: str) -> str:
+    """The text of a further segment with the space before it, where the language has spaces."""
+    return text if not stream.segments or stream.language in SPACELESS else " " + text
+
+
+def _after(stream: TextStream, text: str) -> str:
+    """What of text that is settled anew goes beyond what was said before."""
+    said = stream.repeat
+    new = text.lstrip() if len(said) == len(stream.line) else text
+    if said.startswith(new):
+        stream.repeat = said[len(new) :]
+        return ""
+    stream.repeat = ""
+    if new.startswith(said):
+        return new[len(said) :]
+    # The audio was heard otherwise this time: what is settled stays, and as many words as were said are passed over.
+    words, count = new.split(), len(said.split())
+    stream.repeat = " ".join(said.split()[len(words) :])
+    return "".join(f" {word}" for word in words[count:])
+
+
+def _cut_off(command: Command, end: int, base: int) -> Command:
+    """The command without the samples before `base`; `end` is where it ends."""
+    if isinstance(command, PushAudio):
+        samples = len(command.pcm) // 2
+        if end - samples < base:
+            return replace(command, pcm=command.pcm[2 * (base - (end - samples)) :])
+    if isinstance(command, SkipAudio) and end - command.samples < base:
+        return replace(command, samples=end - base)
+    return command

@@ -1,0 +1,40 @@
+"""Options of a server: one declaration for the command line, the gateway and the documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simul.errors import UsageError
+from simul.options import check_options, option
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Where a server listens, how much it takes on, whom it serves."""
+
+    host: str = option(
+        "127.0.0.1", "address to listen at; others than this machine need --token-file or --insecure"
+    )
+    port: int = option(8765, "port to listen at (0: any that is free)", "N", span=(0, 65_535))
+    workers: int = option(
+        0, "processes that compute, each with its models (0: one for each processor)", "N", span=(0, 1024)
+    )
+    sessions: int = option(
+        0, "sessions at once; further ones are refused (0: four for each worker)", "N", span=(0, 100_000)
+    )
+    token_file: str | None = option(None, "file with one token a line; a client must give one", "FILE")
+    insecure: bool = option(False, "listen at an address that others reach without asking for a token")
+    origin: tuple[str, ...] = option(
+        (), "web page's origin that may connect besides the server's own (repeatable)", "URL"
+    )
+    certfile: str | None = option(None, "certificate for TLS (PEM)", "FILE")
+    keyfile: str | None = option(None, "its key, where it is not in the certificate's file", "FILE")
+    drain_seconds: int = option(10, "on SIGTERM, time that sessions have to end", "S", span=(0, 3600))
+    resume_seconds: int = option(
+        60, "time that a session waits for a client that dropped out", "S", span=(1, 3600)
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.keyfile and not self.certfile:
+            raise UsageError("--keyfile is of no use alone; give --certfile too.")

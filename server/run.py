@@ -1,0 +1,173 @@
+"""A server from start to stop: workers, host, gateway, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from server.gateway import LOOPBACK, Gateway
+from server.host import Host
+from server.hosted import HostLimits
+from server.options import ServeOptions
+from server.workers.core import WorkerModels
+from server.workers.pool import ProcessPool
+from simul.config import StreamOptions
+from simul.errors import ExitCode, SimulError, UsageError
+
+SESSIONS_A_WORKER = 4
+DRAIN_POLL_SECONDS = 0.1
+
+
+class WorkersFailed(SimulError):
+    """The workers cannot load their models; `exit_code` is that of the reason."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = ExitCode(exit_code)
+
+
+def worker_count(options: ServeOptions) -> int:
+    """One for each processor unless said otherwise."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return options.workers or usable
+
+
+def tokens_of(path: str | None) -> frozenset[str]:
+    """The tokens of a file, one a line.
+
+    Raises:
+        UsageError: the file cannot be read, or holds none.
+    """
+    if path is None:
+        return frozenset()
+    try:
+        lines = Path(path).read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The token file {path} cannot be read: {error}.") from error
+    found = frozenset(line.strip() for line in lines if line.strip())
+    if not found:
+        raise UsageError(f"The token file {path} holds no token; write one a line.")
+    return found
+
+
+def check_exposure(options: ServeOptions) -> None:
+    """Refuse to listen to a network without tokens.
+
+    Raises:
+        UsageError: it was not said that this is meant.
+    """
+    if options.host not in LOOPBACK and not options.token_file and not options.insecure:
+        raise UsageError(
+            f"At {options.host} others can reach the server: give --token-file FILE, or --insecure if that is meant."
+        )
+
+
+def tls_of(options: ServeOptions) -> ssl.SSLContext | None:
+    """The certificate, where one is given.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if options.certfile is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(options.certfile, options.keyfile)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"The certificate {options.certfile} cannot be used: {error}.") from error
+    return context
+
+
+async def run_server(
+    options: ServeOptions,
+    stream: StreamOptions,
+    make_models: Callable[[], WorkerModels],
+    say: Callable[[str], None],
+    version: str,
+) -> None:
+    """Serve until a signal says stop.
+
+    Raises:
+        UsageError: the address cannot be used.
+        WorkersFailed: no worker can load its models.
+    """
+    check_exposure(options)
+    count = worker_count(options)
+    pool = ProcessPool(make_models, count)
+    limits = HostLimits(options.sessions or SESSIONS_A_WORKER * count, resume=float(options.resume_seconds))
+    host = Host(stream, pool, time.monotonic, lambda: secrets.token_urlsafe(24), limits, version)
+    gateway = Gateway(
+        host, time.monotonic, tokens_of(options.token_file), frozenset(options.origin), tls_of(options)
+    )
+    stop = _on_signal()
+    try:
+        port = await gateway.start(options.host, options.port)
+    except OSError as error:
+        raise UsageError(
+            f"The server cannot listen at {options.host}, port {options.port}: {error.strerror or error}."
+        ) from error
+    scheme = "https" if options.certfile else "http"
+    say(f"Listening at {scheme}://{options.host}:{port}/ with {count} workers; loading the models.")
+    pool.start()
+    try:
+        await _until_stopped(pool, host, stop, say)
+        await _drained(host, options.drain_seconds)
+    finally:
+        await gateway.stop()
+        pool.stop()
+
+
+async def _until_stopped(
+    pool: ProcessPool, host: Host, stop: asyncio.Event, say: Callable[[str], None]
+) -> None:
+    """Wait for a signal; say once when the models are there.
+
+    Raises:
+        WorkersFailed: no worker can load its models.
+    """
+    assert pool.failed is not None
+    told = False
+    waiting: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    failing: asyncio.Future[Any] = pool.failed
+    while not stop.is_set():
+        await asyncio.wait([waiting, failing], timeout=DRAIN_POLL_SECONDS, return_when="FIRST_COMPLETED")
+        if pool.failed.done():
+            failed = pool.failed.result()
+            waiting.cancel()
+            raise WorkersFailed(failed.message, failed.exit_code)
+        if not told and host.ready_workers:
+            told = True
+            say(f"Ready. {host.description}")
+
+
+async def _drained(host: Host, seconds: float) -> None:
+    """Give sessions time to end, then end them."""
+    host.drain(time.monotonic(), seconds)
+    until = time.monotonic() + seconds
+    host_done = False
+    while host.active and time.monotonic() < until:
+        if not host_done and time.monotonic() > until - seconds / 2:
+            host_done = True
+            host.finish_all(time.monotonic())
+        await asyncio.sleep(DRAIN_POLL_SECONDS)
+
+
+def _on_signal() -> asyncio.Event:
+    """Set on SIGTERM or SIGINT; a second one ends the process at once."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def once() -> None:
+        if stop.is_set():
+            os._exit(ExitCode.INTERRUPTED)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, once)
+    return stop

@@ -1,0 +1,185 @@
+"""What a worker does, without a process around it: commands in, steps of its engines, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from policies.registry import make_policy
+from server.workers.messages import (
+    Answer,
+    Command,
+    DropTrack,
+    OpenTrack,
+    TextTranslated,
+    TrackOpened,
+    TrackRefused,
+    TrackSpec,
+    TranslateText,
+    WorkerReady,
+)
+from server.workers.track import AudioTrack
+from simul.backends.base import Backend, StreamSpec, check_languages
+from simul.config import ModelConfig, StreamOptions
+from simul.engine import StreamEngine, Terms
+from simul.errors import SimulError, UsageError
+from simul.session.factory import LoadBackend
+from simul.session.session import failure_message
+from simul.session.stream import SessionConfig
+
+
+class WorkerModels(Protocol):
+    """Where a worker's backends and text translators come from."""
+
+    def load(self) -> str:
+        """Load what the server was started with; says what that is."""
+
+    def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
+        """A backend that serves the languages and shows what the policy needs, and what it is called."""
+
+    def translate(self, text: str, source: str, target: str) -> str:
+        """A text into another language."""
+
+
+@dataclass
+class WorkerCore:
+    """Tracks on engines, one engine for each backend; `now` is a clock that the gateway shares."""
+
+    models: WorkerModels
+    now: Callable[[], float]
+    tracks: dict[str, AudioTrack] = field(default_factory=dict)
+    engines: dict[int, StreamEngine] = field(default_factory=dict)
+    jobs: list[TranslateText] = field(default_factory=list)
+
+    def load(self) -> WorkerReady:
+        """Load the models; raises what loading them does."""
+        return WorkerReady(self.models.load())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do something."""
+        return bool(self.jobs) or any(engine.ready for engine in self.engines.values())
+
+    def handle(self, command: Command) -> list[Answer]:
+        """Take a command; what it brought about at once."""
+        if isinstance(command, OpenTrack):
+            return [self._open(command)]
+        if isinstance(command, TranslateText):
+            self.jobs.append(command)
+            return []
+        track = self.tracks.get(command.key)
+        if track is None:
+            return []
+        if isinstance(command, DropTrack):
+            track.close()
+            del self.tracks[command.key]
+            return []
+        return self._kept(track.put(command, self.now()))
+
+    def _open(self, command: OpenTrack) -> Answer:
+        old = self.tracks.pop(command.key, None)
+        if old is not None:
+            old.close()
+        place = command.base, command.segment, self.now()
+        try:
+            track = AudioTrack(command.key, command.spec, self._opened, *place)
+        except Exception as error:
+            return TrackRefused(command.key, failure_message(error))
+        self.tracks[command.key] = track
+        return TrackOpened(command.key, track.model, track.policy.name, track.policy.revises)
+
+    def _opened(self, spec: TrackSpec, at: float) -> tuple[StreamEngine, int, Any, str]:
+        """A stream for a track."""
+        policy = make_policy(spec.policy, dict(spec.policy_args))
+        targets = spec.targets or (spec.source,)
+        backend, name = self.models.backend(spec.source, targets, policy)
+        engine = self.engines.setdefault(id(backend), StreamEngine(backend))
+        config = SessionConfig(spec.source, targets[0], spec.chunk)
+        number = engine.open(policy, config, at, beside=targets[1:], terms=Terms(live=spec.live))
+        return engine, number, policy, name
+
+    def step(self) -> list[Answer]:
+        """One step of every engine that has something to do, then one text; what they brought about."""
+        answers: list[Answer] = []
+        for engine in self.engines.values():
+            if engine.ready:
+                answers += self._step(engine)
+        if self.jobs:
+            answers.append(self._translate(self.jobs.pop(0)))
+        return answers
+
+    def _step(self, engine: StreamEngine) -> list[Answer]:
+        began = self.now()
+        found = engine.step(self.now)
+        at = self.now()
+        answers: list[Answer] = []
+        for track in list(self.tracks.values()):
+            if track.engine is engine:
+                events = found.get(track.number, [])
+                answers += self._kept(track.took(events, began, at))
+        return answers
+
+    def _kept(self, answers: list[Answer]) -> list[Answer]:
+        for key in [key for key, track in self.tracks.items() if track.over]:
+            del self.tracks[key]
+        return answers
+
+    def _translate(self, job: TranslateText) -> Answer:
+        try:
+            text = self.models.translate(job.text, job.source, job.target)
+        except Exception as error:
+            return TextTranslated(job.key, job.number, job.target, failure=failure_message(error))
+        return TextTranslated(job.key, job.number, job.target, text)
+
+
+@dataclass
+class InstalledModels:
+    """The models that options name. Those of further languages are loaded when they are first asked for, and kept."""
+
+    stream: StreamOptions
+    config: ModelConfig
+    load_backend: LoadBackend
+    loaded: list[tuple[Backend[Any], str, frozenset[Any]]] = field(default_factory=list)
+    translators: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def load(self) -> str:
+        """Load what the options name."""
+        policy = make_policy(self.stream.policy, self.stream.policy_arguments())
+        return self.backend(self.stream.source, (self.stream.target,), policy)[1]
+
+    def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
+        """A backend that is loaded and serves the languages, or one that is loaded now."""
+        for backend, name, needs in self.loaded:
+            if policy.needs <= needs and _serves(backend, source, targets):
+                return backend, name
+        made = self.load_backend(self.config, source, targets[0], needs=policy.needs)
+        if not _serves(made.backend, source, targets):
+            raise UsageError(
+                f"The model writes one language at a time ({made.description}); ask for one target language, not "
+                f"{', '.join(targets)}."
+            )
+        needs = made.backend.provides | policy.needs
+        self.loaded.append((made.backend, made.description, needs))
+        return made.backend, made.description
+
+    def translate(self, text: str, source: str, target: str) -> str:
+        """A text into another language, by the translator that the options name or the best on this machine."""
+        from simul.backends.families import load_translators
+        from simul.models.translation.interface import TextRequest
+
+        if (source, target) not in self.translators:
+            self.translators[source, target] = load_translators(self.config, source, [target])[target].made
+        [result] = self.translators[source, target].translate([TextRequest(text, target)])
+        return "".join(result.tokens).strip()
+
+
+def _serves(backend: Backend[Any], source: str, targets: tuple[str, ...]) -> bool:
+    if len(targets) > 1 and not backend.limits.shares:
+        return False
+    try:
+        for target in targets:
+            check_languages(backend.name, backend.limits, StreamSpec(source, target))
+    except SimulError:
+        return False
+    return True

@@ -1,0 +1,189 @@
+"""What the gateway tells a worker and what a worker answers; values that are pickled on their way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simul.session.events import Event
+
+
+@dataclass(frozen=True)
+class TrackSpec:
+    """What a session's audio is to become. targets: none but the source transcribes."""
+
+    source: str = "en"
+    targets: tuple[str, ...] = ("de",)
+    policy: str = "local-agreement"
+    policy_args: tuple[tuple[str, str], ...] = ()
+    chunk: int = 8000
+    live: bool = True
+
+
+@dataclass(frozen=True)
+class OpenTrack:
+    """Begin a track. base: the sample its audio begins at; segment: the number of its first segment."""
+
+    key: str
+    spec: TrackSpec
+    base: int = 0
+    segment: int = 0
+
+
+@dataclass(frozen=True)
+class PushAudio:
+    """16-bit samples at 16 kHz that arrived at the time `at`, on the clock that all processes share."""
+
+    key: str
+    pcm: bytes
+    at: float
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A place in the audio. flush: settle what is before it; mark: say when what is before it was processed."""
+
+    key: str
+    kind: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class SkipAudio:
+    """Time without audio: so many samples."""
+
+    key: str
+    samples: int
+
+
+@dataclass(frozen=True)
+class ChangeTrack:
+    """From here on the audio is to become something else."""
+
+    key: str
+    spec: TrackSpec
+
+
+@dataclass(frozen=True)
+class FinishTrack:
+    """No more audio: settle the rest."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class DropTrack:
+    """Forget the track."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class TranslateText:
+    """Translate a settled text of a session, apart from its audio."""
+
+    key: str
+    number: int
+    text: str
+    source: str
+    target: str
+
+
+Command = OpenTrack | PushAudio | Cut | SkipAudio | ChangeTrack | FinishTrack | DropTrack | TranslateText
+
+
+@dataclass(frozen=True)
+class WorkerReady:
+    """The models are loaded."""
+
+    description: str
+
+
+@dataclass(frozen=True)
+class WorkerFailed:
+    """The models cannot be loaded: why, and the exit code for it."""
+
+    message: str
+    exit_code: int = 1
+
+
+@dataclass(frozen=True)
+class TrackOpened:
+    """The languages and the policy are served. revises: the policy takes back what it settled."""
+
+    key: str
+    model: str
+    policy: str
+    revises: bool = False
+
+
+@dataclass(frozen=True)
+class TrackRefused:
+    """They are not, or the stream failed to begin: why."""
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True)
+class TrackOutput:
+    """Events, in samples and segments of the whole track.
+
+    processed: the sample up to which audio was taken in. queue, compute: seconds that the last of it waited, and that
+    computing took.
+    """
+
+    key: str
+    events: tuple[Event, ...]
+    processed: int
+    queue: float = 0.0
+    compute: float = 0.0
+
+
+@dataclass(frozen=True)
+class CutReached:
+    """A flush or mark was reached, at the sample `at`."""
+
+    key: str
+    kind: str
+    id: str
+    at: int
+
+
+@dataclass(frozen=True)
+class TrackOver:
+    """Everything is settled; failure: why the stream broke before, if it did."""
+
+    key: str
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class TextTranslated:
+    """The translation of a text; failure: why there is none."""
+
+    key: str
+    number: int
+    target: str
+    text: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class WorkerLoad:
+    """How busy a worker was: seconds of computing since it began, tracks that are open."""
+
+    compute: float
+    tracks: int = field(default=0)
+
+
+Answer = (
+    WorkerReady
+    | WorkerFailed
+    | TrackOpened
+    | TrackRefused
+    | TrackOutput
+    | CutReached
+    | TrackOver
+    | TextTranslated
+    | WorkerLoad
+)

@@ -1,0 +1,55 @@
+"""`simul serve`: the live-translation server."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from dataclasses import replace
+from importlib.metadata import version
+
+from simul.cli.build import add_session_options
+from simul.cli.context import Context
+from simul.cli.options import Parser
+from simul.config import ModelConfig, StreamOptions
+from simul.errors import ExitCode, UsageError
+from simul.install import install_hint
+from simul.options import add_options, from_namespace
+
+
+def parser() -> Parser:
+    """The options of the command."""
+    from server.options import ServeOptions
+
+    p = Parser(
+        "serve",
+        "Serve live translation over WebSockets: a page for browsers, and protocols of other servers.",
+    )
+    add_options(p, ServeOptions, "server")
+    p.add_argument("--check", action="store_true", help="say whether the options can be used, and stop")
+    add_session_options(p)
+    return p
+
+
+def run(arguments: list[str], context: Context) -> int:
+    """Run the command."""
+    from server.options import ServeOptions
+
+    given = parser().parse(arguments, context)
+    options = from_namespace(ServeOptions, given)
+    stream, model = from_namespace(StreamOptions, given), from_namespace(ModelConfig, given)
+    if importlib.util.find_spec("websockets") is None:
+        raise UsageError(f"The server needs websockets: {install_hint('serve')}.")
+    from policies.registry import make_policy
+    from server.run import check_exposure, run_server, tls_of, tokens_of
+    from server.workers.process import InstalledModelsFactory
+
+    make_policy(stream.policy, stream.policy_arguments())
+    check_exposure(options)
+    if given.check:
+        tokens_of(options.token_file)
+        tls_of(options)
+        context.note("The options can be used.")
+        return ExitCode.OK
+    models = InstalledModelsFactory(stream, replace(model, threads=model.threads or 1))
+    asyncio.run(run_server(options, stream, models, context.note, version("simul")))
+    return ExitCode.OK

@@ -1,0 +1,145 @@
+"""A model whose text is a function of the exact samples, so that audio lost, doubled or mixed up shows as other text.
+
+Every 200 ms of a segment become one word: a checksum of those samples. Segments last two seconds. A pass shows the
+words of all blocks, of which the last is provisional: it changes once more audio is there. Translations are the same
+words behind the code of the language.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from policies.base import Candidate, Need, SourceView
+from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
+from simul.units import Samples
+
+BLOCK, SEGMENT = 3_200, 32_000
+LANGUAGES = frozenset({"en", "de", "fr", "ar"})
+
+
+def word(samples: Samples) -> str:
+    """What a block of samples is heard as."""
+    pcm = np.rint(samples * 32768).astype("<i2").tobytes()
+    return f"{zlib.crc32(pcm) & 0xFFFF:04x}"
+
+
+def expected(samples: Samples, language: str = "", base: int = 0) -> str:
+    """The whole text of audio whose stream began at the sample `base`."""
+    rest = samples[base:]
+    blocks = [rest[i : i + BLOCK] for i in range(0, len(rest), BLOCK)]
+    return " ".join(language + word(block) for block in blocks)
+
+
+@dataclass
+class ProofState:
+    """One stream: what was pushed, what of it was advanced to, where the segment begins."""
+
+    spec: StreamSpec
+    pushed: list[Samples] = field(default_factory=list)
+    heard: Samples = field(default_factory=lambda: np.empty(0, np.float32))
+    closing: bool = False
+    ended: bool = False
+    start: int = 0
+    decoded: int = 0
+    shared: ProofState | None = None
+
+
+class ProofBackend(Backend[ProofState]):
+    """`on_decode` is called before every pass, so that a test can let time pass or break it."""
+
+    name: ClassVar[str] = "proof"
+
+    def __init__(self, on_decode: Callable[[int], None] = lambda batch: None) -> None:
+        super().__init__(frozenset(Need), Limits(LANGUAGES, LANGUAGES, shares=True))
+        self._on_decode = on_decode
+
+    def _start(self, spec: StreamSpec) -> ProofState:
+        check_languages(self.name, self.limits, spec)
+        return ProofState(spec)
+
+    def beside(self, stream: int, target: str) -> int:
+        first = self.state(stream)
+        state = self._start(StreamSpec(first.spec.source, target))
+        state.shared = first
+        return self._admit(state)
+
+    def push(self, stream: int, samples: Samples) -> None:
+        self.state(stream).pushed.append(samples.copy())
+
+    def end(self, stream: int) -> None:
+        self.state(stream).closing = True
+
+    def advance(self, streams: Sequence[int]) -> None:
+        states = [self.state(stream) for stream in streams]
+        for state in states:
+            state.heard = np.concatenate([state.heard, *state.pushed])
+            state.pushed = []
+            state.ended = state.closing
+        for state in states:
+            if state.shared is not None:
+                state.heard, state.ended = state.shared.heard, state.shared.ended
+
+    def view(self, stream: int) -> SourceView:
+        state = self.state(stream)
+        heard, full = len(state.heard), len(state.heard) - state.start >= SEGMENT
+        last = state.ended and not full
+        return SourceView(
+            heard=heard,
+            new=heard - state.decoded,
+            segment_start=state.start,
+            segment_final=full or state.ended,
+            finished=last,
+            units={},
+            activity=None,
+            closed_by=("end" if last else "pause") if full or state.ended else "",
+        )
+
+    def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
+        self._on_decode(len(requests))
+        return [self._decode(request) for request in requests]
+
+    def _decode(self, request: DecodeRequest) -> Candidate:
+        state = self.state(request.stream)
+        state.decoded = request.until
+        end = min(request.until, state.start + SEGMENT)
+        audio = state.heard[state.start : end]
+        language = "" if state.spec.target == state.spec.source else state.spec.target
+        tokens = [f" {language}{word(audio[i : i + BLOCK])}" for i in range(0, len(audio), BLOCK)]
+        if not request.final and tokens:
+            tokens[-1] = f" ~{len(audio)}"
+        skip = len(request.prefix)
+        times = np.array(
+            [(state.start + i * BLOCK, state.start + (i + 1) * BLOCK) for i in range(len(tokens))]
+        )
+        spans = times[skip:].reshape(-1, 2).astype(np.int64)
+        source = " ".join(word(audio[i : i + BLOCK]) for i in range(0, len(audio), BLOCK))
+        return Candidate(tuple(tokens[skip:]), spans=spans, source_text=source, ended=True)
+
+    def next_segment(self, stream: int) -> None:
+        state = self.state(stream)
+        state.start = min(len(state.heard), state.start + SEGMENT)
+
+
+@dataclass
+class ProofModels:
+    """A worker's models; texts are translated by putting the language before every word."""
+
+    on_decode: Callable[[int], None] = lambda batch: None
+    made: Any = None
+
+    def load(self) -> str:
+        self.made = ProofBackend(self.on_decode)
+        return "proof"
+
+    def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
+        for target in targets:
+            check_languages("proof", self.made.limits, StreamSpec(source, target))
+        return self.made, "proof"
+
+    def translate(self, text: str, source: str, target: str) -> str:
+        return " ".join(target + each for each in text.split())
