@@ -1,4 +1,7 @@
-"""Policies written as text: a name, and in brackets further policies and parameters, as in all-of(p, hold-n(n=3))."""
+"""Policies written as text: a name, and in brackets further policies and parameters, as in all-of(p, hold-n(n=3)).
+
+A name may be MODULE:CLASS, a policy of one's own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from dataclasses import dataclass, field
 
 from policies.errors import PolicyError
 
-_TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z0-9_.+-]+)|(?P<quoted>\"[^\"]*\"|'[^']*')|(?P<mark>[(),=]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<word>[A-Za-z0-9_.+-]+(?::[A-Za-z_][\w.]*)?)|(?P<quoted>\"[^\"]*\"|'[^']*')|(?P<mark>[(),=]))"
+)
 _EXAMPLE = "such as all-of(local-agreement(n=2), hold-n(n=3))"
 
 

@@ -90,7 +90,17 @@ def parameters_of(policy: Any) -> tuple[Parameter, ...]:
     if not dataclasses.is_dataclass(policy):
         return ()
     fields = (f for f in dataclasses.fields(policy) if "help" in f.metadata)
-    return tuple(Parameter(f.name, str(f.type), cast(Value, f.default), **f.metadata) for f in fields)
+    return tuple(Parameter(f.name, _type_name(f), cast(Value, f.default), **f.metadata) for f in fields)
+
+
+def _type_name(field: dataclasses.Field[Any]) -> str:
+    """The type of a field: its name where annotations are postponed, else the class."""
+    name = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+    if name not in _NAMES:
+        raise PolicyError(
+            f"The parameter {field.name} has the type {name}; give it one of {', '.join(_NAMES)}."
+        )
+    return name
 
 
 def check_parameters(policy: Any) -> None:

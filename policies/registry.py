@@ -24,6 +24,7 @@ from policies.loop_guard import LoopGuard
 from policies.offline import Offline
 from policies.parameters import Parameter, Value, did_you_mean, parameters_of
 from policies.pause import Pause
+from policies.plugins import PluginError, announced, find, is_own
 from policies.punctuation_hold import PunctuationHold
 from policies.segment_confidence import SegmentConfidence
 from policies.shared_prefix import SharedPrefix
@@ -83,14 +84,35 @@ class PolicyInfo:
     text: str
 
 
+GROUP = "simul.policies"
+"""Entry points of packages that bring policies."""
+
+
 def policy_names() -> tuple[str, ...]:
-    """The names of all policies, sorted."""
-    return tuple(sorted(_BY_NAME))
+    """The names of all policies, those of installed packages among them, sorted."""
+    return tuple(sorted({*_BY_NAME, *announced(GROUP)}))
 
 
 def describe() -> list[PolicyInfo]:
-    """All policies, sorted by name."""
-    return [_info(_BY_NAME[name]) for name in policy_names()]
+    """All policies, sorted by name; one of a package that fails says so."""
+    return [_described(name) for name in policy_names()]
+
+
+def describe_policy(name: str) -> PolicyInfo:
+    """One policy: by name, or of one's own as `module:Name`.
+
+    Raises:
+        PolicyError: there is no such policy.
+        PluginError: its module fails.
+    """
+    return _info(_find(name))
+
+
+def _described(name: str) -> PolicyInfo:
+    try:
+        return _info(_find(name))
+    except (PolicyError, PluginError) as error:
+        return PolicyInfo(name, str(error), (), (0, 0), name, str(error))
 
 
 def _info(policy: type[Policy]) -> PolicyInfo:
@@ -139,7 +161,20 @@ def _build(expression: Expression, args: Mapping[str, Any]) -> Policy:
 
 
 def _find(name: str) -> type[Policy]:
-    if name not in _BY_NAME:
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if not is_own(name, GROUP):
         known = ", ".join(policy_names())
-        raise PolicyError(f"There is no policy {name!r}{did_you_mean(name, _BY_NAME)}; known are {known}.")
-    return _BY_NAME[name]
+        raise PolicyError(
+            f"There is no policy {name!r}{did_you_mean(name, policy_names())}; known are {known}, and one of your own "
+            "is MODULE:CLASS."
+        )
+    found = find(name, GROUP)
+    if not (isinstance(found, type) and issubclass(found, Policy)):
+        raise PolicyError(f"{name} is no policy; a policy is a class derived from policies.Policy.")
+    if getattr(found, "__abstractmethods__", None):
+        missing = " and ".join(sorted(found.__abstractmethods__))
+        raise PolicyError(f"The policy {name} lacks {missing}; write it.")
+    if not hasattr(found, "name"):
+        found.name = name
+    return found

@@ -9,8 +9,17 @@ with make_session() as session:
 
 from __future__ import annotations
 
+import sys as _sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from simul.install import hidden_package as _hidden_package
+
+# All of the toolkit rests on `policies`; the reason is told here rather than by what fails later.
+if (_hidden := _hidden_package("policies")) is not None:
+    if "-m" in _sys.orig_argv[:-1] and _sys.orig_argv[_sys.orig_argv.index("-m") + 1] == "simul":
+        raise SystemExit(f"simul: {_hidden}")
+    raise ImportError(_hidden, name="policies")
 
 if TYPE_CHECKING:
     from simul.audio.files import FileSource as FileSource

@@ -24,7 +24,11 @@ class StreamOptions:
 
     source: str = option("en", "language that is spoken; auto: found out by Whisper", "LANG")
     target: str = option("de", "language to write; the same as --source transcribes", "LANG")
-    policy: str = option(DEFAULT_POLICY, "read/write policy; `simul policies` lists them", "NAME")
+    policy: str = option(
+        DEFAULT_POLICY,
+        "read/write policy; `simul policies` lists them; MODULE:CLASS for one of your own",
+        "NAME",
+    )
     policy_arg: tuple[str, ...] = option((), "a parameter of the policy (repeatable)", "K=V")
     chunk_ms: int = option(500, "audio between two decisions, in milliseconds", "MS")
 
@@ -52,7 +56,7 @@ class ModelConfig:
     model: str = option(
         AUTO,
         "auto (the best on this machine), embedded, a folder with a Whisper model (CTranslate2 or transformers), or "
-        "its name in the list of `simul models` or in the hub cache (small, owner/name)",
+        "its name in the list of `simul models` or in the hub cache (small, owner/name), or MODULE:CLASS of your own",
         "NAME|FOLDER",
     )
     asr: str | None = option(

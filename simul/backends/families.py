@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from policies.base import Need
+from policies.plugins import is_own
 from simul.backends import loaders
 from simul.backends.loaders import EMBEDDED, Asked, Part, device
 from simul.clock import cpu_seconds, elapsed_seconds
@@ -324,10 +325,16 @@ def _is_two(name: str) -> bool:
     return STEP in name and not _is_address(name) and not Path(name).expanduser().is_dir()
 
 
+def _is_own(group: str) -> Callable[[str], bool]:
+    """Whether a name means a part of the user's own, unless a folder is called so."""
+    return lambda name: is_own(name, group) and not Path(name).expanduser().exists()
+
+
 SPEECH: Role[Backend] = Role(
     "--model",
     "translates speech by itself",
     (
+        Family("model of your own", loaders.own_backend, named=_is_own(loaders.BACKENDS)),
         Family("embedded model", _embedded, named=lambda name: name == EMBEDDED),
         Family("Whisper model", loaders.whisper, loaders.WHISPERS, serves=_whisper_serves),
         Family("Seamless model", loaders.seamless, ["hf-seamless_m4t_v2"]),
@@ -338,6 +345,7 @@ RECOGNIZERS: Role[Callable[[], Recognizer]] = Role(
     "--asr",
     "recognises speech",
     (
+        Family("recogniser of your own", loaders.own_recognizer, named=_is_own(loaders.RECOGNIZERS)),
         Family(
             "embedded recogniser",
             loaders.embedded_recognizer,
@@ -354,6 +362,7 @@ TRANSLATORS: Role[TextTranslator] = Role(
     "--mt",
     "translates text",
     (
+        Family("translator of your own", loaders.own_translator, named=_is_own(loaders.TRANSLATORS)),
         Family(
             "embedded translator",
             loaders.embedded_translator,

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from policies.base import Need
+from policies.plugins import make
 from simul.clock import cpu_seconds, elapsed_seconds
 from simul.config import ModelConfig
 from simul.errors import UsageError
@@ -84,6 +85,51 @@ def _set_torch_threads(config: ModelConfig) -> None:
 
     # One setting for all models of a process, which is why it is made where models are loaded.
     torch.set_num_threads(config.threads or min(4, os.cpu_count() or 1))
+
+
+BACKENDS, RECOGNIZERS, TRANSLATORS = "simul.backends", "simul.recognizers", "simul.translators"
+"""Entry points of packages that bring models."""
+
+
+def _own(asked: Asked, group: str) -> Any:
+    return make(asked.name, group, source=asked.source, target=asked.target)
+
+
+def own_backend(asked: Asked) -> Part[Backend]:
+    """A backend of the user's own.
+
+    Raises:
+        PluginError: its module fails. UsageError: it is no backend.
+    """
+    from simul.backends.base import Backend
+
+    made = _own(asked, BACKENDS)
+    if not isinstance(made, Backend):
+        raise UsageError(
+            f"{asked.name} gives a {type(made).__name__}; a model is a class derived from simul.Backend, or a function "
+            "that gives one."
+        )
+    return Part(made, f"Your own model {asked.name}.")
+
+
+def own_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:
+    """A recogniser of the user's own, made anew for every stream."""
+    return Part(lambda: _own(asked, RECOGNIZERS), f"your own recogniser {asked.name}", elapsed_seconds)
+
+
+def own_translator(asked: Asked) -> Part[TextTranslator]:
+    """A text translator of the user's own.
+
+    Raises:
+        PluginError: its module fails. UsageError: it cannot translate, or not these languages.
+    """
+    made = _own(asked, TRANSLATORS)
+    lacking = [name for name in ("translate", "sources", "targets", "name") if not hasattr(made, name)]
+    if lacking:
+        raise UsageError(f"{asked.name} is no translator; it lacks {', '.join(lacking)}.")
+    if asked.source not in made.sources or asked.target not in made.targets:
+        raise UsageError(f"{asked.name} does not translate {asked.source!r} into {asked.target!r}.")
+    return Part(made, f"your own translator {asked.name}", elapsed_seconds)
 
 
 def embedded_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:

@@ -11,6 +11,7 @@ from simul.cli.commands import COMMANDS, find, listing
 from simul.cli.context import Context
 from simul.cli.interrupts import interruptible
 from simul.errors import ExitCode, SimulError, UsageError, exit_code_of
+from simul.install import explain_import
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model missing, 4 audio device, "
@@ -57,6 +58,8 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}.", ExitCode.FAILED
+    if isinstance(error, ImportError) and (told := explain_import(error)) is not None:
+        return told, ExitCode.MODEL_MISSING
     what = str(error).strip().partition("\n")[0] or "no further message"
     return (
         f"Something went wrong that should not ({type(error).__name__}: {what}); "

@@ -14,22 +14,22 @@ from simul.errors import ExitCode
 def parser() -> Parser:
     """The options of the command."""
     p = Parser("policies", "List the read/write policies, or describe some of them.")
-    p.add_argument("names", nargs="*", metavar="NAME", help="describe these policies in full")
+    p.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="describe these policies in full; MODULE:CLASS for one of your own",
+    )
     p.add_argument("--json", action="store_true", help="as JSON")
     return p
 
 
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
-    from policies.errors import PolicyError
-    from policies.registry import describe
+    from policies.registry import describe, describe_policy
 
     given = parser().parse(arguments, context)
-    known = {info.name: info for info in describe()}
-    for name in given.names:
-        if name not in known:
-            raise PolicyError(f"There is no policy {name!r}; known are {', '.join(known)}.")
-    chosen = [known[name] for name in given.names or known]
+    chosen = [describe_policy(name) for name in given.names] if given.names else describe()
     if given.json:
         context.stdout.write(json.dumps([asdict(info) for info in chosen], ensure_ascii=False) + "\n")
         return ExitCode.OK

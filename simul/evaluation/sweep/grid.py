@@ -72,8 +72,8 @@ def parse_grid(text: str) -> list[Setting]:
     """
     settings: dict[Setting, None] = {}
     for entry in filter(None, (part.strip() for part in text.split(";"))):
-        policy, colon, rest = entry.partition(":")
-        axes = _axes(rest, entry) if colon else {}
+        policy, rest = _halves(entry)
+        axes = _axes(rest, entry)
         several = any(len(values) > 1 for values in axes.values())
         fixed = frozenset(name for name, values in axes.items() if several and len(values) == 1)
         for values in itertools.product(*axes.values()):
@@ -89,6 +89,19 @@ def parse_grid(text: str) -> list[Setting]:
     if not settings:
         raise UsageError("The grid is empty; give for example local-agreement:n=2,3,4;hold-n:n=2,4,6.")
     return list(settings)
+
+
+_OWN_NAME = re.compile(r"[\w.]*:[A-Za-z_][\w.]*(?=\s*(?:$|[:(,)]))")
+"""A policy of one's own, MODULE:CLASS; what follows the colon is no parameter."""
+
+
+def _halves(entry: str) -> tuple[str, str]:
+    """The policy, and its parameters behind the first colon that is not within the name of one's own policy."""
+    own = [match.span() for match in _OWN_NAME.finditer(entry)]
+    for match in re.finditer(":", entry):
+        if not any(start <= match.start() < end for start, end in own):
+            return entry[: match.start()], entry[match.end() :]
+    return entry, ""
 
 
 def _axes(text: str, entry: str) -> dict[str, list[str]]:
