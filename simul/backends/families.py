@@ -334,10 +334,10 @@ SPEECH: Role[Backend] = Role(
     "--model",
     "translates speech by itself",
     (
-        Family("model of your own", loaders.own_backend, named=_is_own(loaders.BACKENDS)),
         Family("embedded model", _embedded, named=lambda name: name == EMBEDDED),
         Family("Whisper model", loaders.whisper, loaders.WHISPERS, serves=_whisper_serves),
         Family("Seamless model", loaders.seamless, ["hf-seamless_m4t_v2"]),
+        Family("model of your own", loaders.own_backend, named=_is_own(loaders.BACKENDS)),
     ),
     whisper_names,
 )
@@ -345,7 +345,6 @@ RECOGNIZERS: Role[Callable[[], Recognizer]] = Role(
     "--asr",
     "recognises speech",
     (
-        Family("recogniser of your own", loaders.own_recognizer, named=_is_own(loaders.RECOGNIZERS)),
         Family(
             "embedded recogniser",
             loaders.embedded_recognizer,
@@ -355,6 +354,7 @@ RECOGNIZERS: Role[Callable[[], Recognizer]] = Role(
             f"Whisper-class model: --asr FOLDER, or {MORE}.",
         ),
         Family("Whisper model", loaders.whisper_recognizer, loaders.WHISPERS),
+        Family("recogniser of your own", loaders.own_recognizer, named=_is_own(loaders.RECOGNIZERS)),
     ),
     whisper_names,
 )
@@ -362,7 +362,6 @@ TRANSLATORS: Role[TextTranslator] = Role(
     "--mt",
     "translates text",
     (
-        Family("translator of your own", loaders.own_translator, named=_is_own(loaders.TRANSLATORS)),
         Family(
             "embedded translator",
             loaders.embedded_translator,
@@ -378,5 +377,6 @@ TRANSLATORS: Role[TextTranslator] = Role(
         Family("Firefox student", loaders.student_translator, ["student"]),
         Family("text translation model", loaders.ctranslate2_translator, ["translation"]),
         Family("language model", loaders.causal_translator, ["hf-causal"]),
+        Family("translator of your own", loaders.own_translator, named=_is_own(loaders.TRANSLATORS)),
     ),
 )
