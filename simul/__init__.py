@@ -15,12 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from simul.install import hidden_package as _hidden_package
 
-# All of the toolkit rests on `policies`; the reason is told here rather than by what fails later.
-if (_hidden := _hidden_package("policies")) is not None:
-    if "-m" in _sys.orig_argv[:-1] and _sys.orig_argv[_sys.orig_argv.index("-m") + 1] == "simul":
-        raise SystemExit(f"simul: {_hidden}")
-    raise ImportError(_hidden, name="policies")
-
 if TYPE_CHECKING:
     from simul.audio.files import FileSource as FileSource
     from simul.audio.microphone import MicrophoneSource as MicrophoneSource
@@ -87,3 +81,16 @@ if not TYPE_CHECKING:
         if name not in _HOME:
             raise AttributeError(f"module 'simul' has no attribute {name!r}")
         return getattr(import_module(_HOME[name]), name)
+
+
+def _refuse_hidden() -> None:
+    """All of the toolkit rests on `policies`; the reason is told here rather than by what fails later."""
+    hidden = _hidden_package("policies")
+    if hidden is not None:
+        given = _sys.orig_argv
+        if "-m" in given[:-1] and given[given.index("-m") + 1] == "simul":
+            raise SystemExit(f"simul: {hidden}")
+        raise ImportError(hidden, name="policies")
+
+
+_refuse_hidden()
