@@ -13,8 +13,6 @@ import sys as _sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from simul.install import hidden_package as _hidden_package
-
 if TYPE_CHECKING:
     from simul.audio.files import FileSource as FileSource
     from simul.audio.microphone import MicrophoneSource as MicrophoneSource
@@ -85,7 +83,7 @@ if not TYPE_CHECKING:
 
 def _refuse_hidden() -> None:
     """All of the toolkit rests on `policies`; the reason is told here rather than by what fails later."""
-    hidden = _hidden_package("policies")
+    hidden = import_module("simul.install").hidden_package("policies")
     if hidden is not None:
         given = _sys.orig_argv
         if "-m" in given[:-1] and given[given.index("-m") + 1] == "simul":
