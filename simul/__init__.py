@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sys as _sys
 from importlib import import_module
+from importlib import util as _util
+from os import path as _path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,13 +84,19 @@ if not TYPE_CHECKING:
 
 
 def _refuse_hidden() -> None:
-    """All of the toolkit rests on `policies`; the reason is told here rather than by what fails later."""
+    """All of the toolkit rests on `policies`; that another module hides it is told here rather than by what fails."""
+    try:
+        spec = _util.find_spec("policies")
+    except (ImportError, ValueError):
+        return
+    places = list(spec.submodule_search_locations or ()) if spec is not None else [""]
+    if spec is None or any(_path.isfile(_path.join(place, "registry.py")) for place in places):
+        return
     hidden = import_module("simul.install").hidden_package("policies")
-    if hidden is not None:
-        given = _sys.orig_argv
-        if "-m" in given[:-1] and given[given.index("-m") + 1] == "simul":
-            raise SystemExit(f"simul: {hidden}")
-        raise ImportError(hidden, name="policies")
+    given = _sys.orig_argv
+    if "-m" in given[:-1] and given[given.index("-m") + 1] == "simul":
+        raise SystemExit(f"simul: {hidden}")
+    raise ImportError(hidden, name="policies")
 
 
 _refuse_hidden()
