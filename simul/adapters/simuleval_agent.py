@@ -11,7 +11,6 @@ import logging
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-import numpy as np
 from simuleval.agents import Action, AgentStates, ReadAction, SpeechToTextAgent, WriteAction
 from simuleval.utils import entrypoint
 
@@ -28,6 +27,7 @@ from simul.options import add_options, from_namespace
 from simul.session import Session
 from simul.session.events import Event
 from simul.session.factory import SessionFactory
+from simul.units import as_samples
 
 NAMES = {"source": "source_lang", "target": "target_lang"}
 """Where our options are called otherwise, because SimulEval has one of that name."""
@@ -132,7 +132,7 @@ class SimulAgent(SpeechToTextAgent):
             states.intake = FrameIntake(states.source_sample_rate)
             states.session = self._session(states)
             states.writer = self._writer(states.session.config.target)
-        events = states.session.feed(states.intake.push(np.asarray(fresh, np.float32))) if fresh else []
+        events = states.session.feed(states.intake.push(as_samples(fresh))) if fresh else []
         if states.source_finished:
             events += states.session.feed(states.intake.finish())
             events += states.session.finish()

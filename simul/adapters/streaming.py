@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from simul.errors import UsageError
 from simul.session import Session
 from simul.session.events import Event, Settled
 from simul.session.transcript import Transcript
-from simul.units import SAMPLE_RATE, Samples
+from simul.units import SAMPLE_RATE, Samples, as_samples
 
 
 class TimedText(NamedTuple):
@@ -55,17 +54,12 @@ class OnlineProcessor:
         self._until = 0
 
     def insert_audio_chunk(self, audio: ArrayLike) -> None:
-        """Add mono samples at 16 kHz, floats from -1 to 1, of any number.
+        """Add mono samples at 16 kHz, floats from -1 to 1 or integers, of any number.
 
         Raises:
-            UsageError: the samples are integers.
+            UsageError: the array is not mono audio.
         """
-        samples = np.asarray(audio)
-        if samples.size and not np.issubdtype(samples.dtype, np.floating):
-            raise UsageError(
-                f"Samples of type {samples.dtype} were given; divide them to floats from -1 to 1."
-            )
-        self._audio.append(samples.astype(np.float32).ravel())
+        self._audio.append(as_samples(audio).copy())
 
     def process_iter(self) -> TimedText:
         """Hear what was inserted and return what settled.

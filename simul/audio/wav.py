@@ -22,6 +22,7 @@ from simul.audio.mixing import channels_of_mask
 from simul.audio.pcm import BYTES_PER_SAMPLE, to_int16
 from simul.audio.resample import check_rate
 from simul.errors import AudioError, OutputError
+from simul.units import as_samples
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -246,11 +247,12 @@ class WavWriter:
         return self._samples
 
     def write(self, samples: NDArray[np.float32], at: int | None = None) -> int:
-        """Add float samples (full scale ±1, clamped), preceded by silence up to sample position `at`.
+        """Add samples (floats of full scale ±1, clamped, or integers), preceded by silence up to sample position `at`.
 
         A piece placed before the end of what is written follows it without a gap, as speech waits for the
         sentence before it. Returns the sample position where the piece stands.
         """
+        samples = as_samples(samples)
         start = max(self._samples, 0 if at is None else at)
         if 2 * (start + len(samples)) > _LARGEST_DATA:
             self._failed = True

@@ -117,7 +117,7 @@ class Session:
         return self.clock.now() - self.origin
 
     def feed(self, samples: Samples, arrived: float | None = None, coalesce: bool = False) -> list[Event]:
-        """Take in mono samples at 16 kHz, floats in -1..1 or integers, and return what they brought about.
+        """Take in mono samples at 16 kHz, floats in -1..1 or integers (copied), and return what they brought about.
 
         Samples that are not finite count as silence and are counted in the end event. arrived: when the last of them
         had arrived, in seconds since the stream was opened (None: the audio came in real time from the beginning).
@@ -129,7 +129,8 @@ class Session:
         """
         if self.finished or not self._open:
             raise SimulError("The session has ended; call reset() before feeding another stream.")
-        samples, bad = finite(as_samples(samples))
+        # Pieces wait for a chunk to be full, while the caller may put the next ones in the same place.
+        samples, bad = finite(as_samples(samples).copy())
         self._bad += bad
         if arrived is not None:
             received = self.heard + self._pace.waiting + len(samples)

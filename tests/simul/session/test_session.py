@@ -66,8 +66,20 @@ def test_samples_that_are_no_numbers_count_as_silence_and_are_counted() -> None:
     ("array", "said"),
     [
         (np.zeros((8000, 2), np.float32), r"shape \(8000, 2\)"),
+        (np.zeros((2, 8000), np.int16), r"shape \(2, 8000\) and type int16.*samples\.mean\(axis=0\)"),
+        (np.zeros((2, 3, 4), np.float32), r"shape \(2, 3, 4\)"),
         (np.zeros(8000, np.complex64), "complex64"),
         (np.zeros(8000, bool), "bool"),
+        (np.zeros(8000, np.int64), r"shape \(8000,\) and type int64; give float32 .* 8, 16 or 32 bits"),
+        (np.array(["a", "b"]), "type <U1"),
+        (np.array([None, 1.0]), "type object"),
+        (np.zeros(3, "datetime64[s]"), "datetime64"),
+        (np.float64(0.5), "float64"),
+        (np.array(0.5), "a single number"),
+        ([1, 2, 3], "type int64"),
+        ([[0.1], [0.1, 0.2]], "list of 2 items of different lengths"),
+        (np.full(8000, 12_000.0), r"shape \(8000,\) and type float64, but its values are far beyond -1..1"),
+        ("speech.wav", "not str"),
         (None, "NoneType"),
         (b"\0\0", "bytes"),
     ],
@@ -86,6 +98,14 @@ def test_what_is_no_mono_audio_is_refused_and_the_stream_goes_on(array: Any, sai
         np.array([-(2**31), 0, 2**30], np.int32),
         np.array([0, 128, 192], np.uint8),
         np.array([[-1.0], [0.0], [0.5]], np.float64),
+        np.array([[-1.0, 0.0, 0.5]], np.float32),
+        np.array([-1.0, 0.0, 0.5], np.float16),
+        np.array([-1.0, 0.0, 0.5], ">f4"),
+        np.array([-32768, 0, 16384], ">i2"),
+        np.array([0.5, 0.0, -1.0], np.float32)[::-1],
+        np.array([[-1.0, 9.0], [0.0, 9.0], [0.5, 9.0]], np.float32)[:, 0],
+        [-1.0, 0.0, 0.5],
+        (-1.0, 0.0, 0.5),
         np.array([-1.0, 9.0, 0.0, 9.0, 0.5], np.float32)[::2],
     ],
 )
@@ -102,6 +122,27 @@ def test_integers_are_scaled_and_one_column_is_a_vector(array: np.ndarray) -> No
     one.finish()
     assert heard[0].dtype == np.float32
     assert heard[0].tolist() == [-1.0, 0.0, 0.5]
+
+
+@pytest.mark.parametrize("array", [np.zeros(0, np.float32), np.zeros((0, 2), np.int16), [], ()])
+def test_nothing_may_be_fed(array: Any) -> None:
+    one = session()
+    assert kinds([*one.feed(array), *one.feed(audio(1))]) == ["start", "tail"]
+
+
+def test_what_was_fed_may_be_overwritten() -> None:
+    heard: list[np.ndarray] = []
+
+    class Keeps(ScriptedBackend):
+        def push(self, stream: int, samples: Any) -> None:
+            heard.append(samples.copy())
+            super().push(stream, samples)
+
+    one, buffer = session(Keeps(TALK)), np.full(100, 0.25, np.float32)
+    one.feed(buffer)
+    buffer[:] = -1
+    one.finish()
+    assert heard[0].tolist() == [0.25] * 100
 
 
 def test_a_session_without_audio_says_start_and_end() -> None:
