@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -24,12 +25,14 @@ from server.dialects.whisperlivekit import WhisperLiveKitDialect
 from server.host import Host
 from server.pages import HttpAnswer, Pages, say
 from server.port import ClientPort, Keys
+from server.stage.audience import Audience
 
 NATIVE = Subprotocol(p.SUBPROTOCOL)
 LARGEST_FRAME = (1 << 20) + 1024
 SEND_SECONDS = 5.0
 """A client that has not taken a message by then is let go of; its session can be resumed."""
 TICK_SECONDS = 0.1
+HANDSHAKE_SECONDS = 10.0
 REASON_BYTES = 123
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -38,6 +41,21 @@ DIALECTS: Mapping[str, type[Dialect]] = {
     "/asr": WhisperLiveKitDialect,
 }
 """What is spoken where."""
+WATCH = "/v1/watch"
+"""Where the audience of a stage is served."""
+
+
+class HurriedConnection(ServerConnection):
+    """A connection that must say what it wants within some seconds; what it gets then may take as long as it takes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait."""
+        super().connection_made(transport)
+        self.loop.call_later(HANDSHAKE_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.request is None:
+            self.transport.abort()
 
 
 class Socket:
@@ -106,12 +124,14 @@ class Gateway:
         tokens: frozenset[str] = frozenset(),
         origins: frozenset[str] = frozenset(),
         tls: ssl.SSLContext | None = None,
+        audience: Audience | None = None,
     ) -> None:
         self.host, self.now = host, now
         self._keys, self._origins, self._tls = Keys(tokens), origins, tls
         self._sockets: set[Socket] = set()
         self._late = 0.0
         self._pages = Pages(host, lambda: self._late)
+        self.audience = audience
         self._server: Server | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._loopback = True
@@ -125,6 +145,7 @@ class Gateway:
             OSError: the address cannot be listened at.
         """
         self._loopback = address in LOOPBACK
+        hurry: dict[str, Any] = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if self._tls else {}
         self._server = await serve(
             self._serve,
             address,
@@ -137,6 +158,9 @@ class Gateway:
             max_queue=4,
             server_header=None,
             ssl=self._tls,
+            open_timeout=None,
+            create_connection=HurriedConnection,
+            **hurry,
         )
         self._ticker = asyncio.create_task(self._tick())
         found: int = next(iter(self._server.sockets)).getsockname()[1]
@@ -162,21 +186,19 @@ class Gateway:
             for socket in list(self._sockets):
                 socket.port.tick(now)
 
-    def _judge(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
-        """HttpAnswer plain HTTP; None lets a WebSocket in."""
-        path = urlsplit(request.path).path
+    async def _judge(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
+        """Answer plain HTTP; None lets a WebSocket in."""
+        address = urlsplit(request.path)
+        path, query = address.path, dict(parse_qsl(address.query))
+        known = {*DIALECTS, *([WATCH] if self.audience else [])}
         if not self._host_allowed(request.headers.get("Host", "")):
             answer = say(HTTPStatus.FORBIDDEN, "This server is not known by that name; use its address.")
         elif request.headers.get("Upgrade", "").lower() != "websocket":
-            wanted = path in DIALECTS
-            answer = (
-                say(HTTPStatus.UPGRADE_REQUIRED, "This address is for WebSockets.")
-                if wanted
-                else self._pages.get(path)
-            )
-        elif path not in DIALECTS:
+            answer = await self._get(connection, request, path, query)
+        elif path not in known:
             answer = say(
-                HTTPStatus.NOT_FOUND, f"No WebSocket is served at {path:.100}; use {', '.join(DIALECTS)}."
+                HTTPStatus.NOT_FOUND,
+                f"No WebSocket is served at {path:.100}; use {', '.join(sorted(known))}.",
             )
         elif not self._origin_allowed(request.headers):
             answer = say(
@@ -185,6 +207,26 @@ class Gateway:
         else:
             return None
         return _response(answer)
+
+    async def _get(
+        self, connection: ServerConnection, request: HttpRequest, path: str, query: Mapping[str, str]
+    ) -> HttpAnswer:
+        """What stands at a path for plain HTTP; events for the audience go on until it leaves."""
+        if path in DIALECTS:
+            return say(HTTPStatus.UPGRADE_REQUIRED, "This address is for WebSockets.")
+        if self.audience is None or not path.startswith(WATCH):
+            return self._pages.get(path)
+        if path == f"{WATCH}/qr.svg":
+            return self.audience.code()
+        wrong = self.audience.unknown(query)
+        if wrong:
+            return say(HTTPStatus.NOT_FOUND, wrong)
+        if path == f"{WATCH}/captions.vtt":
+            return self.audience.captions(query)
+        if path == f"{WATCH}/events":
+            await self.audience.serve_events(connection, query, request.headers.get("Last-Event-ID"))
+            return say(HTTPStatus.OK, "")
+        return say(HTTPStatus.NOT_FOUND, f"There is nothing at {path:.100}.")
 
     def _host_allowed(self, name: str) -> bool:
         """Whether the server is called by a name of this machine, which no page elsewhere can give itself."""
@@ -203,6 +245,9 @@ class Gateway:
         address = urlsplit(socket.request.path)
         query = dict(parse_qsl(address.query))
         headers = socket.request.headers
+        if address.path == WATCH and self.audience is not None:
+            await self.audience.serve_socket(socket, query)
+            return
         given = headers.get("Authorization", "").partition(" ")[2] or query.get("token")
         owner = str((socket.remote_address or ("",))[0])
         dialect = DIALECTS[address.path](query)

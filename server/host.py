@@ -15,17 +15,20 @@ from server.connection import AudioFrame, Request
 from server.hosted import HARD_QUEUE, WARNING_SECONDS, Hosted, HostLimits, Peer
 from server.live import LiveSession
 from server.metrics import Metrics, declare
+from server.stage.stage import Stage
 from server.waiting import WaitingClient, WaitingRoom
 from server.workers.messages import (
     Answer,
     CutReached,
     DropTrack,
     FinishTrack,
+    TextTranslated,
     TrackOpened,
     TrackOutput,
     TrackOver,
     TrackRefused,
     TrackSpec,
+    TranslateText,
     WorkerLoad,
 )
 from server.workers.pool import Workers
@@ -57,6 +60,7 @@ class Host:
         self.metrics = Metrics()
         self.draining: float | None = None
         self.description = ""
+        self.stage: Stage | None = None
         self._new_token = new_token
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._room = WaitingRoom(self.limits.sessions, self.limits.queue, self.limits.wait)
@@ -88,6 +92,12 @@ class Host:
                 code="quota",
                 close=CloseCode.QUOTA,
             )
+        if self.stage is not None and self.active:
+            raise ProtocolError(
+                "Somebody speaks already; a stage has one speaker at a time.",
+                code="speaker",
+                close=CloseCode.QUOTA,
+            )
         if not self._room.free(self.active):
             self._room.queue(WaitingClient(peer, start, now))
             peer.send([p.SessionWaiting("capacity", "The server is full; waiting for a place.")])
@@ -101,6 +111,9 @@ class Host:
         live.want = start.want
         hosted = Hosted(live, self._least_loaded(), peer.owner, self._new_token(), peer)
         self.sessions[name] = hosted
+        if self.stage is not None:
+            stage = self.stage
+            hosted.overheard = lambda message: stage.heard(message, self.now())
         self.metrics.add("sessions_total")
         peer.joined(live)
         if self.workers.is_ready(hosted.worker):
@@ -122,7 +135,7 @@ class Host:
         chunk_ms = (start.chunk_ms if isinstance(start, p.SessionStart) else None) or options.chunk_ms
         chunk = former.chunk if former else to_samples(chunk_ms)
         live = former.live if former else not isinstance(start, p.SessionStart) or start.mode == "live"
-        wanted = tuple(target for target in targets if target != source)
+        wanted = () if self.stage is not None else tuple(target for target in targets if target != source)
         return TrackSpec(source, wanted, policy, args, chunk, live)
 
     def _least_loaded(self) -> int:
@@ -295,6 +308,10 @@ class Host:
         if isinstance(answer, WorkerLoad):
             self._loads[worker] = answer
             return
+        if isinstance(answer, TextTranslated):
+            if self.stage is not None:
+                self.stage.translated(answer.number, answer.target, answer.text)
+            return
         hosted = self.sessions.get(getattr(answer, "key", ""))
         if hosted is None or hosted.worker != worker or hosted.status == "over":
             return
@@ -339,6 +356,14 @@ class Host:
         if hosted.peer is not None:
             hosted.peer.close(CloseCode.INTERNAL if failure else CloseCode.DONE, failure)
 
+    def translate(self, number: int, text: str, target: str) -> None:
+        """Have a line of the stage translated, by a worker that does not hear the speaker where there is one."""
+        hearing = {hosted.worker for hosted in self.sessions.values() if hosted.status != "over"}
+        ready = [n for n in range(self.workers.count) if self.workers.is_ready(n)]
+        if ready:
+            worker = max(ready, key=lambda n: (n not in hearing, n))
+            self.workers.send(worker, TranslateText("stage", number, text, self.stream.source, target))
+
     # -- what time brings -----------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
@@ -349,6 +374,8 @@ class Host:
             self._turn_away(waiting.peer)
         for hosted in list(self.sessions.values()):
             self._attend(hosted, now)
+        if self.stage is not None:
+            self.stage.tick(now)
 
     def _turn_away(self, peer: Peer) -> None:
         message = "The server is full; try again in a few seconds."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class HostLimits:
 
 @dataclass
 class Hosted:
-    """One session in the host. status: "loading", "opening", "running" or "over"."""
+    """One session in the host. status: "loading", "opening", "running" or "over". overheard: told every message."""
 
     live: LiveSession
     worker: int
@@ -61,10 +61,13 @@ class Hosted:
     told_at: float = 0.0
     told: tuple[int, int] = (-1, -1)
     warned: bool = False
+    overheard: Callable[[p.ServerMessage], None] = lambda message: None
 
     def deliver(self) -> None:
         """Send what is new."""
         messages = self.live.take()
+        for message in messages:
+            self.overheard(message)
         if self.peer is not None and messages:
             self.peer.send(messages)
 

@@ -29,6 +29,12 @@ class ServeOptions:
     )
     certfile: str | None = option(None, "certificate for TLS (PEM)", "FILE")
     keyfile: str | None = option(None, "its key, where it is not in the certificate's file", "FILE")
+    stage: bool = option(
+        False, "one speaker, and an audience that reads along, each in a language of its own"
+    )
+    stage_language: tuple[str, ...] = option(
+        (), "with --stage, a language to offer (repeatable; all that are known unless given)", "LANG"
+    )
     drain_seconds: int = option(10, "on SIGTERM, time that sessions have to end", "S", span=(0, 3600))
     resume_seconds: int = option(
         60, "time that a session waits for a client that dropped out", "S", span=(1, 3600)

@@ -119,7 +119,7 @@ class Pages:
 
 def page_file(path: str) -> HttpAnswer | None:
     """A file of the page, by a name that has no folders but those of the page."""
-    name = "index.html" if path == "/" else path.removeprefix("/")
+    name = {"/": "index.html", "/watch": "watch.html"}.get(path, path.removeprefix("/"))
     kind = KINDS.get(name.rpartition(".")[2])
     parts = name.split("/")
     if kind is None or any(not part or part.startswith(".") or "\\" in part for part in parts):

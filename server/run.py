@@ -6,9 +6,11 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from server.gateway import LOOPBACK, Gateway
 from server.host import Host
 from server.hosted import HostLimits
 from server.options import ServeOptions
+from server.stage.audience import Audience, Frames, terminal_code
+from server.stage.stage import Stage
 from server.workers.core import WorkerModels
 from server.workers.pool import ProcessPool
 from simul.config import StreamOptions
@@ -57,13 +61,46 @@ def tokens_of(path: str | None) -> frozenset[str]:
     return found
 
 
+def speaker_keys(options: ServeOptions) -> frozenset[str]:
+    """A token for the speaker of a stage that others can reach."""
+    return frozenset() if options.host in LOOPBACK else frozenset({secrets.token_urlsafe(9)})
+
+
+def offered(options: ServeOptions, source: str) -> tuple[str, ...]:
+    """The languages of a stage: the one spoken, and those that were named or that the embedded translator writes."""
+    from simul.backends.families import EMBEDDED_TARGETS
+
+    named = options.stage_language or (tuple(EMBEDDED_TARGETS) if source == "en" else ("en",))
+    return (source, *(code for code in named if code != source))
+
+
+def reachable_name(host: str) -> str:
+    """The address that others reach a server at that listens everywhere."""
+    if host not in ("0.0.0.0", "::", ""):
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # No packet is sent: it only makes the system choose the address that leads outside.
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+def stage_notice(base: str, keys: frozenset[str]) -> str:
+    """Where the speaker and the audience go."""
+    speaker = f"{base}/" + (f"?token={min(keys)}" if keys else "")
+    return f"The speaker: {speaker}\nThe audience: {base}/watch\n{terminal_code(f'{base}/watch')}"
+
+
 def check_exposure(options: ServeOptions) -> None:
     """Refuse to listen to a network without tokens.
 
     Raises:
         UsageError: it was not said that this is meant.
     """
-    if options.host not in LOOPBACK and not options.token_file and not options.insecure:
+    open_to_all = not options.token_file and not options.insecure and not options.stage
+    if options.host not in LOOPBACK and open_to_all:
         raise UsageError(
             f"At {options.host} others can reach the server: give --token-file FILE, or --insecure if that is meant."
         )
@@ -102,10 +139,11 @@ async def run_server(
     count = worker_count(options)
     pool = ProcessPool(make_models, count)
     limits = HostLimits(options.sessions or SESSIONS_A_WORKER * count, resume=float(options.resume_seconds))
+    keys = tokens_of(options.token_file)
+    if options.stage:
+        stream, keys = replace(stream, target=stream.source), keys or speaker_keys(options)
     host = Host(stream, pool, time.monotonic, lambda: secrets.token_urlsafe(24), limits, version)
-    gateway = Gateway(
-        host, time.monotonic, tokens_of(options.token_file), frozenset(options.origin), tls_of(options)
-    )
+    gateway = Gateway(host, time.monotonic, keys, frozenset(options.origin), tls_of(options))
     stop = _on_signal()
     try:
         port = await gateway.start(options.host, options.port)
@@ -115,6 +153,11 @@ async def run_server(
         ) from error
     scheme = "https" if options.certfile else "http"
     say(f"Listening at {scheme}://{options.host}:{port}/ with {count} workers; loading the models.")
+    if options.stage:
+        base = f"{scheme}://{reachable_name(options.host)}:{port}"
+        host.stage = Stage(offered(options, stream.source), host.translate)
+        gateway.audience = Audience(host.stage, Frames(), time.monotonic, f"{base}/watch")
+        say(stage_notice(base, keys))
     pool.start()
     try:
         await _until_stopped(pool, host, stop, say)

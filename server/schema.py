@@ -10,23 +10,25 @@ from typing import Any, Literal
 
 from server.codec import hints
 from server.protocol import CLIENT_MESSAGES, SERVER_MESSAGES, SUBPROTOCOL, VERSION
+from server.stage.messages import WATCH_MESSAGES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ROOM = "urn:simul:v1"
 
 
 def json_schema() -> dict[str, Any]:
-    """Every message and part under `$defs`; "client" and "server" are what each side may send."""
+    """Every message and part under `$defs`; "client", "server" and "watch" are what may be sent where."""
     parts: dict[str, Any] = {}
-    for kind in (*CLIENT_MESSAGES.values(), *SERVER_MESSAGES.values()):
+    for kind in (*CLIENT_MESSAGES.values(), *SERVER_MESSAGES.values(), *WATCH_MESSAGES.values()):
         _define(kind, parts)
-    for side, kinds in (("client", CLIENT_MESSAGES), ("server", SERVER_MESSAGES)):
+    sides: dict[str, Any] = {"client": CLIENT_MESSAGES, "server": SERVER_MESSAGES, "watch": WATCH_MESSAGES}
+    for side, kinds in sides.items():
         parts[side] = {"oneOf": [_reference(kind) for kind in kinds.values()]}
     return {
         "$schema": DIALECT,
         "$id": ROOM,
         "title": f"Messages of {SUBPROTOCOL}, version {VERSION}",
-        "oneOf": [{"$ref": "#/$defs/client"}, {"$ref": "#/$defs/server"}],
+        "oneOf": [{"$ref": f"#/$defs/{side}"} for side in sides],
         "$defs": dict(sorted(parts.items())),
     }
 

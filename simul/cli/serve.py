@@ -50,6 +50,8 @@ def run(arguments: list[str], context: Context) -> int:
         tls_of(options)
         context.note("The options can be used.")
         return ExitCode.OK
+    if options.stage:
+        stream = replace(stream, target=stream.source)
     models = InstalledModelsFactory(stream, replace(model, threads=model.threads or 1))
     asyncio.run(run_server(options, stream, models, context.note, version("simul")))
     return ExitCode.OK
