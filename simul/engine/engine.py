@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from policies.base import Candidate, Policy
 from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_evidence
+from simul.engine.cost import CostTable, LoadMeter
 from simul.engine.inbox import Inbox
+from simul.engine.ladder import Ladder
+from simul.engine.recording import Recording
+from simul.engine.scheduler import Due, Ledger, choose
 from simul.engine.terms import Terms
 from simul.errors import SimulError
 from simul.session.events import Event, from_dict
@@ -21,69 +25,32 @@ Now = Callable[[], float]
 """What time it is, in seconds since any moment that is the same for all calls of an engine."""
 
 
-@dataclass
-class _Recording:
-    """One recording and the streams that write on it.
-
-    opened: when. waking: the streams that are to look at what was heard; asked: those whose request is open, with it.
-    deadline: of the decision being worked on. final: it is the last one.
-    """
-
-    number: int
-    terms: Terms
-    chunk: int
-    opened: float
-    inbox: Inbox
-    streams: list[Stream]
-    waking: list[Stream] = field(default_factory=list)
-    asked: list[tuple[Stream, DecodeRequest]] = field(default_factory=list)
-    bad: int = 0
-    shift: float = 0.0
-    deadline: float = 0.0
-    final: bool = False
-    error: str | None = None
-
-    def since(self, at: float) -> float:
-        """Seconds from the opening until the time `at`."""
-        return at - self.opened
-
-    @property
-    def numbers(self) -> list[int]:
-        """What the backend calls the streams."""
-        return [stream.number for stream in self.streams]
-
-    @property
-    def busy(self) -> bool:
-        """Whether a decision is being worked on."""
-        return bool(self.waking or self.asked)
-
-    @property
-    def due(self) -> float | None:
-        """When the next decision is to be taken at the latest; None: there is nothing to decide yet."""
-        if self.busy:
-            return self.deadline
-        ready = self.inbox.ready
-        return None if ready is None else self.latest(ready)
-
-    def latest(self, ready: float) -> float:
-        """When a decision is to be taken at the latest whose audio was there after `ready` seconds."""
-        return self.opened + ready + self.chunk / SAMPLE_RATE + self.terms.slack
-
-
 class StreamEngine:
     """Runs read, decode, judge, write for many recordings at once; each gives the events of a `Session`.
 
     Every moment is an argument, on a clock of the caller's; events tell seconds since their stream was opened. Calls
     come from one thread at a time, and only `step` computes.
 
-    on_failure: told the number of a recording that failed, and what was raised; its events say so too.
+    costs: what decisions are known to cost; it learns what they do. ladder: makes decisions rarer while more is asked
+    for than can be computed (None: they are not). most: decisions in a batch at most. on_failure: told the number of a
+    recording that failed, and what was raised; its events say so too.
     """
 
     def __init__(
-        self, backend: Backend[Any], on_failure: Callable[[int, Exception], None] = lambda number, error: None
+        self,
+        backend: Backend[Any],
+        costs: CostTable | None = None,
+        ladder: Ladder | None = None,
+        most: int = 64,
+        on_failure: Callable[[int, Exception], None] = lambda number, error: None,
     ) -> None:
         self.backend, self._on_failure = backend, on_failure
-        self._recordings: dict[int, _Recording] = {}
+        self.costs = CostTable() if costs is None else costs
+        self.ladder, self.most, self.meter = ladder, most, LoadMeter()
+        self._ledger = Ledger()
+        self._late = self._passed = 0
+        self._heard = 0.0
+        self._recordings: dict[int, Recording] = {}
         self._left: dict[int, list[Event]] = {}
         self._opened = 0
 
@@ -93,9 +60,20 @@ class StreamEngine:
         return tuple(self._recordings)
 
     @property
+    def live(self) -> int:
+        """How many live recordings are open."""
+        return sum(one.terms.live for one in self._recordings.values())
+
+    @property
     def ready(self) -> bool:
         """Whether a step would do something."""
-        return bool(self._left) or any(one.due is not None for one in self._recordings.values())
+        return bool(self._left) or any(
+            one.busy or one.ready(self._stride(one)) is not None for one in self._recordings.values()
+        )
+
+    def _stride(self, one: Recording) -> int:
+        """How many chunks a decision of a recording takes."""
+        return self.ladder.rung.stride if self.ladder is not None and one.terms.live else 1
 
     def open(
         self,
@@ -140,7 +118,7 @@ class StreamEngine:
     def _admit(self, config: SessionConfig, opened: float, terms: Terms | None, streams: list[Stream]) -> int:
         self._opened += 1
         number, inbox = self._opened, Inbox(config.chunk)
-        self._recordings[number] = _Recording(number, terms or Terms(), config.chunk, opened, inbox, streams)
+        self._recordings[number] = Recording(number, terms or Terms(), config.chunk, opened, inbox, streams)
         self._keep(self._recordings[number])
         return number
 
@@ -179,22 +157,72 @@ class StreamEngine:
         """Samples of a recording that were taken for decisions."""
         return self._recording(number).inbox.taken
 
-    def _recording(self, number: int) -> _Recording:
+    def _recording(self, number: int) -> Recording:
         try:
             return self._recordings[number]
         except KeyError:
             raise SimulError(f"The engine has no open stream {number}; it has ended or was closed.") from None
 
     def step(self, now: Now) -> dict[int, list[Event]]:
-        """One tick: take audio in, decode one batch, judge. What happened, by recording, in order.
+        """One tick: choose a batch, take its audio in, decode, judge. What happened, by recording, in order.
 
-        Where one recording fails, its events end with an error and the end; the others go on.
+        Where a segment's end asks for a further pass, the decision goes on in the next step. Where one recording fails,
+        its events end with an error and the end; the others go on.
         """
-        self._take(now)
+        begun = now()
+        going_on = any(one.busy for one in self._recordings.values())
+        chosen = self._choose(begun, now)
+        batch = [(due, self._recordings[due.number].terms.weight) for due in chosen]
+        self._late = self._passed = 0
+        self._heard = 0.0
+        self._take([self._recordings[due.number] for due in chosen], now)
         self._ask(now)
-        self._decode([pair for one in self._in_order() for pair in _pairs(one)], now)
-        self._settle_up(now)
+        self._decode([pair for one in self._recordings.values() for pair in _pairs(one)], now)
+        self._finish(now)
+        if batch:
+            self._learn(begun, now(), batch, going_on)
+        self.look(now())
         return self.collect()
+
+    def _choose(self, at: float, now: Now) -> list[Due]:
+        """The recordings that decide next."""
+        due = [found for one in list(self._recordings.values()) if (found := self._due(one, at, now))]
+        live = [one.patience(self._stride(one)) for one in self._recordings.values() if one.terms.live]
+        return choose(due, at, self.costs, self._ledger.served(min(live, default=float("inf"))), self.most)
+
+    def _due(self, one: Recording, at: float, now: Now) -> Due | None:
+        """What the scheduler is told of a recording; None where it has nothing to decide."""
+        stride = self._stride(one)
+        ready = None if one.busy else one.ready(stride)
+        if ready is None:
+            return None
+        try:
+            length = self._window(one)
+        except Exception as error:
+            self._fail(one, error, now)
+            return None
+        deadline = one.next_deadline(ready, stride, at)
+        return Due(one.number, deadline, ready, length, one.terms.live, one.terms.owner)
+
+    def _window(self, one: Recording) -> int:
+        """Samples that the next decision of a recording will rest on; 0 where nobody speaks."""
+        view = self.backend.view(one.numbers[0])
+        return view.heard - view.segment_start + one.inbox.waiting if view.speech else 0
+
+    def _learn(self, begun: float, ended: float, batch: Sequence[tuple[Due, float]], going_on: bool) -> None:
+        """Note what a step cost; not as the batch's where earlier decisions went on in it."""
+        computed, lengths = ended - begun, [due.length for due, _ in batch]
+        if not going_on:
+            self.costs.note(len(batch), max(lengths), computed)
+        self._ledger.note(ended, computed, batch)
+        asked = sum(self.costs.least(length, self.most) for length in lengths)
+        asked *= 1 + self._passed / len(batch)
+        self.meter.note(computed, asked, len(batch) + self._passed, self._late + self._passed, self._heard)
+
+    def look(self, at: float) -> None:
+        """Take the load up to the time `at` into account; to be called now and then where no step is made."""
+        if self.meter.look(at) and self.ladder is not None:
+            self.ladder.follow(self.meter, at)
 
     def collect(self) -> dict[int, list[Event]]:
         """What happened and was not told yet."""
@@ -205,32 +233,21 @@ class StreamEngine:
         """End a recording with an error."""
         self._fail(self._recording(number), SimulError(message), lambda: at)
 
-    def _in_order(self) -> list[_Recording]:
-        """The recordings that have something to decide, the most urgent first."""
-        due = [(one.due, one.number, one) for one in self._recordings.values() if one.due is not None]
-        return [one for *_, one in sorted(due, key=lambda each: each[:2])]
-
-    def _take(self, now: Now) -> None:
-        """Give the backend what arrived of every recording that is not busy, and let it compute."""
-        taken = [
-            one for one in self._in_order() if not one.busy and self._attempt(one, now, self._push_on, now)
-        ]
+    def _take(self, recordings: Sequence[Recording], now: Now) -> None:
+        """Give the backend what arrived of the recordings, and let it compute."""
+        taken = [one for one in recordings if self._attempt(one, now, self._push_on, now)]
         self._advance(taken, now)
 
-    def _push_on(self, one: _Recording, now: Now) -> None:
-        patience = one.chunk / SAMPLE_RATE + one.terms.slack
-        portion = one.inbox.take(one.since(now()) - patience if one.terms.live else float("-inf"))
-        one.shift, one.final = portion.shift, portion.final
-        one.deadline = one.latest(portion.ready)
+    def _push_on(self, one: Recording, now: Now) -> None:
+        portion = one.take(now(), self._stride(one))
+        self._passed += portion.passed_over if portion.late else 0
+        self._heard += len(portion.samples) / SAMPLE_RATE
         if len(portion.samples):
             self.backend.push(one.numbers[0], portion.samples)
         if portion.final:
             self.backend.end(one.numbers[0])
-        for stream in one.streams:
-            stream.pass_over(portion.passed_over, one.inbox.taken, one.since(now()))
-        one.waking = list(one.streams)
 
-    def _advance(self, recordings: Sequence[_Recording], now: Now) -> None:
+    def _advance(self, recordings: Sequence[Recording], now: Now) -> None:
         """In one batch; where that fails, one by one, so that only those fail that must."""
         if not recordings:
             return
@@ -249,16 +266,15 @@ class StreamEngine:
             if one.waking:
                 self._attempt(one, now, self._look, now)
 
-    def _look(self, one: _Recording, now: Now) -> None:
+    def _look(self, one: Recording, now: Now) -> None:
         waking, one.waking = one.waking, []
         for stream in waking:
-            arrived = one.shift + one.inbox.taken / SAMPLE_RATE
-            stream.receive(self.backend.view(stream.number), one.since(now()), arrived)
+            stream.receive(self.backend.view(stream.number), one.since(now()), one.arrived())
             request = stream.request(one.since(now()))
             if request is not None:
                 one.asked.append((stream, request))
 
-    def _decode(self, batch: Sequence[tuple[_Recording, Stream, DecodeRequest]], now: Now) -> None:
+    def _decode(self, batch: Sequence[tuple[Recording, Stream, DecodeRequest]], now: Now) -> None:
         """One decoding pass; where it fails, one by one, so that only those fail that must."""
         if not batch:
             return
@@ -276,26 +292,32 @@ class StreamEngine:
             if one.number in self._recordings:
                 self._attempt(one, now, self._answer, stream, candidate, now)
 
-    def _answer(self, one: _Recording, stream: Stream, candidate: Candidate, now: Now) -> None:
+    def _answer(self, one: Recording, stream: Stream, candidate: Candidate, now: Now) -> None:
         one.asked = [pair for pair in one.asked if pair[0] is not stream]
         stream.answer(candidate, one.since(now()))
         if carry_out(stream, self.backend):
             one.waking.append(stream)
 
-    def _settle_up(self, now: Now) -> None:
-        """Collect events, and let go of recordings that are over."""
+    def _finish(self, now: Now) -> None:
+        """Collect events, count what was late, and let go of recordings that are over."""
         for one in list(self._recordings.values()):
-            if one.final and not one.busy:
-                for stream in one.streams:
-                    if one.error is not None:
-                        stream.fail(one.error, one.since(now()), one.bad)
-                    stream.end(one.since(now()), one.bad)
-                del self._recordings[one.number]
-                with suppress(Exception):
-                    self._release(one.numbers)
+            if one.deciding and not one.busy:
+                one.deciding = False
+                self._late += one.terms.live and now() > one.deadline
+                if one.final:
+                    self._over(one, now)
             self._keep(one)
 
-    def _attempt(self, one: _Recording, now: Now, work: Callable[..., None], *given: Any) -> bool:
+    def _over(self, one: Recording, now: Now) -> None:
+        for stream in one.streams:
+            if one.error is not None:
+                stream.fail(one.error, one.since(now()), one.bad)
+            stream.end(one.since(now()), one.bad)
+        del self._recordings[one.number]
+        with suppress(Exception):
+            self._release(one.numbers)
+
+    def _attempt(self, one: Recording, now: Now, work: Callable[..., None], *given: Any) -> bool:
         """Whether `work` went well for a recording; if not, that one fails."""
         try:
             work(one, *given)
@@ -304,7 +326,7 @@ class StreamEngine:
             return False
         return True
 
-    def _fail(self, one: _Recording, error: Exception, now: Now) -> None:
+    def _fail(self, one: Recording, error: Exception, now: Now) -> None:
         """An error and the end for one recording; what fails while it is let go of must not hide why it broke."""
         one.waking, one.asked = [], []
         for stream in one.streams:
@@ -315,7 +337,7 @@ class StreamEngine:
         self._keep(one)
         self._on_failure(one.number, error)
 
-    def _keep(self, one: _Recording) -> None:
+    def _keep(self, one: Recording) -> None:
         events = [event for stream in one.streams for event in stream.events()]
         if events:
             self._left.setdefault(one.number, []).extend(events)
@@ -340,6 +362,7 @@ class StreamEngine:
             "bad": one.bad,
             "shift": one.shift,
             "deadline": one.since(one.deadline),
+            "deciding": one.deciding,
             "final": one.final,
             "error": one.error,
             "time": one.since(at),
@@ -376,13 +399,14 @@ class StreamEngine:
             request = streams[i].request(at - opened)
             assert request is not None
             one.asked.append((streams[i], request))
-        one.bad, one.final, one.error = dumped["bad"], dumped["final"], dumped["error"]
+        one.bad, one.error = dumped["bad"], dumped["error"]
+        one.deciding, one.final = dumped["deciding"], dumped["final"]
         one.shift, one.deadline = dumped["shift"], opened + dumped["deadline"]
         self._left[number] = [from_dict(event) for event in dumped["events"]] + self._left.pop(number, [])
         return number
 
 
-def _pairs(one: _Recording) -> list[tuple[_Recording, Stream, DecodeRequest]]:
+def _pairs(one: Recording) -> list[tuple[Recording, Stream, DecodeRequest]]:
     return [(one, stream, request) for stream, request in one.asked]
 
 

@@ -18,7 +18,7 @@ class Portion:
 
     passed_over: decision points before it that are left out. ready: when the last of the samples had arrived.
     shift: by how much the stream began later than if it had come in real time, as far as its last arrival tells.
-    final: no more samples will come.
+    final: no more samples will come. late: the next decision would have come too late.
     """
 
     samples: Samples
@@ -26,6 +26,7 @@ class Portion:
     ready: float
     shift: float
     final: bool
+    late: bool
 
 
 class Inbox:
@@ -59,26 +60,31 @@ class Inbox:
         """No more samples will come."""
         self.ended = at if self.ended is None else self.ended
 
-    @property
-    def ready(self) -> float | None:
-        """When the audio up to the next decision was there; None: it is not."""
-        if self.waiting >= self.chunk:
-            return self._mark(self.taken + self.chunk)[1]
+    def ready(self, stride: int = 1) -> float | None:
+        """When the audio up to the next decision was there, which takes `stride` chunks; None: it is not."""
+        if self.waiting >= stride * self.chunk:
+            return self._mark(self.taken + stride * self.chunk)[1]
         return self.ended if not self.closed else None
+
+    @property
+    def newest(self) -> float | None:
+        """When the audio up to the last decision was there for which it is; None: there is none."""
+        whole = self.waiting // self.chunk
+        return self._mark(self.taken + whole * self.chunk)[1] if whole else self.ended
 
     def _mark(self, place: int) -> tuple[int, float]:
         """The first arrival that reached `place`: samples received by then, and when."""
         return next(mark for mark in self._marks if mark[0] >= place)
 
-    def take(self, stale: float = -np.inf) -> Portion:
+    def take(self, stale: float = -np.inf, stride: int = 1) -> Portion:
         """The audio up to the next decision or, where its audio was there before the time `stale`, up to the last one.
 
         It is asked for only when `ready` is not None.
         """
         whole = self.waiting // self.chunk
-        late = whole > 0 and self._mark(self.taken + self.chunk)[1] < stale
-        final = self.ended is not None and (late or not whole)
-        over = whole if final else whole - 1 if late else 0
+        late = whole >= stride and self._mark(self.taken + stride * self.chunk)[1] < stale
+        final = self.ended is not None and (late or whole < stride)
+        over = whole if final else whole - 1 if late else stride - 1
         length = self.waiting if final else (over + 1) * self.chunk
         if final:
             ready, shift = self.ended, self._shift
@@ -88,7 +94,7 @@ class Inbox:
         samples = self._cut(length)
         self.closed = final
         assert ready is not None
-        return Portion(samples, over, ready, shift, final)
+        return Portion(samples, over, ready, shift, final, late)
 
     def _cut(self, length: int) -> Samples:
         parts = []

@@ -21,6 +21,8 @@ from simul.session.stream import SessionConfig
 from simul.units import SAMPLE_RATE, as_samples
 
 T = TypeVar("T")
+LOOK_AROUND = 1.0
+"""Seconds without anything to do after which an engine looks at its load."""
 STOPPED = "The engine was stopped; what was settled before stays valid."
 Deliver = Callable[[list[Event] | None], None]
 """Is given a stream's events, and None when no more will come, on the engine's thread, which it must not hold up."""
@@ -236,7 +238,8 @@ class EngineThread:
         """Do what was asked for and one step; wait when there is nothing to do. Whether to go on."""
         with self._wake:
             while not (self._calls or self._stopping or self._engine.ready):
-                self._wake.wait()
+                self._wake.wait(LOOK_AROUND)
+                self._engine.look(self._clock.now())
             if self._stopping:
                 return False
             calls, self._calls = self._calls, []

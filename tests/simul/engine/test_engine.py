@@ -225,7 +225,9 @@ def test_a_policy_that_fails_ends_its_stream_only() -> None:
             raise RuntimeError("no judgement")
 
     failures: list[tuple[int, Exception]] = []
-    engine = StreamEngine(ScriptedBackend(TALK), lambda number, error: failures.append((number, error)))
+    engine = StreamEngine(
+        ScriptedBackend(TALK), on_failure=lambda number, error: failures.append((number, error))
+    )
     config = SessionConfig(chunk=CHUNK)
     bad, good = engine.open(Raises(2), config), engine.open(LocalAgreement(2), config)
     for number in (bad, good):
@@ -249,9 +251,10 @@ def test_live_streams_pass_over_decisions_that_would_come_too_late_and_say_so() 
     for chunk in range(1, 7):
         for number in (live, file):
             engine.push(number, np.zeros(CHUNK, np.float32), 0.5 * chunk)
-    events: dict[int, list[Event]] = {}
-    for number, found in engine.step(lambda: 3.0).items():
-        events[number] = found
+    events: dict[int, list[Event]] = {live: [], file: []}
+    for _ in range(2):
+        for number, found in engine.step(lambda: 3.0).items():
+            events[number] += found
     late = [event for event in events[live] if event.type == "late"]
     assert [(event.decisions, event.heard) for event in late] == [(5, 6 * CHUNK)]  # type: ignore[attr-defined]
     assert not [event for event in events[file] if event.type == "late"]

@@ -1,0 +1,133 @@
+"""The engine's rules on simulated devices under a virtual clock: decisions in time by load, against first come first
+served, and ideas one by one, as JSON.
+
+    python -m benchmarks.engine_simulation > benchmarks/results/engine_simulation.json
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import describe
+from simul.engine.cost import Costs
+from simul.engine.scheduler import Due, Served, choose
+from simul.engine.simulation import (
+    CPU,
+    WIDE,
+    Outcome,
+    World,
+    capacity,
+    earliest,
+    first_come,
+    one_by_one,
+    simulate,
+)
+
+LOADS = (0.7, 0.9, 1.1, 1.3)
+DEVICES = {
+    "core": World(CPU, devices=8, reference=1),
+    "wide": World(WIDE, devices=1, reference=16),
+}
+
+
+def any_shape(due: Sequence[Due], now: float, costs: Costs, served: Served) -> Sequence[Due]:
+    """The engine's rule without shape buckets: streams of any length join."""
+    longest = max(each.length for each in due)
+    numbers = {
+        each.number for each in choose([replace(each, length=longest) for each in due], now, costs, served)
+    }
+    return [each for each in due if each.number in numbers]
+
+
+def full_batches(due: Sequence[Due], now: float, costs: Costs, served: Served) -> Sequence[Due]:
+    """The engine's order, with everything in one batch that is due, whatever the slack."""
+    return sorted(due, key=lambda each: each.deadline)[:64]
+
+
+def deadline_only(due: Sequence[Due], now: float, costs: Costs, served: Served) -> Sequence[Due]:
+    """Earliest deadline first even for what is lost anyway, one by one."""
+    return sorted(due, key=lambda each: each.deadline)[:1]
+
+
+RULES = {
+    "engine": (earliest, True),
+    "engine without ladder": (earliest, False),
+    "first come, ladder": (first_come, True),
+    "first come": (first_come, False),
+    "lock": (one_by_one, False),
+}
+IDEAS = {
+    "engine without ladder": earliest,
+    "batches of any shape": any_shape,
+    "batches as large as can be": full_batches,
+    "earliest deadline, one by one": deadline_only,
+}
+
+
+def row(outcome: Outcome) -> dict[str, float]:
+    """What a simulation says."""
+    return {
+        "in_time": round(outcome.share, 4),
+        "changes_a_minute": outcome.changes,
+        "longest_wait": round(outcome.worst, 2),
+        "level": round(outcome.level, 2),
+        "late_p95": round(float(np.quantile(outcome.late, 0.95)), 3),
+    }
+
+
+def main() -> None:
+    """Print everything as JSON."""
+    found: dict[str, Any] = {"machine": describe(), "seconds": 120, "loads": {}, "ideas": {}}
+    for device, world in DEVICES.items():
+        found["loads"][device] = {
+            name: {load: row(simulate(replace(world, load=load, pick=pick, ladder=ladder))) for load in LOADS}
+            for name, (pick, ladder) in RULES.items()
+        }
+        found["ideas"][device] = {
+            name: {
+                load: row(simulate(replace(world, load=load, pick=pick, ladder=False)))["in_time"]
+                for load in LOADS
+            }
+            for name, pick in IDEAS.items()
+        }
+    found["owners"] = {
+        str(ladder): simulate(
+            replace(DEVICES["core"], load=1.3, ladder=ladder, owners=(("many", 0.8), ("few", 0.2)))
+        ).by_owner
+        for ladder in (True, False)
+    }
+    found["files"] = {}
+    for load in (0.5, 0.7, 1.1):
+        without, with_files = (
+            simulate(replace(DEVICES["core"], load=load, files=n, seconds=60)) for n in (0, 1)
+        )
+        found["files"][str(load)] = {
+            "without": row(without),
+            "with": row(with_files),
+            "file_share": round(with_files.file_share, 3),
+        }
+    begun = time.monotonic()
+    many = World(WIDE, reference=16, devices=100, streams=10_000, seconds=20.0, failing=(8.0, 12.0, 16.0))
+    outcome = simulate(many)
+    found["many"] = {
+        **row(outcome),
+        "streams": 10_000,
+        "devices": 100,
+        "load": round(10_000 / capacity(many), 2),
+        "failures": 3,
+        "moved": outcome.moved,
+        "lost": outcome.lost,
+        "simulated_seconds": many.warm + many.seconds,
+        "wall_seconds": round(time.monotonic() - begun, 1),
+    }
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The quality ladder: what a device does less of while it is asked for more than it can, and when it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simul.engine.cost import LoadMeter
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A level of quality. cost: computing of a stream, as a share of the level above all. stride: chunks a decision."""
+
+    name: str
+    cost: float
+    stride: int = 1
+
+
+RUNGS = (
+    Rung("every chunk", 1.0, 1),
+    Rung("every second chunk", 0.5, 2),
+    Rung("every third chunk", 1 / 3, 3),
+)
+"""Decisions become rarer; text comes later, and nothing of the audio is left out."""
+
+
+@dataclass(frozen=True)
+class LadderConfig:
+    """When a level is left.
+
+    over: offered load, and late: share of decisions that were late, above which a level is too high; patience: seconds
+    until it is left for the next one. under: offered load that the level above may bring when it is tried again, after
+    `rest` seconds without lateness; each time in vain that takes twice as long, up to `longest`.
+    """
+
+    over: float = 0.97
+    late: float = 0.02
+    patience: float = 2.0
+    under: float = 0.75
+    rest: float = 30.0
+    longest: float = 160.0
+
+
+class Ladder:
+    """Walks down the rungs while more is asked for than can be served, and back up with hysteresis."""
+
+    def __init__(self, rungs: Sequence[Rung] = RUNGS, config: LadderConfig | None = None) -> None:
+        self.rungs, self.config = tuple(rungs), config or LadderConfig()
+        self.level = 0
+        self._rest = self.config.rest
+        self._over: float | None = None
+        self._under: float | None = None
+        self._returned: float | None = None
+
+    @property
+    def rung(self) -> Rung:
+        """The level that is in force."""
+        return self.rungs[self.level]
+
+    def update(self, at: float, offered: float, late: float) -> Rung:
+        """The level from the time `at` on, where at the level in force so much is offered and so many are late."""
+        config = self.config
+        above = self.rungs[self.level - 1].cost / self.rung.cost if self.level else 1.0
+        too_much = offered > config.over or late > config.late
+        self._over = (at if self._over is None else self._over) if too_much else None
+        light = not too_much and offered * above < config.under
+        self._under = (at if self._under is None else self._under) if light else None
+        if self._over is not None and at - self._over >= config.patience and self.level + 1 < len(self.rungs):
+            self._down(at)
+        elif self._under is not None and self.level and at - self._under >= self._rest:
+            self._up(at)
+        return self.rung
+
+    def follow(self, meter: LoadMeter, at: float) -> bool:
+        """Update by what a meter says; whether the level changed.
+
+        The meter is told what the new level is expected to bring, since what it has seen belongs to the old one.
+        """
+        before = self.rung
+        after = self.update(at, meter.offered, meter.late)
+        if after is not before:
+            meter.offered *= after.cost / before.cost
+            meter.late = 0.0
+        return after is not before
+
+    def _down(self, at: float) -> None:
+        if self._returned is not None:
+            in_vain = at - self._returned < self._rest
+            self._rest = min(2 * self._rest, self.config.longest) if in_vain else self.config.rest
+        self.level += 1
+        self._over = self._under = self._returned = None
+
+    def _up(self, at: float) -> None:
+        self.level -= 1
+        self._over = self._under = None
+        self._returned = at

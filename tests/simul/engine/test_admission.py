@@ -1,0 +1,96 @@
+"""Admission by measurement: costs are known before the first stream comes, and streams beyond the limit are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from policies import LocalAgreement
+from simul.backends.scripted import ScriptedBackend
+from simul.clock import VirtualClock
+from simul.engine import (
+    EngineThread,
+    Ladder,
+    MeasuredAdmission,
+    OverloadedError,
+    StreamEngine,
+    Terms,
+    warm_up,
+)
+from simul.session import SessionConfig
+from simul.session.events import Event
+from tests.policies.scripts import CHUNK
+from tests.simul.session.test_session import TALK
+
+CONFIG = SessionConfig(chunk=CHUNK)
+
+
+def slow(clock: VirtualClock, each: float) -> ScriptedBackend:
+    """A pass takes 10 ms and `each` for every stream."""
+    return ScriptedBackend(TALK, on_decode=lambda size: clock.advance(0.01 + each * size))
+
+
+def warm(each: float) -> StreamEngine:
+    clock = VirtualClock()
+    backend = slow(clock, each)
+    speech = np.zeros(8 * CHUNK, np.float32)
+    engine = warm_up(backend, lambda: LocalAgreement(2), CONFIG, speech, clock.now)
+    assert backend.streams == ()
+    return engine
+
+
+def test_costs_are_measured_before_the_first_stream_comes() -> None:
+    engine = warm(0.04)
+    assert engine.costs.predict(1, CHUNK) == pytest.approx(0.05)
+    assert engine.costs.predict(4, CHUNK) == pytest.approx(0.17, abs=0.02)
+    # A decision of about 45 ms for half a second of audio.
+    assert engine.meter.per_second == pytest.approx(0.09, abs=0.02)
+
+
+def test_streams_are_admitted_up_to_the_limit_and_then_refused_in_words() -> None:
+    engine = warm(0.04)
+    admission = MeasuredAdmission(engine, limit=0.7)
+    count = 0
+    while (said := admission.refusal(CONFIG, 1, Terms())) is None:
+        engine.open(LocalAgreement(2), CONFIG)
+        count += 1
+    assert count == int(0.7 / engine.meter.per_second)
+    assert f"{count} streams use" in said
+    assert admission.refusal(CONFIG, 1, Terms(live=False)) is None
+    assert "1 streams at once" in (MeasuredAdmission(engine, most=1).refusal(CONFIG, 1, Terms()) or "")
+
+
+def test_a_thread_refuses_what_its_admission_does() -> None:
+    engine = warm(2.0)
+    with (
+        EngineThread(engine, admission=MeasuredAdmission(engine)) as thread,
+        pytest.raises(OverloadedError, match="too slow"),
+    ):
+        thread.open(LocalAgreement(2), CONFIG)
+
+
+def run(ladder: Ladder | None, each: float, streams: int) -> tuple[list[Event], StreamEngine]:
+    """Streams of twenty seconds in real time; the events of the first one."""
+    clock = VirtualClock()
+    engine = StreamEngine(slow(clock, each), ladder=ladder)
+    numbers = [engine.open(LocalAgreement(2), CONFIG, 0.0) for _ in range(streams)]
+    events: list[Event] = []
+    for chunk in range(1, 41):
+        clock.sleep_until(chunk * 0.5)
+        for number in numbers:
+            engine.push(number, np.zeros(CHUNK, np.float32), chunk * 0.5)
+        while engine.ready and clock.now() < (chunk + 1) * 0.5:
+            events += engine.step(clock.now).get(numbers[0], [])
+    return events, engine
+
+
+def test_the_ladder_makes_decisions_rarer_while_too_much_is_asked_for_and_says_so() -> None:
+    events, engine = run(Ladder(), 0.05, 12)
+    assert engine.ladder is not None
+    assert engine.ladder.level == 1
+    reasons = {event.reason for event in events if event.type == "late"}  # type: ignore[attr-defined]
+    assert any("less often" in reason for reason in reasons)
+    calm, engine = run(Ladder(), 0.01, 4)
+    assert engine.ladder is not None
+    assert engine.ladder.level == 0
+    assert not [event for event in calm if event.type == "late"]
