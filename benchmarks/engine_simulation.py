@@ -20,8 +20,8 @@ from simul.engine.scheduler import Due, Served, choose
 from simul.engine.simulation import (
     CPU,
     WIDE,
-    Outcome,
     World,
+    WorldOutcome,
     capacity,
     earliest,
     first_come,
@@ -70,7 +70,7 @@ IDEAS = {
 }
 
 
-def row(outcome: Outcome) -> dict[str, float]:
+def row(outcome: WorldOutcome) -> dict[str, float]:
     """What a simulation says."""
     return {
         "in_time": round(outcome.share, 4),

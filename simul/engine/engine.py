@@ -12,7 +12,7 @@ from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_eviden
 from simul.engine.cost import CostTable, LoadMeter
 from simul.engine.inbox import Inbox
 from simul.engine.ladder import Ladder
-from simul.engine.recording import Recording
+from simul.engine.recording import OpenRecording
 from simul.engine.scheduler import Due, Ledger, choose
 from simul.engine.terms import Terms
 from simul.errors import SimulError
@@ -50,7 +50,7 @@ class StreamEngine:
         self._ledger = Ledger()
         self._late = self._passed = 0
         self._heard = 0.0
-        self._recordings: dict[int, Recording] = {}
+        self._recordings: dict[int, OpenRecording] = {}
         self._left: dict[int, list[Event]] = {}
         self._opened = 0
 
@@ -71,7 +71,7 @@ class StreamEngine:
             one.busy or one.ready(self._stride(one)) is not None for one in self._recordings.values()
         )
 
-    def _stride(self, one: Recording) -> int:
+    def _stride(self, one: OpenRecording) -> int:
         """How many chunks a decision of a recording takes."""
         return self.ladder.rung.stride if self.ladder is not None and one.terms.live else 1
 
@@ -118,7 +118,9 @@ class StreamEngine:
     def _admit(self, config: SessionConfig, opened: float, terms: Terms | None, streams: list[Stream]) -> int:
         self._opened += 1
         number, inbox = self._opened, Inbox(config.chunk)
-        self._recordings[number] = Recording(number, terms or Terms(), config.chunk, opened, inbox, streams)
+        self._recordings[number] = OpenRecording(
+            number, terms or Terms(), config.chunk, opened, inbox, streams
+        )
         self._keep(self._recordings[number])
         return number
 
@@ -157,7 +159,7 @@ class StreamEngine:
         """Samples of a recording that were taken for decisions."""
         return self._recording(number).inbox.taken
 
-    def _recording(self, number: int) -> Recording:
+    def _recording(self, number: int) -> OpenRecording:
         try:
             return self._recordings[number]
         except KeyError:
@@ -190,7 +192,7 @@ class StreamEngine:
         live = [one.patience(self._stride(one)) for one in self._recordings.values() if one.terms.live]
         return choose(due, at, self.costs, self._ledger.served(min(live, default=float("inf"))), self.most)
 
-    def _due(self, one: Recording, at: float, now: Now) -> Due | None:
+    def _due(self, one: OpenRecording, at: float, now: Now) -> Due | None:
         """What the scheduler is told of a recording; None where it has nothing to decide."""
         stride = self._stride(one)
         ready = None if one.busy else one.ready(stride)
@@ -204,7 +206,7 @@ class StreamEngine:
         deadline = one.next_deadline(ready, stride, at)
         return Due(one.number, deadline, ready, length, one.terms.live, one.terms.owner)
 
-    def _window(self, one: Recording) -> int:
+    def _window(self, one: OpenRecording) -> int:
         """Samples that the next decision of a recording will rest on; 0 where nobody speaks."""
         view = self.backend.view(one.numbers[0])
         return view.heard - view.segment_start + one.inbox.waiting if view.speech else 0
@@ -233,12 +235,12 @@ class StreamEngine:
         """End a recording with an error."""
         self._fail(self._recording(number), SimulError(message), lambda: at)
 
-    def _take(self, recordings: Sequence[Recording], now: Now) -> None:
+    def _take(self, recordings: Sequence[OpenRecording], now: Now) -> None:
         """Give the backend what arrived of the recordings, and let it compute."""
         taken = [one for one in recordings if self._attempt(one, now, self._push_on, now)]
         self._advance(taken, now)
 
-    def _push_on(self, one: Recording, now: Now) -> None:
+    def _push_on(self, one: OpenRecording, now: Now) -> None:
         portion = one.take(now(), self._stride(one))
         self._passed += portion.passed_over if portion.late else 0
         self._heard += len(portion.samples) / SAMPLE_RATE
@@ -247,7 +249,7 @@ class StreamEngine:
         if portion.final:
             self.backend.end(one.numbers[0])
 
-    def _advance(self, recordings: Sequence[Recording], now: Now) -> None:
+    def _advance(self, recordings: Sequence[OpenRecording], now: Now) -> None:
         """In one batch; where that fails, one by one, so that only those fail that must."""
         if not recordings:
             return
@@ -266,7 +268,7 @@ class StreamEngine:
             if one.waking:
                 self._attempt(one, now, self._look, now)
 
-    def _look(self, one: Recording, now: Now) -> None:
+    def _look(self, one: OpenRecording, now: Now) -> None:
         waking, one.waking = one.waking, []
         for stream in waking:
             stream.receive(self.backend.view(stream.number), one.since(now()), one.arrived())
@@ -274,7 +276,7 @@ class StreamEngine:
             if request is not None:
                 one.asked.append((stream, request))
 
-    def _decode(self, batch: Sequence[tuple[Recording, Stream, DecodeRequest]], now: Now) -> None:
+    def _decode(self, batch: Sequence[tuple[OpenRecording, Stream, DecodeRequest]], now: Now) -> None:
         """One decoding pass; where it fails, one by one, so that only those fail that must."""
         if not batch:
             return
@@ -292,7 +294,7 @@ class StreamEngine:
             if one.number in self._recordings:
                 self._attempt(one, now, self._answer, stream, candidate, now)
 
-    def _answer(self, one: Recording, stream: Stream, candidate: Candidate, now: Now) -> None:
+    def _answer(self, one: OpenRecording, stream: Stream, candidate: Candidate, now: Now) -> None:
         one.asked = [pair for pair in one.asked if pair[0] is not stream]
         stream.answer(candidate, one.since(now()))
         if carry_out(stream, self.backend):
@@ -308,7 +310,7 @@ class StreamEngine:
                     self._over(one, now)
             self._keep(one)
 
-    def _over(self, one: Recording, now: Now) -> None:
+    def _over(self, one: OpenRecording, now: Now) -> None:
         for stream in one.streams:
             if one.error is not None:
                 stream.fail(one.error, one.since(now()), one.bad)
@@ -317,7 +319,7 @@ class StreamEngine:
         with suppress(Exception):
             self._release(one.numbers)
 
-    def _attempt(self, one: Recording, now: Now, work: Callable[..., None], *given: Any) -> bool:
+    def _attempt(self, one: OpenRecording, now: Now, work: Callable[..., None], *given: Any) -> bool:
         """Whether `work` went well for a recording; if not, that one fails."""
         try:
             work(one, *given)
@@ -326,7 +328,7 @@ class StreamEngine:
             return False
         return True
 
-    def _fail(self, one: Recording, error: Exception, now: Now) -> None:
+    def _fail(self, one: OpenRecording, error: Exception, now: Now) -> None:
         """An error and the end for one recording; what fails while it is let go of must not hide why it broke."""
         one.waking, one.asked = [], []
         for stream in one.streams:
@@ -337,7 +339,7 @@ class StreamEngine:
         self._keep(one)
         self._on_failure(one.number, error)
 
-    def _keep(self, one: Recording) -> None:
+    def _keep(self, one: OpenRecording) -> None:
         events = [event for stream in one.streams for event in stream.events()]
         if events:
             self._left.setdefault(one.number, []).extend(events)
@@ -406,7 +408,7 @@ class StreamEngine:
         return number
 
 
-def _pairs(one: Recording) -> list[tuple[Recording, Stream, DecodeRequest]]:
+def _pairs(one: OpenRecording) -> list[tuple[OpenRecording, Stream, DecodeRequest]]:
     return [(one, stream, request) for stream, request in one.asked]
 
 

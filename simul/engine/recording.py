@@ -16,7 +16,7 @@ SPARING = "more is asked for than can be computed, so decisions are taken less o
 
 
 @dataclass
-class Recording:
+class OpenRecording:
     """What an engine keeps of one recording.
 
     opened: when. waking: the streams that are to look at what was heard; asked: those whose request is open, with it.

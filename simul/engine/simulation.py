@@ -107,7 +107,7 @@ class World:
 
 
 @dataclass
-class Outcome:
+class WorldOutcome:
     """What came of it.
 
     hits, misses: decisions in time and not, of each stream; passed over ones are misses. changes: of level, per minute,
@@ -270,7 +270,7 @@ class _Device:
             self.changes += self.ladder.follow(self.meter, now)
 
 
-def simulate(world: World) -> Outcome:
+def simulate(world: World) -> WorldOutcome:
     """Let the streams run; the same world gives the same outcome."""
     rng = np.random.default_rng(world.seed)
     count = world.streams or round(world.load * capacity(world))
@@ -372,14 +372,14 @@ def _outcome(
     count: int,
     moved: int,
     levels: Sequence[float],
-) -> Outcome:
+) -> WorldOutcome:
     hits, misses = streams.hits[:count], streams.misses[:count]
     by_owner = {}
     for number, (name, _) in enumerate(world.owners):
         mine = streams.owner[:count] == number
         by_owner[name] = float(hits[mine].sum() / max(1, hits[mine].sum() + misses[mine].sum()))
     served = {member for device in devices if device.works for member in device.members.tolist()}
-    return Outcome(
+    return WorldOutcome(
         hits,
         misses,
         max(device.changes for device in devices) / (world.seconds / 60),
