@@ -194,8 +194,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         languages = model.tokens.languages
         # What grows is not cut: it would have to be encoded anew. A segment is never longer than 29 s.
         soft, hard = (None, None) if model.grows else (15 * SAMPLE_RATE, 28 * SAMPLE_RATE)
-        self._detects = len(languages) > 1
-        if self._detects:
+        if model.detects:
             languages |= {SPOKEN}
         limits = Limits(languages, languages | {"en"}, soft, hard, trims=not model.grows, meter=meter)
         super().__init__(frozenset(provides), limits)
@@ -285,7 +284,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
 
     def _listen(self, state: _Stream, start: int, until: int, final: bool) -> None:
         """Find out which language is spoken, at the places where that is looked at."""
-        if self._detects and state.spoken.due(until - start, final):
+        if self.model.detects and state.spoken.due(until - start, final):
             window = self._encoded([_Window(state, start, until)])
             before = state.spoken.source
             state.spoken.hear(self.model.languages(window)[0], until - start, final)

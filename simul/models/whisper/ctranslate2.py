@@ -75,6 +75,7 @@ class WhisperModel:
         self._cpu: Any = ctranslate2.Device.cpu
         self.folder, self.beam = folder, beam
         self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
+        self.detects = bool(self._model.is_multilingual)
         self.aligns = bool(config.get("alignment_heads"))
         """Whether the model says which of its attention heads align, so that tokens get source times."""
         self._features = LogMel(int(self._model.n_mels), window)
@@ -103,8 +104,7 @@ class WhisperModel:
         results: list[dict[str, float]] = [{}] * len(encoded)
         for indices in _groups([e.shape for e in encoded]):
             batch = self._view.from_array(np.stack([encoded[i] for i in indices]))
-            found = self._model.detect_language(batch)
-            for index, shares in zip(indices, found, strict=True):
+            for index, shares in zip(indices, self._model.detect_language(batch), strict=True):
                 results[index] = {name[2:-2]: float(share) for name, share in shares}
         return results
 

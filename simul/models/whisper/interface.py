@@ -20,13 +20,15 @@ Encoded = Any
 
 class Whisper(Protocol):
     """A Whisper model. `aligns`: tokens get source times; `attends`: hypotheses come with cross-attention;
-    `offers`: how many hypotheses a pass yields; `grows`: it is a `GrowingWhisper`."""
+    `offers`: how many hypotheses a pass yields; `detects`: it finds out which language is spoken; `grows`: it is a
+    `GrowingWhisper`."""
 
     folder: Path
     tokens: WhisperTokens
     aligns: bool
     attends: bool
     offers: int
+    detects: bool
     grows: bool
 
     def check_source(self, source: str) -> None:

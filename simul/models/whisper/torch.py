@@ -69,6 +69,7 @@ class TorchWhisper:
         self.folder, self.beam = folder, beam
         self.offers = beam
         self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
+        self.detects = self.tokens.multilingual
         self._rules = self._make_rules()
         self._heads = self._alignment_heads()
 

@@ -46,7 +46,7 @@ class Scripted:
     aligns, attends, grows, offers = True, True, False, 1
 
     def __init__(self, languages: frozenset[str] = frozenset({"en"})) -> None:
-        self.tokens = Tokens(languages)
+        self.tokens, self.detects = Tokens(languages), len(languages) > 1
         self.prompts: list[Prompt] = []
         self.asked: list[int] = []
 

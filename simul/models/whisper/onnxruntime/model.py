@@ -75,6 +75,7 @@ class OnnxWhisper:
         vocabulary, config = _read_folder(folder)
         self.folder, self.beam, self.offers = folder, beam, beam
         self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
+        self.detects = self.tokens.multilingual
         threads = threads or min(4, os.cpu_count() or 1)
         weights: Weights
         weights = file = FileWeights(folder / "model.bin")
