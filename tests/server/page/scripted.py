@@ -41,6 +41,7 @@ INFO = {
     "targets": ["de"],
     "policy": "local-agreement",
 }
+NO_LAG = p.LagParts()
 _SCHEMA = json_schema()
 TO_SERVER = Draft202012Validator({**_SCHEMA, "oneOf": [{"$ref": "#/$defs/client"}]})
 TO_CLIENT = Draft202012Validator({**_SCHEMA, "oneOf": [{"$ref": "#/$defs/server"}]})
@@ -270,7 +271,7 @@ class ScriptedServer:
         t1: int,
         tail: str = "",
         language: str = "",
-        lag: p.LagParts = p.LagParts(),
+        lag: p.LagParts = NO_LAG,
     ) -> None:
         """Settled text."""
         language = language or ("en" if stream == "source" else stream)
