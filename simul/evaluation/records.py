@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -38,6 +38,7 @@ class StreamRecord:
     _characters: list[str] = field(default_factory=list)
     _heard: list[int] = field(default_factory=list)
     _times: list[float] = field(default_factory=list)
+    _borders: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._transcript = Transcript(self.language)
@@ -55,6 +56,8 @@ class StreamRecord:
         change = self._transcript.push(event)
         for items in (self._characters, self._heard, self._times):
             del items[len(items) - change.removed :]
+        if change.closed is not None:
+            self._borders.append(len(self._characters))
         if isinstance(event, Settled):
             self._characters += change.added
             self._heard += [event.heard] * len(change.added)
@@ -82,15 +85,15 @@ class StreamRecord:
         """Characters that were taken back."""
         return self._transcript.retracted
 
-    def units(self) -> list[tuple[str, int, float]]:
-        """(unit, samples heard, seconds) of every unit of the settled text."""
-        text = "".join(self._characters)
+    def units(self, first: int = 0, last: int | None = None) -> list[tuple[str, int, float]]:
+        """(unit, samples heard, seconds) of every unit of the settled text, or of a range of its characters."""
+        text = "".join(self._characters[first:last])
         if latency_unit(self.language) == "char":
             begin = len(text) - len(text.lstrip())
             places = [(i, i) for i in range(begin, len(text.rstrip()))]
         else:
             places = [(match.start(), match.end() - 1) for match in re.finditer(r"\S+", text)]
-        return [(text[a : b + 1], self._heard[b], self._times[b]) for a, b in places]
+        return [(text[a : b + 1], self._heard[first + b], self._times[first + b]) for a, b in places]
 
     @property
     def text(self) -> str:
@@ -121,6 +124,26 @@ class StreamRecord:
         return instance_of(
             index, self.text, reference, self.delays(), self.elapsed(), self.heard / SAMPLES_PER_MS
         )
+
+    def segment_instances(self) -> list[Instance]:
+        """Each complete segment that holds text as `latency_metrics` reads it, with times from its own beginning."""
+        found, first = [], 0
+        for segment, last in zip(self._transcript.segments, self._borders, strict=True):
+            units, first = self.units(first, last), last
+            if not units:
+                continue
+            start = segment.start / SAMPLES_PER_MS
+            instance = instance_of(
+                segment.segment,
+                " ".join(unit for unit, _, _ in units),
+                None,
+                [heard / SAMPLES_PER_MS - start for _, heard, _ in units],
+                [seconds * 1000 - start for _, _, seconds in units],
+                (segment.end - segment.start) / SAMPLES_PER_MS,
+            )
+            rest = self.heard / SAMPLES_PER_MS - start
+            found.append(replace(instance, time_to_recording_end=rest, reference_length=len(units)))
+        return found
 
 
 def instance_of(

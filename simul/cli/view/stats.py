@@ -12,19 +12,23 @@ from simul.units import SAMPLE_RATE
 
 
 def stream_figures(record: StreamRecord) -> dict[str, str]:
-    """What one stream's latency was, as label and figure; lengths are those of the output, not a reference."""
-    from latency_metrics.laal import LAAL
-    from latency_metrics.quantiles import quantiles
-    from latency_metrics.yaal import YAAL
+    """What one stream's latency was, as label and figure.
 
-    instance = record.instance()
+    LAAL and LongYAAL are means over the segments of the stream: within one long text units fall behind and catch up
+    unseen. Lengths are those of the output, not of a reference.
+    """
+    from latency_metrics.laal import LAAL
+    from latency_metrics.long_yaal import LongYAAL
+    from latency_metrics.quantiles import quantiles
+
+    instances = record.segment_instances()
     values = record.units()
     first = values[0] if values else None
     seconds = record.heard / SAMPLE_RATE
 
-    def lagging(metric: type[LAAL] | type[YAAL], clock: str) -> str:
-        value = metric(clock=clock).instance(instance)  # type: ignore[arg-type]
-        return figure(None if value is None else value / 1000, 2, " s")
+    def lagging(metric: LAAL | LongYAAL) -> str:
+        values = [value for each in instances if (value := metric.instance(each)) is not None]
+        return figure(sum(values) / len(values) / 1000 if values else None, 2, " s")
 
     def share(found: Sequence[float], part: float) -> str:
         return figure(quantiles(found, part)[0], 2, " s")
@@ -33,9 +37,9 @@ def stream_figures(record: StreamRecord) -> dict[str, str]:
         "audio": figure(seconds, 1, " s"),
         "words": str(len(values)),
         "first word after": figure(first[2] if first else None, 2, " s"),
-        "LAAL, ideal computer": lagging(LAAL, "cu"),
-        "LAAL, this computer": lagging(LAAL, "ca"),
-        "YAAL, this computer": lagging(YAAL, "ca"),
+        "LAAL, ideal computer": lagging(LAAL(clock="cu")),
+        "LAAL, this computer": lagging(LAAL(clock="ca")),
+        "LongYAAL, this computer": lagging(LongYAAL(clock="ca")),
         "spoken to settled, median": share(record.word_lags, 0.5),
         "spoken to settled, 95 %": share(record.word_lags, 0.95),
         "computing behind, median": share(record.behind, 0.5),
@@ -54,7 +58,13 @@ def print_stats(context: Context, streams: Sequence[tuple[str, StreamRecord]]) -
         *((name, *found.values()) for (name, _), found in zip(streams, figures, strict=True)),
     ]
     rows = list(zip(*columns, strict=True)) if len(streams) <= 3 else columns
-    print_table(context, context.stderr, "Latency (lengths are those of the output)", rows[0], rows[1:])
+    print_table(
+        context,
+        context.stderr,
+        "Latency (LAAL and LongYAAL by segments, lengths those of the output)",
+        rows[0],
+        rows[1:],
+    )
     peak = peak_memory_mb()
     if peak is not None:
         context.note(f"Peak memory of the process: {peak:.0f} MB.")

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latency_metrics.formats.simuleval import read_instances
+from latency_metrics.laal import LAAL
+from latency_metrics.long_yaal import LongYAAL
 from simul.evaluation.records import LogFolder, StreamRecord
 from simul.session.drive import Step
 from simul.session.events import End, Event, Retract, SegmentEnd, Settled
@@ -155,3 +157,24 @@ def test_instances_are_what_simuleval_reads(tmp_path: Path):
     assert second.index == 1
     lines = (tmp_path / "instances.log").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["source"] for line in lines] == ["a.wav", "b.wav"]
+
+
+def test_a_segment_is_scored_from_its_own_beginning():
+    """Half a second behind in each of two segments stays half a second, however long the pause between them."""
+
+    def closed(number: int, start_ms: int, end_ms: int) -> SegmentEnd:
+        return SegmentEnd(number, start_ms * MS, end_ms * MS, "", "pause", end_ms * MS, end_ms / 1000)
+
+    record = record_of(
+        settled("eins", 500, 0.6), settled(" zwei", 1500, 1.6), closed(0, 0, 2000),
+        closed(1, 2000, 9000),
+        settled("drei", 9500, 9.6), settled(" vier", 10_500, 10.6), closed(2, 9000, 11_000),
+        end(11_000),
+    )  # fmt: skip
+    first, last = record.segment_instances()
+    assert (first.index, first.prediction, first.delays) == (0, "eins zwei", [500, 1500])
+    assert (last.index, last.prediction, last.delays) == (2, "drei vier", [500, 1500])
+    assert (last.source_length, last.time_to_recording_end, last.reference_length) == (2000, 2000, 2)
+    assert last.elapsed == pytest.approx([600, 1600])
+    for metric, value in ((LAAL(), 500), (LongYAAL(), 500), (LongYAAL(clock="ca"), 600)):
+        assert [metric.instance(each) for each in (first, last)] == pytest.approx([value, value])
