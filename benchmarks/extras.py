@@ -329,16 +329,8 @@ def write_pairs(folder: Path) -> None:
 def attempted(check: Check, programs: Path, work: Path) -> Iterator[str]:
     """What went wrong with a command."""
     program, *arguments = check.command
-    environ = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "SIMUL_", "HF_", "VIRTUAL_ENV"))
-    }
-    environ |= {
-        "PATH": f"{programs}:{environ['PATH']}",
-        "OMP_NUM_THREADS": "1",
-        "XDG_CACHE_HOME": str(work / "cache"),
-    }
+    environ = clean() | {"XDG_CACHE_HOME": str(work / "cache"), "OMP_NUM_THREADS": "1"}
+    environ["PATH"] = f"{programs}:{environ['PATH']}"
     done = subprocess.run(
         [str(programs / program), *arguments],
         cwd=work, env=environ, capture_output=True, text=True, timeout=1200, check=False, stdin=subprocess.DEVNULL,
@@ -355,7 +347,14 @@ def attempted(check: Check, programs: Path, work: Path) -> Iterator[str]:
 
 def run(command: list[str], folder: Path) -> str:
     """Run a command that must succeed; what it printed."""
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env=clean())
+    return done.stdout
+
+
+def clean() -> dict[str, str]:
+    """The environment without what would let another installation or its settings in."""
+    foreign = ("PYTHON", "SIMUL_", "HF_", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
 
 def tail(text: str | None) -> str:
