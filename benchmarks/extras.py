@@ -165,6 +165,13 @@ PLANS: dict[str, Plan] = {
             simul("doctor", says="sounddevice", codes=(0, 1)),
         )
     ),
+    "serve": Plan(
+        (
+            simul("serve", "--check"),
+            simul("schema", says="{"),
+            python("import server.run, server.gateway", "print('there')", says="there"),
+        )
+    ),
     "plot": Plan(
         (
             python(

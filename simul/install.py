@@ -32,6 +32,7 @@ EXTRA_OF = {
     "tokenizers": "whisper",
     "torch": "hf",
     "transformers": "hf",
+    "websockets": "serve",
 }
 """The extra that brings a module which the plain installation lacks."""
 

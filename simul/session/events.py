@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from simul.errors import SimulError
+from simul.session.plain import read_fields
 
 SCHEMA_VERSION = 2
 WORDS = frozenset({"words", "source_words"})
@@ -240,35 +241,29 @@ KINDS: Mapping[str, type[Event]] = {
 }
 
 
-def _value(name: str, value: Any) -> Any:
-    """A field's value from JSON: lists become tuples, words their class."""
-    if name in WORDS:
-        known = {f.name for f in fields(TimedWord)}
-        return tuple(TimedWord(**{k: v for k, v in word.items() if k in known}) for word in value)
-    return tuple(_value("", v) for v in value) if isinstance(value, list) else value
-
-
 def from_dict(data: Mapping[str, Any]) -> Event:
     """The event of a dictionary that `Event.to_dict` made; unknown keys of later versions are ignored.
 
     Raises:
-        SimulError: the kind is unknown or a field is missing.
+        SimulError: the kind is unknown, a field is missing, or a value is not of its field's type.
     """
-    kind = KINDS.get(str(data.get("type")))
+    name = data.get("type")
+    kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise SimulError(f"Unknown event type {data.get('type')!r}; known are {', '.join(KINDS)}.")
-    known = {f.name for f in fields(kind)}
+        shown = repr(name)[:40] if isinstance(name, str) else f"of {type(name).__name__}"
+        raise SimulError(f"Unknown event type {shown}; known are {', '.join(KINDS)}.")
     try:
-        return kind(**{k: _value(k, v) for k, v in data.items() if k in known})
-    except TypeError as error:
+        found: Event = read_fields(kind, data)
+    except ValueError as error:
         raise SimulError(f"Incomplete {kind.type} event: {error}.") from error
+    return found
 
 
 def from_json(line: str) -> Event:
     """The event of one line of JSON."""
     try:
         data = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise SimulError(f"Not a JSON event: {error}.") from error
     if not isinstance(data, dict):
         raise SimulError("Not a JSON event: the line is no object.")
