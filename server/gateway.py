@@ -20,7 +20,10 @@ from websockets.typing import Subprotocol
 from server import protocol as p
 from server.codec import CloseCode
 from server.dialects.base import Dialect
+from server.dialects.deepgram import DeepgramDialect
 from server.dialects.native import NativeDialect
+from server.dialects.openai import OpenAITranscription, OpenAITranslation
+from server.dialects.vosk import VoskDialect
 from server.dialects.whisperlivekit import WhisperLiveKitDialect
 from server.host import Host
 from server.pages import HttpAnswer, Pages, say
@@ -39,6 +42,10 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 DIALECTS: Mapping[str, type[Dialect]] = {
     "/v1/session": NativeDialect,
     "/asr": WhisperLiveKitDialect,
+    "/v1/realtime": OpenAITranscription,
+    "/v1/realtime/translations": OpenAITranslation,
+    "/v1/listen": DeepgramDialect,
+    "/vosk": VoskDialect,
 }
 """What is spoken where."""
 WATCH = "/v1/watch"

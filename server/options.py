@@ -16,6 +16,12 @@ class ServeOptions:
         "127.0.0.1", "address to listen at; others than this machine need --token-file or --insecure"
     )
     port: int = option(8765, "port to listen at (0: any that is free)", "N", span=(0, 65_535))
+    line_port: int = option(
+        0,
+        "also take 16-bit samples over plain TCP at this port of this machine, and write lines (0: no)",
+        "N",
+        span=(0, 65_535),
+    )
     workers: int = option(
         0, "processes that compute, each with its models (0: one for each processor)", "N", span=(0, 1024)
     )

@@ -81,15 +81,23 @@ class ClientPort:
 
     def open(self, now: float) -> None:
         """The client is there."""
-        self._act(self._dialect.opening(), now)
+        self._understood(self._dialect.opening, now)
 
     def receive(self, frame: Frame, now: float) -> None:
         """A frame of the client."""
+        self._understood(lambda: self._dialect.receive(frame), now)
+
+    def _understood(self, look: Callable[[], list[Request | RawFrame]], now: float) -> None:
         try:
-            self._act(self._dialect.receive(frame), now)
+            self._act(look(), now)
         except ProtocolError as error:
             self._connection.refuse(error)
             self._refusals()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to be sent."""
+        return bool(self._frames or len(self._outbox))
 
     def next_frame(self) -> Frame | None:
         """What is to be sent next; None: nothing now."""
@@ -106,8 +114,10 @@ class ClientPort:
         self._refusals()
 
     def leave(self, now: float) -> None:
-        """The client is gone."""
+        """The client is gone; its session waits for it where it knows how to come back."""
         self._host.leave(self, now)
+        if self.live is not None and not self._dialect.resumable:
+            self._host.drop(self.live)
 
     def _act(self, items: Iterable[Request | RawFrame], now: float) -> None:
         for item in items:

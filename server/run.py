@@ -17,6 +17,7 @@ from typing import Any
 from server.gateway import LOOPBACK, Gateway
 from server.host import Host
 from server.hosted import HostLimits
+from server.line_port import LinePort
 from server.options import ServeOptions
 from server.stage.audience import Audience, Frames, terminal_code
 from server.stage.stage import Stage
@@ -158,11 +159,15 @@ async def run_server(
         host.stage = Stage(offered(options, stream.source), host.translate)
         gateway.audience = Audience(host.stage, Frames(), time.monotonic, f"{base}/watch")
         say(stage_notice(base, keys))
+    lines = LinePort(host, time.monotonic)
+    if options.line_port:
+        await lines.start("127.0.0.1", options.line_port)
     pool.start()
     try:
         await _until_stopped(pool, host, stop, say)
         await _drained(host, options.drain_seconds)
     finally:
+        await lines.stop()
         await gateway.stop()
         pool.stop()
 

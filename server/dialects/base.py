@@ -17,6 +17,9 @@ UNHURRIED = ConnectionLimits(
     control_burst=10_000.0,
     audio_rate=1e9,
     audio_burst=1e12,
+    first_message=60.0,
+    first_audio=60.0,
+    idle=600.0,
 )
 """For clients of other servers, which send as they like: what waits is bounded by not reading on."""
 
@@ -32,10 +35,12 @@ class Dialect:
     """Frames in, requests out; messages in, frames out.
 
     query: of the address. limits: of its connection. subprotocol: what the socket agrees on, if anything.
+    resumable: a client that drops out can come back; otherwise its session is over.
     """
 
     subprotocol: ClassVar[str | None] = None
     limits: ClassVar[ConnectionLimits] = UNHURRIED
+    resumable: ClassVar[bool] = False
 
     def __init__(self, query: Mapping[str, str]) -> None:
         self.query = query

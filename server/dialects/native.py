@@ -14,6 +14,7 @@ class NativeDialect(Dialect):
     """`simul.v1`."""
 
     subprotocol: ClassVar[str | None] = p.SUBPROTOCOL
+    resumable: ClassVar[bool] = True
     limits: ClassVar[ConnectionLimits] = ConnectionLimits()
 
     def receive(self, frame: Frame) -> list[Request | RawFrame]:

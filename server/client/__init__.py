@@ -1,0 +1,1 @@
+"""Programs that talk to a server: clients that replay recordings to load it."""

@@ -1,0 +1,214 @@
+"""OpenAI's Realtime protocol: transcription (`/v1/realtime?intent=transcription`) and translation
+(`/v1/realtime/translations`). Audio comes as base64 in JSON, 16-bit at 24 kHz (transcription: G.711 at 8 kHz too).
+
+Text is only appended there, so tails are not told. In transcription a segment is an item: its settled text comes as
+deltas, then whole. `commit` settles what was heard; turn detection, prompts and models are the server's affair.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from server import protocol as p
+from server.codec import ProtocolError, read_json
+from server.connection import AudioFrame, Request
+from server.dialects.base import Dialect, Frame, RawFrame
+
+RATE = 24_000
+STEP_MS = 200
+"""Times of translation are told in steps of it."""
+FORMATS = {
+    "audio/pcm": p.AudioFormat("pcm_s16le", RATE),
+    "audio/pcmu": p.AudioFormat("mulaw", 8_000),
+    "audio/pcma": p.AudioFormat("alaw", 8_000),
+}
+_HOUR = 3600
+
+
+class _OpenAIDialect(Dialect):
+    """What both have in common: events in JSON with numbers, audio in base64, errors."""
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        super().__init__(query)
+        self._events = 0
+        self._begun = False
+        self._audio = FORMATS["audio/pcm"]
+        self._model = query.get("model", "")
+
+    def _event(self, kind: str, **fields: Any) -> str:
+        self._events += 1
+        return json.dumps({"type": kind, "event_id": f"event_{self._events}", **fields}, ensure_ascii=False)
+
+    def receive(self, frame: Frame) -> list[Request | RawFrame]:
+        """An event of the client."""
+        if isinstance(frame, bytes):
+            raise ProtocolError("Audio comes as base64 in JSON here, not in binary frames.")
+        data = read_json(frame, limited=False)
+        kind = data.get("type") if isinstance(data, dict) else None
+        if not isinstance(kind, str):
+            raise ProtocolError("An event is a JSON object with a type.", "type")
+        return self._client_event(kind, data)
+
+    def _client_event(self, kind: str, data: dict[str, Any]) -> list[Request | RawFrame]:
+        raise NotImplementedError
+
+    def _start(self) -> p.SessionStart:
+        raise NotImplementedError
+
+    def _appended(self, data: dict[str, Any]) -> list[Request | RawFrame]:
+        try:
+            audio = base64.b64decode(data.get("audio") or "", validate=True)
+        except (ValueError, TypeError, binascii.Error):
+            raise ProtocolError("The audio is not base64.", "audio", "invalid_audio") from None
+        return [*self._beginning(), AudioFrame(audio)]
+
+    def _beginning(self) -> list[Request | RawFrame]:
+        """The session begins with the first audio, when its settings are known."""
+        if self._begun:
+            return []
+        self._begun = True
+        return [self._start()]
+
+    def _failed(self, message: p.ErrorMessage) -> list[Frame]:
+        kind = "server_error" if message.code in ("failed", "overloaded") else "invalid_request_error"
+        error = {
+            "type": kind,
+            "code": message.code,
+            "message": message.message,
+            "param": message.param or None,
+        }
+        return [self._event("error", error=error)]
+
+
+class OpenAITranscription(_OpenAIDialect):
+    """`/v1/realtime?intent=transcription`."""
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        super().__init__(query)
+        self._language: str | None = None
+        self._item = ""
+        self._session: dict[str, Any] = {"type": "transcription"}
+
+    def opening(self) -> list[Request | RawFrame]:
+        """The session as it is before it is changed."""
+        return [RawFrame(self._event("session.created", session=self._session))]
+
+    def _start(self) -> p.SessionStart:
+        return p.SessionStart(audio=self._audio, source=self._language, targets=())
+
+    def _client_event(self, kind: str, data: dict[str, Any]) -> list[Request | RawFrame]:
+        if kind in ("session.update", "transcription_session.update"):
+            return self._update(data.get("session") or {})
+        if kind == "input_audio_buffer.append":
+            return self._appended(data)
+        if kind == "input_audio_buffer.commit":
+            return [*self._beginning(), p.Flush("commit")]
+        if kind == "input_audio_buffer.clear":
+            return [RawFrame(self._event("input_audio_buffer.cleared"))]
+        raise ProtocolError(f"The event {kind!r:.60} is not known in transcription.", "type", "unknown_event")
+
+    def _update(self, session: Any) -> list[Request | RawFrame]:
+        given = session.get("audio", {}).get("input", {}) if isinstance(session, dict) else {}
+        kind = (given.get("format") or {}).get("type", "audio/pcm")
+        if kind not in FORMATS:
+            raise ProtocolError(f"The format {kind!r:.40} is not known; give one of {', '.join(FORMATS)}.")
+        transcription = given.get("transcription") or {}
+        languages = transcription.get("languages") or [None]
+        self._language = transcription.get("language") or languages[0] or self._language
+        told = [RawFrame(self._event("session.updated", session={**self._session, **session}))]
+        if self._begun:
+            return [p.SessionUpdate(source=self._language), *told]
+        self._audio = FORMATS[kind]
+        return [*told]
+
+    def told(self, message: p.ServerMessage) -> list[Frame]:
+        """Deltas of an item, then the whole of it."""
+        if isinstance(message, p.ErrorMessage):
+            return self._failed(message)
+        if isinstance(message, p.SettledText):
+            item = f"item_{message.segment}"
+            place = {"item_id": item, "content_index": 0}
+            delta = message.text if item == self._item else message.text.lstrip()
+            event = self._event("conversation.item.input_audio_transcription.delta", **place, delta=delta)
+            return [*self._new_item(item), event]
+        if isinstance(message, p.SegmentDone):
+            item = f"item_{message.segment}"
+            seconds = {"type": "duration", "seconds": (message.t1 - message.t0) / 1000}
+            done = {"item_id": item, "content_index": 0, "transcript": message.text, "usage": seconds}
+            event = self._event("conversation.item.input_audio_transcription.completed", **done)
+            return [*self._new_item(item), event]
+        return []
+
+    def _new_item(self, item: str) -> list[Frame]:
+        if item == self._item:
+            return []
+        before, self._item = self._item or None, item
+        return [self._event("input_audio_buffer.committed", item_id=item, previous_item_id=before)]
+
+
+class OpenAITranslation(_OpenAIDialect):
+    """`/v1/realtime/translations`. `session.close` settles the rest; the answer is `session.closed`."""
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        super().__init__(query)
+        self._target: str | None = None
+        self._transcript = False
+        self._stream = p.SOURCE
+
+    def opening(self) -> list[Request | RawFrame]:
+        """The session as it is before it is changed."""
+        return [RawFrame(self._event("session.created", session=self._session()))]
+
+    def _session(self) -> dict[str, Any]:
+        audio = {"input": {}, "output": {"language": self._target}}
+        return {
+            "id": "session",
+            "type": "translation",
+            "model": self._model,
+            "audio": audio,
+            "expires_at": _HOUR,
+        }
+
+    def _start(self) -> p.SessionStart:
+        return p.SessionStart(audio=self._audio, targets=None if self._target is None else (self._target,))
+
+    def _client_event(self, kind: str, data: dict[str, Any]) -> list[Request | RawFrame]:
+        if kind == "session.update":
+            return self._update(data.get("session") or {})
+        if kind == "session.input_audio_buffer.append":
+            return self._appended(data)
+        if kind == "session.close":
+            return [*self._beginning(), p.SessionClose()]
+        raise ProtocolError(f"The event {kind!r:.60} is not known in translation.", "type", "unknown_event")
+
+    def _update(self, session: Any) -> list[Request | RawFrame]:
+        audio = session.get("audio") if isinstance(session, dict) else None
+        audio = audio if isinstance(audio, dict) else {}
+        language = (audio.get("output") or {}).get("language")
+        self._target = language or self._target
+        self._transcript = bool((audio.get("input") or {}).get("transcription")) or self._transcript
+        told = RawFrame(self._event("session.updated", session=self._session()))
+        if self._begun and language:
+            return [p.SessionUpdate(targets=(language,)), told]
+        return [told]
+
+    def told(self, message: p.ServerMessage) -> list[Frame]:
+        """Deltas of both transcripts."""
+        if isinstance(message, (p.SessionReady, p.SessionUpdated)):
+            self._stream = message.config.streams[-1]
+        if isinstance(message, p.ErrorMessage):
+            return self._failed(message)
+        if isinstance(message, p.SessionEnd):
+            return [self._event("session.closed")]
+        if not isinstance(message, p.SettledText):
+            return []
+        elapsed = -(-message.t1 // STEP_MS) * STEP_MS
+        if message.stream == self._stream:
+            return [self._event("session.output_transcript.delta", delta=message.text, elapsed_ms=elapsed)]
+        if message.stream == p.SOURCE and self._transcript:
+            return [self._event("session.input_transcript.delta", delta=message.text, elapsed_ms=elapsed)]
+        return []
