@@ -78,6 +78,7 @@ class NamedFile(io.FileIO):
         try:
             return super().write(data)
         except BrokenPipeError:
+            self._failed = True
             raise
         except OSError as error:
             self._failed = True

@@ -306,8 +306,6 @@ class WavWriter:
     def _guarded(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except BrokenPipeError:
-            raise
         except OSError as error:
             self._failed = True
             raise OutputError(_cannot_write(self.path, error)) from error

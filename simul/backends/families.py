@@ -310,6 +310,8 @@ def _embedded(asked: Asked) -> Part[Backend]:
         f"Embedded model: good for clear English speech and everyday sentences ({languages}, or English "
         f"captions); for more use a Whisper-class model: {MORE}."
     )
+    if asked.config.device == "cuda":
+        description += " It runs on the processor, whatever --model-device says."
     return replace(part, said=description)
 
 

@@ -121,17 +121,19 @@ class Outputs:
         """Hand the step to every output.
 
         Raises:
-            OutputError: the last output that keeps a result cannot be written any more.
+            OutputError, BrokenPipeError: the last output that keeps a result cannot be written any more.
         """
         for output in list(self._open):
             try:
                 with _written():
                     output.step(step)
-            except OutputError as error:
+            except (OutputError, BrokenPipeError) as error:
                 self._open.remove(output)
                 if not any(other.keeps for other in self._open):
                     raise
-                self._lost(error)
+                # Who reads a pipe may stop when it likes.
+                if isinstance(error, OutputError):
+                    self._lost(error)
 
     @contextlib.contextmanager
     def closing(self) -> Iterator[None]:
@@ -149,6 +151,9 @@ class Outputs:
                 output.close()
         except OutputError as error:
             self._lost(error)
+        except BrokenPipeError:
+            if not any(other.keeps for other in self._open if other is not output):
+                raise
 
 
 @contextlib.contextmanager

@@ -164,3 +164,20 @@ class TestFullDisk:
         assert (done.returncode, done.stdout) == (ExitCode.FAILED, b"")
         assert b".jsonl cannot be written: File too large" in done.stderr
         assert b"Traceback" not in done.stderr
+
+
+def test_a_reader_that_stops_takes_only_its_own_output(wav, tmp_path):
+    """Standard output is a pipe that nobody reads; the log is whole all the same, and the text beside speech."""
+    log = tmp_path / "log"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = program("translate", wav, "--format", "json", "--log", log, "-q", stdout=writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert '"end"' in (log / "events" / "talk.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+    assert "Morgen" in (log / "instances.log").read_text(encoding="utf-8")
+    text = tmp_path / "x.txt"
+    done = program("translate", wav, "--speak", "-", "-o", text, "-q", stdout=writing)
+    os.close(writing)
+    assert text.read_text(encoding="utf-8") == LINES
+    assert (done.returncode, done.stderr.count(b"\n")) == (ExitCode.FAILED, 1)
+    assert b"Standard output cannot be written: Broken pipe" in done.stderr
