@@ -36,6 +36,7 @@ COMMANDS = {
     "sweep": Command("simul.cli.sweep", "compare policies and settings: quality against latency"),
     "dugan": Command("simul.cli.dugan", "run the experiment of Dugan et al. 2023"),
     "score": Command("simul.cli.score.command", "score logs of simultaneous systems, compare systems"),
+    "bench": Command("simul.cli.bench.command", "measure how many live streams this machine holds"),
     "train": Command("simul.cli.train.command", "train translation models"),
     "models": Command("simul.cli.models", "list, fetch, check, find and remove models"),
     "policies": Command("simul.cli.policies", "list the read/write policies and their parameters"),
@@ -53,6 +54,11 @@ SCORES = {
     "compare": Command("simul.cli.score.compare", "several systems: differences and their significance"),
 }
 """`simul score SUBCOMMAND`."""
+
+BENCHES = {
+    "engine": Command("simul.cli.bench.engine", "live streams: the engine against three other ways"),
+}
+"""`simul bench WHAT`."""
 
 STUDENT = {
     "teach": Command("simul.cli.train.teach", "the student's own translations as text for a run"),
@@ -89,7 +95,7 @@ def listing(table: Mapping[str, Command]) -> list[str]:
 
 def parsers() -> Iterator[Parser]:
     """The parsers of all commands, which takes importing them."""
-    groups = ("simul.cli.score.command", "simul.cli.train.command")
-    for command in (*COMMANDS.values(), *SCORES.values(), *STUDENT.values()):
+    groups = ("simul.cli.score.command", "simul.cli.train.command", "simul.cli.bench.command")
+    for command in (*COMMANDS.values(), *SCORES.values(), *BENCHES.values(), *STUDENT.values()):
         if command.module not in groups:
             yield import_module(command.module).parser()

@@ -7,6 +7,7 @@ from simul.engine.aio import AsyncEngine, AsyncStream
 from simul.engine.cost import CostTable
 from simul.engine.engine import StreamEngine
 from simul.engine.ladder import Ladder, LadderConfig, Rung
+from simul.engine.recording import Decided
 from simul.engine.terms import Terms
 from simul.engine.thread import Admission, EngineStream, EngineThread
 from simul.errors import OverloadedError
@@ -16,6 +17,7 @@ __all__ = [
     "AsyncEngine",
     "AsyncStream",
     "CostTable",
+    "Decided",
     "EngineStream",
     "EngineThread",
     "Ladder",

@@ -12,8 +12,8 @@ from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_eviden
 from simul.engine.cost import CostTable, LoadMeter
 from simul.engine.inbox import Inbox
 from simul.engine.ladder import Ladder
-from simul.engine.recording import OpenRecording
-from simul.engine.scheduler import Due, Ledger, choose
+from simul.engine.recording import Decided, OpenRecording
+from simul.engine.scheduler import Choose, Due, Ledger, choose
 from simul.engine.terms import Terms
 from simul.errors import SimulError
 from simul.session.events import Event, from_dict
@@ -32,8 +32,9 @@ class StreamEngine:
     come from one thread at a time, and only `step` computes.
 
     costs: what decisions are known to cost; it learns what they do. ladder: makes decisions rarer while more is asked
-    for than can be computed (None: they are not). most: decisions in a batch at most. on_failure: told the number of a
-    recording that failed, and what was raised; its events say so too.
+    for than can be computed (None: they are not). most: decisions in a batch at most. choose: who decides next.
+    on_failure: told the number of a recording that failed, and what was raised; its events say so too. on_decision:
+    told of every decision.
     """
 
     def __init__(
@@ -42,9 +43,12 @@ class StreamEngine:
         costs: CostTable | None = None,
         ladder: Ladder | None = None,
         most: int = 64,
+        choose: Choose = choose,
         on_failure: Callable[[int, Exception], None] = lambda number, error: None,
+        on_decision: Callable[[Decided], None] = lambda decided: None,
     ) -> None:
-        self.backend, self._on_failure = backend, on_failure
+        self.backend, self._on_failure, self._on_decision = backend, on_failure, on_decision
+        self._chooser = choose
         self.costs = CostTable() if costs is None else costs
         self.ladder, self.most, self.meter = ladder, most, LoadMeter()
         self._ledger = Ledger()
@@ -65,11 +69,14 @@ class StreamEngine:
         return sum(one.terms.live for one in self._recordings.values())
 
     @property
+    def due(self) -> int:
+        """How many recordings have something to decide."""
+        return sum(one.busy or one.ready(self._stride(one)) is not None for one in self._recordings.values())
+
+    @property
     def ready(self) -> bool:
         """Whether a step would do something."""
-        return bool(self._left) or any(
-            one.busy or one.ready(self._stride(one)) is not None for one in self._recordings.values()
-        )
+        return bool(self._left) or self.due > 0
 
     def _stride(self, one: OpenRecording) -> int:
         """How many chunks a decision of a recording takes."""
@@ -190,7 +197,9 @@ class StreamEngine:
         """The recordings that decide next."""
         due = [found for one in list(self._recordings.values()) if (found := self._due(one, at, now))]
         live = [one.patience(self._stride(one)) for one in self._recordings.values() if one.terms.live]
-        return choose(due, at, self.costs, self._ledger.served(min(live, default=float("inf"))), self.most)
+        return self._chooser(
+            due, at, self.costs, self._ledger.served(min(live, default=float("inf"))), self.most
+        )
 
     def _due(self, one: OpenRecording, at: float, now: Now) -> Due | None:
         """What the scheduler is told of a recording; None where it has nothing to decide."""
@@ -242,7 +251,7 @@ class StreamEngine:
 
     def _push_on(self, one: OpenRecording, now: Now) -> None:
         portion = one.take(now(), self._stride(one))
-        self._passed += portion.passed_over if portion.late else 0
+        self._passed += one.passed_over
         self._heard += len(portion.samples) / SAMPLE_RATE
         if len(portion.samples):
             self.backend.push(one.numbers[0], portion.samples)
@@ -304,8 +313,9 @@ class StreamEngine:
         """Collect events, count what was late, and let go of recordings that are over."""
         for one in list(self._recordings.values()):
             if one.deciding and not one.busy:
-                one.deciding = False
-                self._late += one.terms.live and now() > one.deadline
+                decided = one.decided(now())
+                self._late += one.terms.live and not decided.in_time
+                self._on_decision(decided)
                 if one.final:
                     self._over(one, now)
             self._keep(one)

@@ -15,12 +15,33 @@ SPARING = "more is asked for than can be computed, so decisions are taken less o
 """Why decisions are passed over."""
 
 
+@dataclass(frozen=True)
+class Decided:
+    """A decision of a recording that is out, on an engine's clock.
+
+    ready: when its audio was there. deadline: when it was to be out. done: when it was. passed_over: decisions before
+    it that were left out since they would have come too late.
+    """
+
+    number: int
+    ready: float
+    deadline: float
+    done: float
+    passed_over: int
+
+    @property
+    def in_time(self) -> bool:
+        """Whether it was out when it was to be."""
+        return self.done <= self.deadline
+
+
 @dataclass
 class OpenRecording:
     """What an engine keeps of one recording.
 
     opened: when. waking: the streams that are to look at what was heard; asked: those whose request is open, with it.
-    deciding: whether a decision is being worked on; deadline: when it is to be out; final: it is the last one. bad:
+    deciding: whether a decision is being worked on; begun: when its audio was there; deadline: when it is to be out;
+    passed_over: how many before it were left out for being late; final: it is the last one. bad:
     samples that were not finite. error: why the audio stopped early.
     """
 
@@ -35,6 +56,8 @@ class OpenRecording:
     bad: int = 0
     shift: float = 0.0
     deadline: float = 0.0
+    begun: float = 0.0
+    passed_over: int = 0
     deciding: bool = False
     final: bool = False
     error: str | None = None
@@ -76,12 +99,18 @@ class OpenRecording:
         stale = self.since(now) - patience if self.terms.live else float("-inf")
         portion = self.inbox.take(stale, stride)
         self.shift, self.final = portion.shift, portion.final
-        self.deadline = self.opened + portion.ready + patience
+        self.begun, self.deadline = self.opened + portion.ready, self.opened + portion.ready + patience
+        self.passed_over = portion.passed_over if portion.late else 0
         for stream in self.streams:
             reason = BEHIND if portion.late else SPARING
             stream.pass_over(portion.passed_over, self.inbox.taken, self.since(now), reason)
         self.waking, self.deciding = list(self.streams), True
         return portion
+
+    def decided(self, now: float) -> Decided:
+        """The decision that was worked on is out."""
+        self.deciding = False
+        return Decided(self.number, self.begun, self.deadline, now, self.passed_over)
 
     def arrived(self) -> float:
         """When the last of the audio that was taken had arrived, in seconds since the opening."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from simul.engine.cost import Costs, bucket
 
@@ -95,6 +96,16 @@ def choose(
         if len({each.owner for each in order}) > 1 and not _all_in_time(order, now, costs):
             order.sort(key=lambda each: served.by_owner.get(each.owner, 0.0))
     return _batch(order, now, costs, most, BLOCKING * served.patience)
+
+
+class Choose(Protocol):
+    """Chooses the next batch, as `choose` does."""
+
+    def __call__(
+        self, due: Sequence[Due], now: float, costs: Costs, served: Served = ..., most: int = ...
+    ) -> list[Due]:
+        """Some of what is due; at least one stream, if any is."""
+        ...
 
 
 def _rank(due: Due, now: float, costs: Costs) -> int:

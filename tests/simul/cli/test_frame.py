@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from simul.cli.commands import COMMANDS, SCORES
+from simul.cli.commands import BENCHES, COMMANDS, SCORES
 from simul.cli.context import Context
 from simul.cli.main import explain
 from simul.cli.view.tables import print_table
@@ -161,7 +161,7 @@ def test_help_and_version_go_to_standard_output():
 
 
 def test_every_command_of_the_table_exists_and_describes_itself(capsys):
-    for name in [*COMMANDS, *(f"score {name}" for name in SCORES)]:
+    for name in [*COMMANDS, *(f"score {name}" for name in SCORES), *(f"bench {name}" for name in BENCHES)]:
         code, out, _ = command(*name.split(), "--help")
         assert code == 0
         assert f"usage: simul {name}" in out + capsys.readouterr().out
