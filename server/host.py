@@ -6,8 +6,10 @@ Everything happens in calls; `tick` carries out what is due. Clock, randomness a
 from __future__ import annotations
 
 import hmac
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 from server import protocol as p
 from server.codec import CloseCode, ProtocolError
@@ -35,6 +37,7 @@ from server.workers.pool import Workers
 from simul.audio.intake import to_samples
 from simul.config import StreamOptions
 
+LOG = logging.getLogger("simul.server")
 REMEMBERED = 10_000
 """Sessions that are over, of which a client that asks is told so."""
 
@@ -105,7 +108,7 @@ class Host:
         self._open(peer, start, now)
 
     def _open(self, peer: Peer, start: p.SessionStart, now: float) -> None:
-        spec = self.spec_of(start)
+        spec = replace(self.spec_of(start), owner=peer.owner)
         name = self._new_token()
         live = LiveSession(name, spec, start.audio, now)
         live.want = start.want
@@ -136,7 +139,7 @@ class Host:
         chunk = former.chunk if former else to_samples(chunk_ms)
         live = former.live if former else not isinstance(start, p.SessionStart) or start.mode == "live"
         wanted = () if self.stage is not None else tuple(target for target in targets if target != source)
-        return TrackSpec(source, wanted, policy, args, chunk, live)
+        return TrackSpec(source, wanted, policy, args, chunk, live, former.owner if former else "")
 
     def _least_loaded(self) -> int:
         counts = [0] * self.workers.count
@@ -307,6 +310,8 @@ class Host:
         """What a worker says."""
         if isinstance(answer, WorkerLoad):
             self._loads[worker] = answer
+            for each in self.sessions.values():
+                each.rung = answer.level if each.worker == worker else each.rung
             return
         if isinstance(answer, TextTranslated):
             if self.stage is not None:
@@ -315,6 +320,15 @@ class Host:
         hosted = self.sessions.get(getattr(answer, "key", ""))
         if hosted is None or hosted.worker != worker or hosted.status == "over":
             return
+        try:
+            self._heard(hosted, answer)
+            hosted.deliver()
+        except Exception:
+            # A fault of this program in one session must not take others with it.
+            LOG.exception("session %s failed", hosted.live.name)
+            self._over(hosted, "Something went wrong in the server that should not; its log says where.")
+
+    def _heard(self, hosted: Hosted, answer: Answer) -> None:
         if isinstance(answer, TrackOpened):
             self._opened(hosted, answer)
         elif isinstance(answer, TrackRefused):
@@ -329,7 +343,6 @@ class Host:
             hosted.live.reached(answer.kind, answer.id, answer.at)
         elif isinstance(answer, TrackOver):
             self._over(hosted, answer.failure)
-        hosted.deliver()
 
     def _opened(self, hosted: Hosted, answer: TrackOpened) -> None:
         first = not hosted.model

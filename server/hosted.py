@@ -46,7 +46,10 @@ class HostLimits:
 
 @dataclass
 class Hosted:
-    """One session in the host. status: "loading", "opening", "running" or "over". overheard: told every message."""
+    """One session in the host. status: "loading", "opening", "running" or "over". overheard: told every message.
+
+    rung: how much rarer the worker decides than it should.
+    """
 
     live: LiveSession
     worker: int
@@ -57,6 +60,7 @@ class Hosted:
     model: str = ""
     policy: str = ""
     level: int = 0
+    rung: int = 0
     over_at: float = 0.0
     told_at: float = 0.0
     told: tuple[int, int] = (-1, -1)
@@ -91,12 +95,15 @@ class Hosted:
     def watch_queue(self) -> None:
         """Say when computing falls behind, and when it keeps up again."""
         live = self.live
-        if self.level == 0 and live.waiting > SOFT_QUEUE and self.status == "running":
-            self.level = 1
-            reason = f"computing is {live.waiting:.1f} s behind the audio"
-            live.tell(p.Degraded(1, "decisions between are left out; no audio is", reason))
-        elif self.level and live.waiting < CALM_QUEUE:
-            self.level = 0
+        behind = live.waiting > (CALM_QUEUE if self.level else SOFT_QUEUE)
+        level = max(self.rung, int(behind)) if self.status == "running" else 0
+        if level == self.level:
+            return
+        self.level = level
+        if level:
+            reason = f"computing is {live.waiting:.1f} s behind the audio of all sessions together"
+            live.tell(p.Degraded(level, "text is decided on less often; no audio is left out", reason))
+        else:
             live.tell(p.Degraded(0, "", "computing keeps up again"))
 
     def report(self, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable, Iterable
 
 from server import protocol as p
@@ -12,6 +13,8 @@ from server.dialects.base import Dialect, Frame, RawFrame
 from server.host import Host
 from server.live import LiveSession
 from server.outbox import Outbox
+
+LOG = logging.getLogger("simul.server")
 
 
 class Keys:
@@ -92,6 +95,13 @@ class ClientPort:
             self._act(look(), now)
         except ProtocolError as error:
             self._connection.refuse(error)
+            self._refusals()
+        except Exception:
+            # A fault of this program that one client brought about must not take others with it.
+            LOG.exception("a frame could not be taken")
+            self._connection.fail(
+                "internal", "Something went wrong in the server that should not.", CloseCode.INTERNAL
+            )
             self._refusals()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from server import protocol as p
 from server.connection import ConnectionLimits, Request
@@ -60,3 +60,16 @@ class Dialect:
     def told(self, message: p.ServerMessage) -> list[Frame]:
         """How the client is told a message; some are not for it."""
         raise NotImplementedError
+
+
+def within(value: Any, *names: str) -> Any:
+    """What stands in nested JSON objects under these names; None where there is no such."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def text_within(value: Any, *names: str) -> str | None:
+    """The same where it is a text that is not empty."""
+    found = within(value, *names)
+    return found if isinstance(found, str) and found else None

@@ -13,7 +13,7 @@ from typing import Any
 from server import protocol as p
 from server.codec import CloseCode, ProtocolError, read_json
 from server.connection import AudioFrame, Request
-from server.dialects.base import Dialect, Frame, RawFrame
+from server.dialects.base import Dialect, Frame, RawFrame, within
 
 ENCODINGS: Mapping[str, p.Encoding] = {"linear16": "pcm_s16le", "mulaw": "mulaw", "alaw": "alaw"}
 
@@ -56,7 +56,7 @@ class DeepgramDialect(Dialect):
             whole = len(data) - len(data) % self._frame_bytes
             self._odd = data[whole:]
             return [AudioFrame(data[:whole])] if frame else [p.SessionClose()]
-        kind = read_json(frame).get("type")
+        kind = within(read_json(frame), "type")
         if kind == "CloseStream":
             return [p.SessionClose()]
         if kind == "Finalize":

@@ -16,7 +16,7 @@ from typing import Any
 from server import protocol as p
 from server.codec import ProtocolError, read_json
 from server.connection import AudioFrame, Request
-from server.dialects.base import Dialect, Frame, RawFrame
+from server.dialects.base import Dialect, Frame, RawFrame, text_within, within
 
 RATE = 24_000
 STEP_MS = 200
@@ -61,8 +61,8 @@ class _OpenAIDialect(Dialect):
 
     def _appended(self, data: dict[str, Any]) -> list[Request | RawFrame]:
         try:
-            audio = base64.b64decode(data.get("audio") or "", validate=True)
-        except (ValueError, TypeError, binascii.Error):
+            audio = base64.b64decode(text_within(data, "audio") or "", validate=True)
+        except (ValueError, binascii.Error):
             raise ProtocolError("The audio is not base64.", "audio", "invalid_audio") from None
         return [*self._beginning(), AudioFrame(audio)]
 
@@ -102,7 +102,7 @@ class OpenAITranscription(_OpenAIDialect):
 
     def _client_event(self, kind: str, data: dict[str, Any]) -> list[Request | RawFrame]:
         if kind in ("session.update", "transcription_session.update"):
-            return self._update(data.get("session") or {})
+            return self._update(within(data, "session"))
         if kind == "input_audio_buffer.append":
             return self._appended(data)
         if kind == "input_audio_buffer.commit":
@@ -112,14 +112,16 @@ class OpenAITranscription(_OpenAIDialect):
         raise ProtocolError(f"The event {kind!r:.60} is not known in transcription.", "type", "unknown_event")
 
     def _update(self, session: Any) -> list[Request | RawFrame]:
-        given = session.get("audio", {}).get("input", {}) if isinstance(session, dict) else {}
-        kind = (given.get("format") or {}).get("type", "audio/pcm")
-        if kind not in FORMATS:
+        given = within(session, "audio", "input")
+        kind = within(given, "format", "type") or "audio/pcm"
+        if not isinstance(kind, str) or kind not in FORMATS:
             raise ProtocolError(f"The format {kind!r:.40} is not known; give one of {', '.join(FORMATS)}.")
-        transcription = given.get("transcription") or {}
-        languages = transcription.get("languages") or [None]
-        self._language = transcription.get("language") or languages[0] or self._language
-        told = [RawFrame(self._event("session.updated", session={**self._session, **session}))]
+        language = text_within(given, "transcription", "language")
+        several = within(given, "transcription", "languages")
+        first = several[0] if isinstance(several, list) and several and isinstance(several[0], str) else None
+        self._language = language or first or self._language
+        shown = {**self._session, **session} if isinstance(session, dict) else self._session
+        told = [RawFrame(self._event("session.updated", session=shown))]
         if self._begun:
             return [p.SessionUpdate(source=self._language), *told]
         self._audio = FORMATS[kind]
@@ -178,7 +180,7 @@ class OpenAITranslation(_OpenAIDialect):
 
     def _client_event(self, kind: str, data: dict[str, Any]) -> list[Request | RawFrame]:
         if kind == "session.update":
-            return self._update(data.get("session") or {})
+            return self._update(within(data, "session"))
         if kind == "session.input_audio_buffer.append":
             return self._appended(data)
         if kind == "session.close":
@@ -186,11 +188,9 @@ class OpenAITranslation(_OpenAIDialect):
         raise ProtocolError(f"The event {kind!r:.60} is not known in translation.", "type", "unknown_event")
 
     def _update(self, session: Any) -> list[Request | RawFrame]:
-        audio = session.get("audio") if isinstance(session, dict) else None
-        audio = audio if isinstance(audio, dict) else {}
-        language = (audio.get("output") or {}).get("language")
+        language = text_within(session, "audio", "output", "language")
         self._target = language or self._target
-        self._transcript = bool((audio.get("input") or {}).get("transcription")) or self._transcript
+        self._transcript = bool(within(session, "audio", "input", "transcription")) or self._transcript
         told = RawFrame(self._event("session.updated", session=self._session()))
         if self._begun and language:
             return [p.SessionUpdate(targets=(language,)), told]

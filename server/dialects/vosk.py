@@ -49,7 +49,8 @@ class VoskDialect(Dialect):
     def _configure(self, config: Any) -> None:
         if isinstance(config, dict):
             rate = config.get("sample_rate", self._rate)
-            self._rate = int(rate) if isinstance(rate, (int, float)) else self._rate
+            plain = isinstance(rate, (int, float)) and abs(rate) < 1e9
+            self._rate = int(rate) if plain else self._rate
             self._with_words = bool(config.get("words", self._with_words))
 
     def _beginning(self) -> list[Request | RawFrame]:

@@ -22,7 +22,7 @@ from server.workers.messages import (
 from server.workers.track import AudioTrack
 from simul.backends.base import Backend, StreamSpec, check_languages
 from simul.config import ModelConfig, StreamOptions
-from simul.engine import StreamEngine, Terms
+from simul.engine import Ladder, StreamEngine, Terms
 from simul.errors import SimulError, UsageError
 from simul.session.factory import LoadBackend
 from simul.session.session import failure_message
@@ -61,6 +61,11 @@ class WorkerCore:
         """Whether a step would do something."""
         return bool(self.jobs) or any(engine.ready for engine in self.engines.values())
 
+    @property
+    def level(self) -> int:
+        """How much rarer decisions are taken than they should be, 0: not at all."""
+        return max((engine.ladder.level for engine in self.engines.values() if engine.ladder), default=0)
+
     def handle(self, command: Command) -> list[Answer]:
         """Take a command; what it brought about at once."""
         if isinstance(command, OpenTrack):
@@ -94,9 +99,11 @@ class WorkerCore:
         policy = make_policy(spec.policy, dict(spec.policy_args))
         targets = spec.targets or (spec.source,)
         backend, name = self.models.backend(spec.source, targets, policy)
-        engine = self.engines.setdefault(id(backend), StreamEngine(backend))
+        engine = self.engines.setdefault(id(backend), StreamEngine(backend, ladder=Ladder()))
         config = SessionConfig(spec.source, targets[0], spec.chunk)
-        number = engine.open(policy, config, at, beside=targets[1:], terms=Terms(live=spec.live))
+        number = engine.open(
+            policy, config, at, beside=targets[1:], terms=Terms(live=spec.live, owner=spec.owner)
+        )
         return engine, number, policy, name
 
     def step(self) -> list[Answer]:

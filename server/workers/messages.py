@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simul.session.events import Event
 
 
 @dataclass(frozen=True)
 class TrackSpec:
-    """What a session's audio is to become. targets: none but the source transcribes."""
+    """What a session's audio is to become. targets: none but the source transcribes. owner: whose it is."""
 
     source: str = "en"
     targets: tuple[str, ...] = ("de",)
@@ -17,6 +17,7 @@ class TrackSpec:
     policy_args: tuple[tuple[str, str], ...] = ()
     chunk: int = 8000
     live: bool = True
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,11 @@ class TextTranslated:
 
 @dataclass(frozen=True)
 class WorkerLoad:
-    """How busy a worker was: seconds of computing since it began, tracks that are open."""
+    """How busy a worker was: seconds of computing since it began, tracks that are open; level: decisions are rarer."""
 
     compute: float
-    tracks: int = field(default=0)
+    tracks: int = 0
+    level: int = 0
 
 
 Answer = (

@@ -95,7 +95,7 @@ class _Loop:
         now = time.monotonic()
         if now - self._told >= REPORT_SECONDS:
             self._told = now
-            answers.append(WorkerLoad(self._compute, len(self._core.tracks)))
+            answers.append(WorkerLoad(self._compute, len(self._core.tracks), self._core.level))
         if answers:
             try:
                 self._pipe.send(answers)
