@@ -1,0 +1,84 @@
+"""Recordings that users reported, on whisper-base as it comes: repeated words, pauses, noise, one word, no pause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rapidfuzz.distance import Levenshtein
+
+from simul.audio.files import FileSource
+from simul.clock import VirtualClock
+from simul.config import ModelConfig, StreamOptions
+from simul.evaluation.word_errors import normalise
+from simul.session.drive import drive
+from simul.session.events import Event, SegmentEnd
+from simul.session.factory import SessionFactory
+from simul.units import SAMPLE_RATE
+from tests.vectors import beside
+
+SAID = """The committee met on Monday and talked about the new bridge over the river and the cost of the stone and the
+wood and
+the iron and the people who live near the bank said that they want a path for walking and another path for riding and
+the mayor said that the town has money for one of them but not for both and then a woman from the school stood up and
+said that the children cross the road every morning and that it is not safe and she asked for a light and for a sign
+and the mayor promised that a light would come before winter and that the sign would come next week and after that they
+spoke about the market and the price of fish and bread and about the noise of the trains at night and the doctor said
+that the old people cannot sleep when the trains pass and that the company should make them slow down near the houses"""
+
+
+@pytest.fixture(scope="module")
+def factory(whisper_base_folder: Path) -> SessionFactory:
+    return SessionFactory(
+        StreamOptions(source="en", target="en"), ModelConfig(model=str(whisper_base_folder), threads=1)
+    )
+
+
+def segments(factory: SessionFactory, name: str) -> list[SegmentEnd]:
+    clock, events = VirtualClock(), list[Event]()
+    with factory(clock) as session:
+        for step in drive(FileSource(beside("cases") / name), session, clock):
+            events += step.events
+    return [event for event in events if isinstance(event, SegmentEnd)]
+
+
+def words(found: list[SegmentEnd]) -> list[str]:
+    return normalise(" ".join(segment.text for segment in found))
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "rounds", "rest"),
+    [
+        ("repeated-word-1.wav", "no", 15, "please open the window and then close the door"),
+        ("repeated-word-2.wav", "bye", 13, "please open the window and then close the door"),
+        ("repeated-word-3.wav", "fill", 10, "please open the window and then close the door"),
+    ],
+)
+def test_what_follows_a_word_said_many_times_is_written(
+    factory: SessionFactory, name: str, word: str, rounds: int, rest: str
+) -> None:
+    said = words(segments(factory, name))
+    assert rest in " ".join(said)
+    assert abs(said.count(word) - rounds) <= 3
+
+
+def test_nothing_is_invented_in_a_noisy_pause(factory: SessionFactory) -> None:
+    first, second = segments(factory, "long-pause-noise.ogg")
+    assert "bring your ticket" in first.text
+    assert second.start / SAMPLE_RATE == pytest.approx(50.6, abs=1)
+    assert "three days" in second.text
+
+
+def test_a_melody_is_no_text(factory: SessionFactory) -> None:
+    assert segments(factory, "melody.ogg") == []
+
+
+def test_one_short_word_is_heard(factory: SessionFactory) -> None:
+    assert words(segments(factory, "one-word.wav")) == ["yes"]
+
+
+@pytest.mark.long
+def test_speech_without_a_pause_loses_and_doubles_nothing_at_the_limit(factory: SessionFactory) -> None:
+    """Of 39 s, which are cut at 29 s at the latest."""
+    said = words(segments(factory, "no-pause-39s.opus"))
+    assert Levenshtein.distance(said, normalise(SAID)) <= 4
