@@ -85,6 +85,8 @@ async function choices() {
 }
 
 const target = () => ($("target").value === $("source").value ? "" : $("target").value);
+let served; // languages that the session translates into
+const reading = () => (served ? served[0] : target()) || SOURCE;
 const terms = () => (info.terms ? { glossary: $("terms").value.split("\n").map((t) => t.trim()).filter(Boolean) } : {});
 
 function wanted(type) {
@@ -101,7 +103,7 @@ function opening() {
 }
 
 function arrange() {
-	const alone = !target() && !targetOf(text.rows);
+	const alone = reading() === SOURCE && !targetOf(text.rows);
 	body.classList.toggle("alone", alone);
 	body.classList.toggle("unheard", !alone && !text.rows.some((row) => row.cells?.[SOURCE]?.text || row.cells?.[SOURCE]?.tail));
 	body.dataset.layout = $("layout").value;
@@ -179,7 +181,7 @@ function changed(rows) {
 }
 
 function speak(message) {
-	if (message.stream !== (target() || SOURCE)) return;
+	if (message.stream !== reading()) return;
 	$("spoken").append(make("p", "", message.text, { lang: message.language }));
 	while ($("spoken").childElementCount > 20) $("spoken").firstElementChild.remove();
 }
@@ -218,6 +220,7 @@ const address = () => Object.assign(new URL("v1/session", document.baseURI), { p
 function begin() {
 	link = new Worker("link.js", { type: "module" });
 	link.onmessage = ({ data }) => TOLD[data.type](data);
+	served = null;
 	first = text.run + 1;
 	offset = text.end;
 	totals = null;
@@ -257,7 +260,9 @@ const TOLD = {
 };
 
 const MESSAGES = {
-	settled: (message) => message.stream === (target() || SOURCE) && measure(message),
+	settled: (message) => message.stream === reading() && measure(message),
+	"session.ready": ({ config }) => (served = config.targets),
+	"session.updated": ({ config }) => (served = config.targets),
 	"segment.end": speak,
 	progress({ queue_ms }) {
 		if ((state === "live" && queue_ms > 4000) || (state === "behind" && queue_ms + unsent > 1500)) show("behind", Math.max(queue_ms, unsent), "the server is computing");
@@ -337,7 +342,7 @@ function finish(next, said) {
 	lock?.release();
 	$("original").pause();
 	link.terminate();
-	link = null;
+	link = served = null;
 	body.classList.remove("running");
 	$("start").lastElementChild.textContent = "Start";
 	show(next, said);

@@ -1,39 +1,41 @@
-// Carries the text of a stage to a watcher: over a WebSocket, or as Server-Sent Events where something breaks those.
+// Carries the captions of a stage to a watcher: over a WebSocket, or as Server-Sent Events where something breaks those.
 
 const PATIENCE = 5000; // ms for a WebSocket to say something
+const KINDS = ["watch.ready", "watch.state", "caption", "caption.tail", "error"];
 
 /**
- * Follow a stage in a language from the message after `after` on (0: as much as the server keeps).
- * told(message) takes messages of simul.v1, state(name) "connecting", "live" or "lost". Returns how to stop.
+ * Follow a stage in a language ("": the one spoken). told(message) takes its messages, state(name) "connecting", "live",
+ * "lost" or "none". After a break it goes on behind the last caption. Returns what stops it.
  */
-export function follow({ base, lang, told, state, after = 0 }) {
-	let socket, source, timer, stopped = false, failed = 0;
+export function follow({ base, lang, told, state }) {
+	let socket, source, timer, after, stopped = false, failed = 0;
 
-	const address = (path) => {
+	function address(path) {
 		const url = new URL(path, base);
-		url.search = new URLSearchParams({ lang, after });
+		if (lang) url.searchParams.set("lang", lang);
+		if (after !== undefined) url.searchParams.set("after", after);
 		return url;
-	};
+	}
 
 	function take(data) {
 		const message = JSON.parse(data);
-		if (message.seq > after || !message.seq || message.type === "tail") told(message);
-		after = Math.max(after, message.seq ?? 0);
 		failed = 0;
+		after = message.event ?? after;
 		state("live");
+		told(message);
 	}
 
 	function overSocket() {
 		const url = address("v1/watch");
 		url.protocol = url.protocol.replace("http", "ws");
-		socket = new WebSocket(url, "simul.v1");
+		const mine = (socket = new WebSocket(url, "simul.v1"));
 		let heard = false;
-		timer = setTimeout(() => heard || socket.close(), PATIENCE);
-		socket.onmessage = ({ data }) => {
+		timer = setTimeout(() => heard || mine.close(), PATIENCE);
+		mine.onmessage = ({ data }) => {
 			heard = true;
-			take(data);
+			if (!stopped) take(data);
 		};
-		socket.onclose = () => {
+		mine.onclose = () => {
 			clearTimeout(timer);
 			if (stopped) return;
 			state("lost");
@@ -45,10 +47,11 @@ export function follow({ base, lang, told, state, after = 0 }) {
 
 	function overEvents() {
 		source = new EventSource(address("v1/watch/events"));
-		source.onmessage = ({ data }) => take(data);
+		for (const kind of KINDS) source.addEventListener(kind, ({ data }) => data && !stopped && take(data));
 		source.onerror = () => {
-			state("lost");
-			if (source.readyState === 2) timer = setTimeout(overEvents, 3000);
+			const closed = source.readyState === EventSource.CLOSED;
+			state(closed ? "none" : "lost");
+			if (closed && !stopped) timer = setTimeout(overEvents, 5000);
 		};
 	}
 

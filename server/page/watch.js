@@ -1,73 +1,92 @@
-// The audience's page: a stage's text in one language; `?lang=de&lines=2&transparent` is for streaming software.
+// The audience's page: a stage's captions in one language; `?lang=de&lines=2&transparent` is for streaming software.
 
 import { Captions, make } from "./captions.js";
 import { follow } from "./feed.js";
-import { SOURCE, Transcript, direction } from "./state.js";
+import { SOURCE, direction } from "./state.js";
 
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const lines = Number(query.get("lines"));
-const names = new Intl.DisplayNames("en", { type: "language" });
 const kept = JSON.parse(localStorage.getItem("simul.watch") ?? "{}");
 const keep = (values) => localStorage.setItem("simul.watch", JSON.stringify(Object.assign(kept, values)));
-const SAID = { connecting: ["busy", "Connecting…"], lost: ["warn", "The connection was lost. Trying again…"], over: ["", "The talk is over."] };
+const SAID = {
+	connecting: ["busy", "Connecting…"],
+	lost: ["warn", "The connection was lost. Trying again…"],
+	none: ["warn", "No talk is shown here at present. Trying again…"],
+};
 const THEMES = ["", "light", "dark", "contrast"];
+const READ = "read"; // the stream of what is read; what stands in for it is in SOURCE
 
 let lang = query.get("lang") ?? kept.lang ?? "";
-let text, captions, leave, live = true;
+let rows = [], live = false, captions, leave;
 
-function say(tone, sentence) {
+function say(name) {
+	const [tone, sentence] = SAID[name] ?? (live ? ["live", "Live"] : ["", "Nobody speaks at the moment."]);
 	document.body.dataset.tone = tone;
 	if ($("status").lastElementChild.textContent !== sentence) $("status").lastElementChild.textContent = sentence;
 }
 
-/** What the stage is: {title, source, languages, lang, live}. */
-function stage({ title, source, languages, lang: given, live: on }) {
-	live = on;
-	if (title) $("title").textContent = document.title = title;
-	const options = [source, ...languages.filter((code) => code !== source)];
-	$("lang").replaceChildren(...options.map((code) => new Option(names.of(code) + (code === source ? " (as spoken)" : ""), code)));
-	lang = $("lang").value = given;
+/** The row of a line; what is being said has the last. */
+function rowOf(line) {
+	let at = rows.length;
+	while (at && rows[at - 1].segment > line) at--;
+	if (rows[at - 1]?.segment !== line) rows.splice(at++, 0, { key: String(line), segment: line, cells: {} });
+	return rows[at - 1];
 }
 
-function told(message) {
-	if (message.type === "stage") return stage(message);
-	const rows = text.apply(message);
-	captions.update(rows, text.rows);
-	$("empty").hidden = text.rows.length > 0;
-	if (message.type === "segment.end" && (message.stream !== SOURCE || lang === message.language)) {
-		$("spoken").append(make("p", "", message.text, { lang: message.language }));
-		while ($("spoken").childElementCount > 20) $("spoken").firstElementChild.remove();
-	}
+function fill(line, stream, { language, text, t0 = 0, t1 = 0 }, tail = "") {
+	const row = rowOf(line);
+	row.cells[stream] = { language, text, tail, pieces: [[text.length, t0, t1]] };
+	captions.update([row], rows);
+	$("empty").hidden = true;
 	if (lines) subtitles();
 }
 
-/** The last lines alone: what stands in several segments runs on. */
+const MESSAGES = {
+	"watch.ready"({ languages, source, language, live: on }) {
+		live = on;
+		const named = ({ code, name }) => new Option(code === source ? `${name} (as spoken)` : name, code);
+		$("lang").replaceChildren(...languages.map(named));
+		$("lang").value = lang = language;
+		say("live");
+	},
+	"watch.state"(message) {
+		live = message.live;
+		say("live");
+	},
+	caption(message) {
+		fill(message.line, message.stand_in ? SOURCE : READ, message);
+		if (message.stand_in) return;
+		$("spoken").append(make("p", "", message.text, { lang: message.language }));
+		while ($("spoken").childElementCount > 20) $("spoken").firstElementChild.remove();
+	},
+	"caption.tail": ({ language, text }) => fill(Infinity, READ, { language, text: "" }, text),
+	error({ fatal }) {
+		if (!fatal || !lang) return;
+		keep({ lang: (lang = "") }); // the language is not offered here: show what is spoken
+		begin();
+	},
+};
+
+/** The last lines alone, running on. */
 function subtitles() {
-	const cells = text.rows.slice(-6).map((row) => Object.entries(row.cells ?? {}).sort(([a]) => (a === SOURCE ? 1 : -1))[0]?.[1]);
-	const p = $("rows");
-	const language = cells.findLast(Boolean)?.language ?? lang;
-	Object.assign(p, { lang: language, dir: direction(language), textContent: cells.map((c) => (c ? c.text + c.tail : "")).join(" ") });
+	const cells = rows.slice(-8).map((row) => row.cells[READ]?.text || row.cells[READ]?.tail ? row.cells[READ] : row.cells[SOURCE]).filter(Boolean);
+	const language = cells.at(-1)?.language ?? lang;
+	Object.assign($("rows"), { lang: language, dir: direction(language), textContent: cells.map((c) => c.text + c.tail).join(" ") });
 	$("scroll").scrollTop = $("scroll").scrollHeight;
 }
 
 function begin() {
 	leave?.();
-	text = new Transcript();
-	captions?.redraw([]);
-	captions = lines ? { update() {}, redraw() {} } : captions ?? new Captions($("rows"), $("scroll"), {
-		unseen(n) {
-			$("newer").hidden = !n;
-			$("newer").textContent = `${n} new ↓`;
-		},
-	});
-	const state = (name) => say(...(SAID[name] ?? (live ? ["live", "Live"] : SAID.over)));
-	leave = follow({ base: document.baseURI, lang, told, state });
+	rows = [];
+	captions.redraw(rows);
+	leave = follow({ base: document.baseURI, lang, told: (message) => MESSAGES[message.type]?.(message), state: say });
 }
 
 function look() {
 	const root = document.documentElement;
 	root.style.setProperty("--scale", (kept.size ?? 130) / 100);
+	root.style.setProperty("--lines", lines || 2);
 	if (THEMES[kept.theme]) root.dataset.theme = THEMES[kept.theme];
 	else delete root.dataset.theme;
 }
@@ -78,8 +97,7 @@ function size(step) {
 }
 
 $("lang").onchange = () => {
-	lang = $("lang").value;
-	keep({ lang });
+	keep({ lang: (lang = $("lang").value) });
 	begin();
 };
 $("larger").onclick = () => size(20);
@@ -92,6 +110,13 @@ $("full").onclick = () => (document.fullscreenElement ? document.exitFullscreen(
 $("newer").onclick = () => captions.toEnd();
 document.body.classList.toggle("lines", lines > 0);
 document.body.classList.toggle("transparent", query.has("transparent"));
-document.documentElement.style.setProperty("--lines", lines || 2);
+captions = lines
+	? { update() {}, redraw() {} }
+	: new Captions($("rows"), $("scroll"), {
+			unseen(n) {
+				$("newer").hidden = !n;
+				$("newer").textContent = `${n} new ↓`;
+			},
+		});
 look();
 begin();

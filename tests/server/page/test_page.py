@@ -301,8 +301,9 @@ def test_nothing_scrolls_sideways(page: Page, server: ScriptedServer, width: int
         "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz" * 3,
     )
     page.until(f"{TARGETS}.length === 1")
-    shown = "e.checkVisibility() && !e.closest('.unseen, option')"
-    seen = f"[...document.querySelectorAll('body *')].filter((e) => {shown})"
+    seen = (
+        "[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.unseen'))"
+    )
     beyond = page.eval(
         f"{seen}.filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML)"
     )
