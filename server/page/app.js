@@ -25,17 +25,15 @@ const STATES = {
 	resumed: () => ["live", "Connected again. Nothing was lost."],
 	gap: (ms) => ["warn", `Connected again. ${secs(ms)} s could not be recovered.`],
 	lost: () => ["warn", "The microphone is gone. Looking for another; the time goes on."],
-	moving: (message) => ["warn", message],
-	refusal: (message) => ["warn", message],
+	notice: (message) => ["warn", message],
 	draining: () => ["busy", "Finishing the last words…"],
 	ended: (t) => ["", t ? `Finished: ${clock(t.audio_ms)} of audio, ${t.words} words, ${t.lost ? `${secs(t.lost / 16)} s lost` : "nothing lost"}.` : "Finished."],
 	error: (message) => ["bad", message],
 };
-const PASSING = ["resumed", "gap", "moving", "refusal"];
+const PASSING = ["resumed", "gap", "notice"];
 const LAGS = { queue: "Waiting for the processor", compute: "Computing", policy: "Waiting for context", network: "Network" };
 const POLICIES = {
 	"local-agreement": "Steady: two hearings agree",
-	"hold-n": "Steadier: the newest words are held back",
 	"align-bridge": "Sooner: up to what was just said",
 };
 const LANGUAGES = "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nl no pl pt ro ru sk sl sr sv sw ta th tr uk ur vi zh";
@@ -106,12 +104,14 @@ function arrange() {
 	const alone = reading() === SOURCE && !targetOf(text.rows);
 	body.classList.toggle("alone", alone);
 	body.classList.toggle("unheard", !alone && !text.rows.some((row) => row.cells?.[SOURCE]?.text || row.cells?.[SOURCE]?.tail));
+	$("which").disabled = alone;
+}
+
+function look() {
 	body.dataset.layout = $("layout").value;
 	const root = document.documentElement;
 	root.style.setProperty("--scale", $("size").value / 100);
-	if ($("theme").value) root.dataset.theme = $("theme").value;
-	else delete root.dataset.theme;
-	for (const radio of document.getElementsByName("which")) radio.disabled = alone;
+	root.dataset.theme = $("theme").value;
 }
 
 for (const id of ["source", "target", "policy", "terms", "layout", "size", "theme", "device"]) {
@@ -121,6 +121,7 @@ for (const id of ["source", "target", "policy", "terms", "layout", "size", "them
 	control.addEventListener(id === "size" ? "input" : "change", () => {
 		keep(id, control.value);
 		arrange();
+		look();
 		if (["source", "target", "policy", "terms"].includes(id)) link?.postMessage({ type: "update", message: wanted("session.update") });
 		if (id === "device" && stream) open().catch(() => show("nodevice"));
 	});
@@ -162,9 +163,19 @@ function draw() {
 }
 setInterval(() => until > performance.now() - 1000 && draw(), 250);
 
-let saving;
+const waiting = new Set();
+let drawing, saving;
+
+/** Rows that changed are drawn together, a few times a second. */
 function changed(rows) {
-	captions.update(rows, text.rows);
+	for (const row of rows) waiting.add(row);
+	drawing ??= setTimeout(drawn, 40);
+}
+
+function drawn() {
+	drawing = null;
+	captions.update([...waiting], text.rows);
+	waiting.clear();
 	$("empty").hidden = text.rows.length > 0;
 	$("export").disabled = !text.rows.length;
 	arrange();
@@ -175,7 +186,7 @@ function changed(rows) {
 		try {
 			localStorage.setItem("simul.rows", JSON.stringify(rows));
 		} catch {
-			show("refusal", "The browser's memory for this page is full: export the text, then clear the page.");
+			show("notice", "The browser's memory for this page is full: export the text, then clear the page.");
 		}
 	}, 1000);
 }
@@ -235,7 +246,7 @@ function begin() {
 const TOLD = {
 	state({ state: next, detail, reason }) {
 		if (next === "ended" || next === "error") return finish(next, next === "ended" ? totals : detail);
-		if (next !== "resumed" || state !== "refusal") show(next, detail, reason);
+		if (next !== "resumed" || state !== "notice") show(next, detail, reason);
 	},
 	message({ message, run, offset: at }) {
 		changed(text.apply(message, first + run, offset + at));
@@ -255,7 +266,7 @@ const TOLD = {
 		$("target").value = start.targets[0] ?? "";
 		$("policy").value = start.policy?.name ?? "";
 		arrange();
-		show("refusal", message);
+		show("notice", message);
 	},
 };
 
@@ -268,9 +279,9 @@ const MESSAGES = {
 		if ((state === "live" && queue_ms > 4000) || (state === "behind" && queue_ms + unsent > 1500)) show("behind", Math.max(queue_ms, unsent), "the server is computing");
 		else if (state === "behind") show("live");
 	},
-	"session.moving": ({ message }) => show("moving", message),
+	"session.moving": ({ message }) => show("notice", message),
 	"session.end": (message) => (totals = message),
-	error: ({ fatal, message }) => fatal || show("refusal", message),
+	error: ({ fatal, message }) => fatal || show("notice", message),
 	"speech.begin": ({ rate }) => speaker(rate),
 	"speech.end": () => player?.port.postMessage("end"),
 };
@@ -340,11 +351,12 @@ function stop() {
 function finish(next, said) {
 	release();
 	lock?.release();
-	$("original").pause();
+	original.pause();
 	link.terminate();
 	link = served = null;
 	body.classList.remove("running");
 	$("start").lastElementChild.textContent = "Start";
+	drawn();
 	show(next, said);
 }
 
@@ -356,6 +368,8 @@ $("start").onclick = () => {
 addEventListener("keydown", (event) => event.ctrlKey && event.key === "Enter" && $("start").click());
 
 // -- recordings ----------------------------------------------------------------------------------------------------
+
+const original = new Audio();
 
 async function recording(file) {
 	if (!file || link) return;
@@ -372,8 +386,8 @@ async function recording(file) {
 	}
 	begin();
 	link.postMessage({ type: "play", samples }, [samples.buffer]);
-	$("original").src = URL.createObjectURL(file);
-	$("original").play().catch(() => {});
+	original.src = URL.createObjectURL(file);
+	original.play().catch(() => {});
 }
 
 $("open").onclick = () => $("file").click();
@@ -401,8 +415,7 @@ function speaker(rate) {
 		player.connect(mine.destination);
 		waiting.forEach((data) => player.port.postMessage(data));
 		player.port.onmessage = ({ data }) => {
-			$("original").volume = data.playing ? 0.126 : 1;
-			body.dataset.speech = data.playing ? secs(1000 * data.behind) : "";
+			original.volume = data.playing ? 0.126 : 1;
 		};
 	});
 }
@@ -422,6 +435,7 @@ for (const format of FORMATS) {
 $("copy").onclick = () => navigator.clipboard.writeText(written("txt"));
 $("clear").onclick = () => {
 	text.rows = [];
+	waiting.clear();
 	captions.redraw(text.rows);
 	changed([]);
 	$("exports").hidePopover();
@@ -431,6 +445,7 @@ $("full").onclick = () => document.documentElement.requestFullscreen();
 $("token").value = new URLSearchParams(location.hash.slice(1)).get("token") ?? sessionStorage.getItem("simul.token") ?? "";
 $("token").onchange = () => sessionStorage.setItem("simul.token", $("token").value);
 
+look();
 devices();
 choices();
 captions.redraw(text.rows);

@@ -72,7 +72,7 @@ export class Resampler {
 	}
 }
 
-/** Samples of -1 to 1 as 16-bit integers. */
+/** Samples of -1 to 1 as 16-bit integers, by the rule by which browsers turn those into samples. */
 export function toInt16(samples) {
-	return Int16Array.from(samples, (value) => Math.max(-32768, Math.min(32767, Math.round(value * 32768))));
+	return Int16Array.from(samples, (v) => Math.max(-32768, Math.min(32767, Math.round(v * (v < 0 ? 32768 : 32767)))));
 }

@@ -87,8 +87,7 @@ function look() {
 	const root = document.documentElement;
 	root.style.setProperty("--scale", (kept.size ?? 130) / 100);
 	root.style.setProperty("--lines", lines || 2);
-	if (THEMES[kept.theme]) root.dataset.theme = THEMES[kept.theme];
-	else delete root.dataset.theme;
+	root.dataset.theme = THEMES[kept.theme ?? 0];
 }
 
 function size(step) {

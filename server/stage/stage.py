@@ -188,20 +188,25 @@ class Stage:
             for caption in told:
                 if caption.event > after:
                     watcher.tell(caption)
+            self._show_past(watcher, language, now, missing=True)
         else:
             self._show_past(watcher, language, now)
         if language == self.source and self._open:
             watcher.tell(CaptionTail(language, self._open.strip()))
         return True
 
-    def _show_past(self, watcher: Watcher, language: str, now: float) -> None:
-        """The last minutes; what was not translated yet is asked for, and stands there as it was said until then."""
+    def _show_past(self, watcher: Watcher, language: str, now: float, missing: bool = False) -> None:
+        """The last minutes; what was not translated yet is asked for, and stands there as it was said until then.
+
+        missing: only what was said while nobody watched the language.
+        """
         shown = {caption.line: caption for caption in self._told[language]}
         for line in self._lines:
             if now - line.since > SHOWN_SECONDS:
                 continue
             if line.number in shown:
-                watcher.tell(shown[line.number])
+                if not missing:
+                    watcher.tell(shown[line.number])
             else:
                 line.stood_in.add(language)
                 place = (line.number, self.source, line.text, line.t0, line.t1, True)

@@ -58,7 +58,9 @@ class Page:
 
     def __init__(self, address: str) -> None:
         self._open = ExitStack()
-        self._socket: ClientConnection = self._open.enter_context(connect(address, max_size=None, proxy=None))
+        self._socket: ClientConnection = self._open.enter_context(
+            connect(address, max_size=None, max_queue=None, ping_interval=None, proxy=None)
+        )
         self._number = 0
         self.requests: list[str] = []
         self.problems: list[str] = []

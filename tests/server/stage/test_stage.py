@@ -147,6 +147,23 @@ def test_who_comes_back_with_the_last_number_sees_each_line_once(missed: int) ->
         talk.stage.leave(stay)
 
 
+def test_who_comes_back_sees_what_was_said_while_nobody_watched_the_language() -> None:
+    talk = Talk("en", "de")
+    seat = talk.seat("de")
+    talk.say("One.")
+    talk.end_segment()
+    talk.translate()
+    last = seat.captions()[-1].event
+    talk.stage.leave(seat)
+    talk.say(" Two.")
+    talk.end_segment()
+    again = talk.seat("de", after=last)
+    assert [(c.text, c.stand_in) for c in again.captions()] == [("Two.", True)]
+    talk.translate()
+    assert again.captions()[-1].line == 1
+    assert not again.captions()[-1].stand_in
+
+
 def test_what_is_being_said_is_shown_in_the_language_spoken_only() -> None:
     talk = Talk()
     spoken, other = talk.seat("en"), talk.seat("de")
