@@ -145,6 +145,24 @@ def _print(given: argparse.Namespace, context: Context, result: EvaluationResult
 
     if result.done:
         print_table(context, context.stdout, "", ("score", "value", "unit"), _rows(result, references))
+        context.note(_legend(result, references))
+
+
+def _legend(result: EvaluationResult, references: bool) -> str:
+    """What the rows say."""
+    from latency_metrics.legend import paragraph
+    from latency_metrics.quality import QUALITY
+
+    scores = [] if result.report is None else [*result.report.scores, *result.report.extra]
+    shown = [
+        (s.name, s.value) for s in scores if s.clock != "queue" and (references or s.metric not in QUALITY)
+    ]
+    errors = [("WER", None)] if result.errors or result.source_errors else []
+    return (
+        f"{paragraph([*shown, *errors])} Spoken to settled: from the end of a word in the audio to its text, computing "
+        "included. Computing behind: from the arrival of a piece of audio to its text. Real-time factor: seconds of "
+        "computing for a second of audio."
+    )
 
 
 def _rows(result: EvaluationResult, references: bool) -> list[tuple[str, str, str]]:

@@ -239,6 +239,7 @@ def _print(given: argparse.Namespace, context: Context, result: SweepResult) -> 
 
     shown = table(result)
     print_table(context, context.stdout, "", shown.header, shown.rows)
+    context.note(shown.note)
     context.stdout.write("\n")
     print_table(context, context.stdout, "", ("within", "best setting", result.quality), best_rows(result))
 

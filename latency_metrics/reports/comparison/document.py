@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from latency_metrics.base import Clock
+from latency_metrics.legend import paragraph
 from latency_metrics.reports.comparison.compare import Comparison, stars
 from latency_metrics.reports.comparison.figures import figures
 from latency_metrics.reports.document import Document, Table, tsv
@@ -75,7 +76,8 @@ def _values(comparison: Comparison, metrics: Sequence[str]) -> Table:
         f"Latency in ms. Stars: different from {comparison.baseline.name} by approximate randomisation, "
         "p adjusted after Holm over the systems: * < 0.05, ** < 0.01, *** < 0.001."
     )
-    return Table("Systems", ["#", "system", *metrics], rows, note)
+    legend = paragraph((name, comparison.value(0, name)) for name in metrics)
+    return Table("Systems", ["#", "system", *metrics], rows, f"{note} {legend}")
 
 
 def _differences(comparison: Comparison, metrics: Sequence[str], title: str, folded: bool = False) -> Table:

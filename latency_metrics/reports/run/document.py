@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from latency_metrics.base import Clock, Score
+from latency_metrics.legend import paragraph
 from latency_metrics.quality import QUALITY
 from latency_metrics.reports.document import Document, Table, tsv
 from latency_metrics.reports.resampling import Interval, ResamplingPlan
@@ -102,7 +103,7 @@ def _scores_table(
         if with_intervals:
             row.insert(2, interval_text(intervals.get(score.name), _digits(score)))
         rows.append(row)
-    return Table(title, header, rows)
+    return Table(title, header, rows, paragraph((score.name, score.value) for score in scores))
 
 
 def _highlights(report: Report, intervals: Mapping[str, Interval]) -> list[tuple[str, str, str]]:

@@ -10,6 +10,12 @@ from simul.cli.view.tables import figure, print_table
 from simul.evaluation.records import StreamRecord
 from simul.units import SAMPLE_RATE
 
+LEGEND = (
+    "LAAL, LongYAAL: lag behind an ideal translator at an even pace; ideal computer: one that takes no time. Spoken to "
+    "settled: from the end of a word in the audio to its text, on this computer's clock. Computing behind: from the "
+    "arrival of a piece of audio to its text. Terms: docs/glossary.md."
+)
+
 
 def stream_figures(record: StreamRecord) -> dict[str, str]:
     """What one stream's latency was, as label and figure.
@@ -65,6 +71,7 @@ def print_stats(context: Context, streams: Sequence[tuple[str, StreamRecord]]) -
         rows[0],
         rows[1:],
     )
+    context.note(LEGEND)
     peak = peak_memory_mb()
     if peak is not None:
         context.note(f"Peak memory of the process: {peak:.0f} MB.")

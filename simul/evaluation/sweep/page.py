@@ -6,6 +6,7 @@ import os
 from functools import partial
 
 from latency_metrics.base import Notice
+from latency_metrics.legend import paragraph
 from latency_metrics.reports.document import Document, Figure, Table
 from latency_metrics.reports.html import page
 from simul.errors import ModelMissingError
@@ -22,6 +23,9 @@ from simul.evaluation.sweep.drawing import picture
 from simul.evaluation.sweep.result import LIMITS, SweepResult
 from simul.files import create
 
+OFFLINE_NOTE = (
+    "Offline waits for the end of each segment: what waiting buys, though others can score better by chance."
+)
 QUALITIES = ("BLEU", "chrF")
 
 
@@ -34,7 +38,10 @@ def table(sweep: SweepResult, title: str = "") -> Table:
         quality = [f"{scores[name]:.1f}" if name in scores else "" for name in QUALITIES]
         seconds = [f"{scores[name] / 1000:.2f}" if name in scores else "" for name in latencies]
         rows.append([point.setting.policy, point.setting.label, *quality, *seconds])
-    return Table(title, ["policy", "settings", *QUALITIES, *(f"{name} s" for name in latencies)], rows)
+    least = {n: min((p.scores[n] for p in sweep.points if n in p.scores), default=0.0) for n in latencies}
+    note = paragraph([*((name, None) for name in QUALITIES), *least.items()])
+    header = ["policy", "settings", *QUALITIES, *(f"{name} s" for name in latencies)]
+    return Table(title, header, rows, f"{note} {OFFLINE_NOTE}")
 
 
 def best_rows(sweep: SweepResult) -> list[tuple[str, str, str]]:
