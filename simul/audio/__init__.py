@@ -3,6 +3,7 @@
 Inside the toolkit audio is float32 mono at 16 kHz, and a position is a whole number of samples.
 """
 
+from simul.audio.addresses import AddressSource
 from simul.audio.container import Listening
 from simul.audio.files import FileSource
 from simul.audio.intake import AudioChunker, FrameIntake, PcmIntake, to_samples
@@ -17,6 +18,7 @@ from simul.units import SAMPLE_RATE
 
 __all__ = [
     "SAMPLE_RATE",
+    "AddressSource",
     "AudioChunker",
     "AudioSource",
     "ChannelMixer",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Input(NamedTuple):
-    """A file name or `-`, and what its outputs are called, different for every input."""
+    """A file name, an address or `-`, and what its outputs are called, different for every input."""
 
     name: str
     stem: str
@@ -33,11 +33,14 @@ def expand(names: Sequence[str]) -> list[Input]:
         AudioError: a pattern matches nothing.
         UsageError: standard input is named twice.
     """
+    from simul.audio.addresses import address_stem, is_address
+
     found: list[str] = []
     for name in names:
         if not name.strip():
             raise UsageError("The name of an input is empty; name a file, or give - for standard input.")
-        if name != STANDARD and glob.has_magic(name) and not os.path.exists(name):
+        plain = name == STANDARD or is_address(name) or os.path.exists(name)
+        if not plain and glob.has_magic(name):
             matches = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
             if not matches:
                 raise AudioError(f"No file matches {name!r}; check the pattern.")
@@ -49,7 +52,8 @@ def expand(names: Sequence[str]) -> list[Input]:
     inputs: list[Input] = []
     taken: set[str] = set()
     for name in found:
-        stem = "stdin" if name == STANDARD else Path(name).stem
+        stem = address_stem(name) if is_address(name) else Path(name).stem
+        stem = "stdin" if name == STANDARD else stem
         inputs.append(Input(name, unique_name(stem, taken)))
     return inputs
 
@@ -73,12 +77,15 @@ def open_input(
     name: str, given: argparse.Namespace, context: Context, stopped: Callable[[], bool]
 ) -> AudioSource:
     """The source of one input, in pieces of a chunk."""
+    from simul.audio.addresses import AddressSource, is_address
     from simul.audio.container import Listening
     from simul.audio.files import FileSource
     from simul.audio.sources import StdinSource
     from simul.cli.interrupts import StoppableInput
 
     listening = Listening(given.track, given.channel, given.source)
+    if is_address(name):
+        return AddressSource(name, given.chunk_ms, listening=listening)
     if name != STANDARD:
         return FileSource(name, given.chunk_ms, listening=listening)
     if context.stdin.isatty():
@@ -96,10 +103,11 @@ def open_input(
 
 
 def check(name: str) -> SimulError | None:
-    """What is wrong with an input, as far as its first bytes tell; standard input is not touched."""
+    """What is wrong with an input, as far as its first bytes tell; standard input and addresses are not touched."""
+    from simul.audio.addresses import is_address
     from simul.audio.files import FileSource
 
-    if name == STANDARD:
+    if name == STANDARD or is_address(name):
         return None
     try:
         FileSource(name).close()

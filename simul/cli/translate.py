@@ -38,7 +38,7 @@ def parser() -> Parser:
         "files",
         nargs="*",
         metavar="FILE",
-        help="audio of any common kind, a pattern, or - for standard input",
+        help="audio of any common kind, a pattern, an address (https, rtsp, HLS ...), or - for standard input",
     )
     p.add_argument(
         "--simulate", action="store_true", help="at the pace of live speech; else as fast as possible"

@@ -1,6 +1,7 @@
 """`simul translate`: what comes out in which format, and what is said about inputs that cannot be used."""
 
 import contextlib
+import http.server
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import wave
 from pathlib import Path
 from types import SimpleNamespace
@@ -529,3 +531,31 @@ def test_a_recording_cut_short_is_told(tmp_path):
     code, out, err = command("translate", path)
     assert (code, out) == (0, LINES)
     assert "announces 7.0 s of sound and ends after 6.0 s" in err
+
+
+def test_an_address_is_read_and_one_that_does_not_answer_is_told(tmp_path):
+    path = talk(tmp_path / "talk.wav")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(path.stat().st_size))
+            self.end_headers()
+            self.wfile.write(path.read_bytes())
+
+        def log_message(self, *arguments):
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_address[1]}/talk.wav?key=[1]"
+        assert command("translate", address)[:2] == (0, LINES)
+        assert command("translate", address, path, "--format", "srt", "-o", f"{tmp_path}/out/")[0] == 0
+        assert {place.name for place in (tmp_path / "out").iterdir()} == {"talk.srt", "talk-2.srt"}
+    finally:
+        server.shutdown()
+        server.server_close()
+    code, out, err = command("translate", "http://127.0.0.1:9/talk.wav")
+    assert (code, out) == (ExitCode.FAILED, "")
+    assert "check the address" in err
