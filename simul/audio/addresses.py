@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -120,7 +120,7 @@ class AddressSource(AudioSource):
         finally:
             self.close()
 
-    def _connection(self) -> Iterator[Samples]:
+    def _connection(self) -> Generator[Samples, None, AudioError | None]:
         """What comes over the newest connection; returns why it broke, None at the end of the sound."""
         known = self._given if self.duration_samples is not None and len(self._sounds) > 1 else 0
         sound = self._sounds[-1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import re
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +23,16 @@ from simul.units import SAMPLE_RATE, Samples
 
 _COMMON_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 8_000)
 _POLL_SECONDS = 0.05
+SYSTEM = "system"
+"""The name of a device that stands for what this computer plays."""
+_SYSTEM_SOUND = re.compile(
+    r"\bmonitor\b|loopback|stereo mix|what u hear|blackhole|soundflower|cable output", re.IGNORECASE
+)
+_HOW_TO_HEAR = {
+    "linux": "run `PULSE_SOURCE=@DEFAULT_MONITOR@ simul mic --device pulse` (PulseAudio, PipeWire)",
+    "darwin": "install a virtual device such as BlackHole and play to it",
+    "win32": "switch the recording device Stereo Mix on, or install a virtual cable",
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,11 @@ class InputDevice:
     channels: int
     default_rate: int
     is_default: bool
+
+    @property
+    def is_system_sound(self) -> bool:
+        """Whether it gives what this computer plays rather than what a microphone hears, by its name."""
+        return _SYSTEM_SOUND.search(self.name) is not None
 
 
 def load_backend() -> Any:
@@ -91,8 +108,15 @@ def list_devices(backend: Any = None) -> list[InputDevice]:
     ]
 
 
+def how_to_hear_the_system(platform: str = sys.platform) -> str:
+    """What to do where no device gives what this computer plays."""
+    return _HOW_TO_HEAR.get(platform, "install a virtual sound device and play to it")
+
+
 def choose_device(device: int | str | None, devices: list[InputDevice]) -> InputDevice:
     """The device with this index, or whose name contains this text (whatever the case); None for the default.
+
+    `system` is the first device that gives what this computer plays.
 
     Raises:
         DeviceError: there is no input device at all, none fits, or several do.
@@ -101,6 +125,11 @@ def choose_device(device: int | str | None, devices: list[InputDevice]) -> Input
         raise DeviceError("No microphone was found; plug one in, or allow this program to use it.")
     if device is None:
         return next((found for found in devices if found.is_default), devices[0])
+    if device == SYSTEM:
+        playing = [found for found in devices if found.is_system_sound]
+        if not playing:
+            raise DeviceError(f"No device here gives what this computer plays; {how_to_hear_the_system()}.")
+        return playing[0]
     if isinstance(device, int) or device.isdecimal():
         fitting = [found for found in devices if found.index == int(device)]
     else:

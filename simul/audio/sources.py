@@ -12,7 +12,7 @@ from simul.audio.intake import AudioChunker, PcmIntake, to_samples
 from simul.audio.pcm import parse_encoding
 from simul.audio.resample import resampled_length
 from simul.audio.sound import told
-from simul.audio.wav import is_wav
+from simul.audio.wav import OtherEncoding, is_wav
 from simul.audio.wav_sound import WavSound
 from simul.clock import Clock
 from simul.errors import AudioError, SimulError, UsageError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 15
 
 _HEAD_BYTES = 512
+_LONGEST_HEADER = 1 << 20
 
 
 class AudioSource(ABC):
@@ -126,14 +127,13 @@ class StdinSource(AudioSource):
         listening = listening or Listening()
         self._stream = stream
         self._closed = False
+        # What was read of a header, while it may have to be read again.
+        self._seen: bytearray | None = None
         self._head = b""
         self._head = b"" if raw else self._read_fully(_HEAD_BYTES)
         self._sound: WavSound | ContainerSound | _RawSound
         if is_wav(self._head):
-            self._sound = WavSound(self._read_fully, self._read_some, name, listening.channel)
-            form = self._sound.format
-            if form.frames is not None and form.promised:
-                self.duration_samples = resampled_length(form.frames, form.rate)
+            self._sound = self._wav(listening)
         elif encoding is None and rate is None and not raw:
             self._sound = self._container(self._head, listening)
         else:
@@ -154,6 +154,25 @@ class StdinSource(AudioSource):
     def close(self) -> None:
         """Stop reading; the stream belongs to the caller and stays open."""
         self._closed = True
+
+    def _wav(self, listening: Listening) -> WavSound | ContainerSound:
+        """A WAV stream; FFmpeg may read it from its beginning where its encoding is none of ours."""
+        self._seen = bytearray()
+        try:
+            sound = WavSound(self._read_fully, self._read_some, self.name, listening.channel)
+        except OtherEncoding as refusal:
+            self._head = bytes(self._seen) + self._head
+            self._seen = None
+            container = open_container(_Forward(self._read_some), str(refusal))
+            try:
+                return ContainerSound(container, self.name, listening)
+            except AudioError:
+                raise refusal from None
+        self._seen = None
+        form = sound.format
+        if form.frames is not None and form.promised:
+            self.duration_samples = resampled_length(form.frames, form.rate)
+        return sound
 
     def _container(self, head: bytes, listening: Listening) -> ContainerSound:
         if not head:
@@ -179,12 +198,15 @@ class StdinSource(AudioSource):
             return b""
         if self._head:
             data, self._head = self._head[:most], self._head[most:]
-            return data
-        read = getattr(self._stream, "read1", self._stream.read)
-        try:
-            return read(most) or b""
-        except (OSError, ValueError) as error:
-            raise AudioError(f"{self.name} cannot be read any further: {error}.") from error
+        else:
+            read = getattr(self._stream, "read1", self._stream.read)
+            try:
+                data = read(most) or b""
+            except (OSError, ValueError) as error:
+                raise AudioError(f"{self.name} cannot be read any further: {error}.") from error
+        if self._seen is not None and len(self._seen) < _LONGEST_HEADER:
+            self._seen += data
+        return data
 
     def _pieces(self) -> Iterator[Samples]:
         heard = False

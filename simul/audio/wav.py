@@ -79,6 +79,10 @@ class WavFormat:
         return self.data_bytes is not None and self.data_bytes < _PLACEHOLDER
 
 
+class OtherEncoding(AudioError):
+    """A WAV stream holds sound of an encoding that is not read here."""
+
+
 def is_wav(first_bytes: bytes) -> bool:
     """True if these first 12 bytes open a RIFF, RF64 or BW64 WAV stream."""
     return first_bytes[:4] in _FORMS and first_bytes[8:12] == b"WAVE"
@@ -200,7 +204,7 @@ def _parse_format(body: bytes, name: str) -> WavFormat:
         names = channels_of_mask(mask, channels)
     encoding = _ENCODINGS.get((tag, bits))
     if encoding is None:
-        raise AudioError(
+        raise OtherEncoding(
             f"{name} is a WAV stream of an encoding that cannot be read (tag {tag}, {bits} bits); "
             "convert it to 16-bit PCM."
         )

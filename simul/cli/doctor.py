@@ -252,7 +252,7 @@ def _catalogue(places: Places) -> Iterator[Finding]:
 
 
 def _microphone(context: Context, listen: bool) -> Iterator[Finding]:
-    from simul.audio.microphone import choose_device, list_devices
+    from simul.audio.microphone import choose_device, how_to_hear_the_system, list_devices
 
     try:
         devices = list_devices(context.sound)
@@ -262,6 +262,14 @@ def _microphone(context: Context, listen: bool) -> Iterator[Finding]:
         return
     names = ", ".join(f"{found.index}: {found.name}" for found in devices)
     yield Finding("microphone", "devices", OK, names)
+    playing = [found for found in devices if found.is_system_sound]
+    if playing:
+        yield Finding("microphone", "system sound", OK, f"{playing[0].name}: simul mic --device system")
+    else:
+        how = how_to_hear_the_system()
+        yield Finding(
+            "microphone", "system sound", MISSING, "no device gives what this computer plays", how, True
+        )
     if listen:
         yield _level(context, device.index)
 

@@ -34,7 +34,11 @@ METER_MS = 100
 def parser() -> Parser:
     """The options of the command."""
     p = Parser("mic", "Translate or transcribe what the microphone hears, until Ctrl-C.")
-    p.add_argument("--device", metavar="NAME", help="number or part of the name of the microphone")
+    p.add_argument(
+        "--device",
+        metavar="NAME",
+        help="number or part of the name of the microphone; system: what this computer plays",
+    )
     p.add_argument("--list-devices", action="store_true", help="list the microphones and exit")
     p.add_argument(
         "--json", action="store_true", help="with --list-devices: as JSON; else the same as --format json"
@@ -88,7 +92,8 @@ def _list(given: argparse.Namespace, context: Context) -> int:
         mark = "*" if device.is_default else " "
         channels = "1 channel" if device.channels == 1 else f"{device.channels} channels"
         line = (
-            f"{mark} {device.index}: {device.name} ({device.host_api}, {channels}, {device.default_rate} Hz)"
+            f"{mark} {device.index}: {device.name} ({device.host_api}, {channels}, {device.default_rate} Hz"
+            f"{', what this computer plays' if device.is_system_sound else ''})"
         )
         context.stdout.write(line + "\n")
     if not devices:

@@ -144,6 +144,25 @@ def test_chunks_are_exactly_what_was_heard():
     assert source.overflows == source.dropped_frames == source.reopened == source.silence_samples == 0
 
 
+@pytest.mark.parametrize(
+    "name", ["Monitor of Built-in Audio", "Stereo Mix (Realtek)", "BlackHole 2ch", "Speakers [Loopback]"]
+)
+def test_what_the_computer_plays_is_a_device_by_name(name):
+    devices = list_devices(FakeSystem(devices=[device("Yeti USB"), device(name)]))
+    assert [found.is_system_sound for found in devices] == [False, True]
+    assert choose_device("system", devices).name == name
+
+
+@pytest.mark.parametrize(
+    ("platform", "told"),
+    [("linux", "PULSE_SOURCE=@DEFAULT_MONITOR@"), ("darwin", "BlackHole"), ("win32", "Stereo Mix")],
+)
+def test_how_to_hear_what_the_computer_plays(platform, told):
+    assert told in how_to_hear_the_system(platform)
+    with pytest.raises(DeviceError, match="No device here gives what this computer plays; "):
+        choose_device("system", list_devices(FakeSystem()))
+
+
 @pytest.mark.parametrize(("rates", "used"), [((48000,), 48000), ((44100,), 44100), ((8000, 22050), 22050)])
 def test_a_device_that_refuses_16_khz_is_resampled(rates, used):
     heard = noise(9000)

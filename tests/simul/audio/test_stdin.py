@@ -121,8 +121,8 @@ def test_raw_bad_samples_are_counted():
         (b"RIFF\0\0\0\0WAVEjunk" + b"\xff" * 50, "damaged WAV header"),
         (b"RIFF\0\0\0\0WAVEfmt \4\0\0\0" + bytes(50), "format of 4 bytes"),
         (
-            bytes(wav()).replace(struct.pack("<HHI", 1, 1, 16000), struct.pack("<HHI", 2, 1, 16000)),
-            "tag 2, 16 bits",
+            bytes(wav()).replace(struct.pack("<HHI", 1, 1, 16000), struct.pack("<HHI", 0x4242, 1, 16000)),
+            "tag 16962, 16 bits",
         ),
         (
             bytes(wav()).replace(struct.pack("<HHI", 1, 1, 16000), struct.pack("<HHI", 1, 0, 16000)),
