@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simul.audio import MicrophoneSource, StreamResampler, list_devices
-from simul.audio.microphone import load_backend
+from simul.audio.microphone import choose_device, how_to_hear_the_system, load_backend
 from simul.clock import VirtualClock
 from simul.errors import DeviceError, ExitCode, UsageError
 
