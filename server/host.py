@@ -10,11 +10,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from server import protocol as p
 from server.codec import CloseCode, ProtocolError
 from server.connection import AudioFrame, Request
 from server.hosted import HARD_QUEUE, WARNING_SECONDS, Hosted, HostLimits, Peer
+from server.journal import JournalError, SessionJournal, journals, restore
 from server.live import LiveSession
 from server.metrics import Metrics, declare
 from server.stage.stage import Stage
@@ -45,7 +47,8 @@ REMEMBERED = 10_000
 class Host:
     """The sessions of one server.
 
-    new_token: gives texts that cannot be guessed. version: of the server, for clients.
+    new_token: gives texts that cannot be guessed. version: of the server, for clients. journal: folder that sessions
+    are written down in.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Host:
         new_token: Callable[[], str],
         limits: HostLimits | None = None,
         version: str = "",
+        journal: Path | None = None,
     ) -> None:
         self.stream, self.workers, self.now, self.version = stream, workers, now, version
         self.limits = limits or HostLimits()
@@ -64,6 +68,7 @@ class Host:
         self.draining: float | None = None
         self.description = ""
         self.stage: Stage | None = None
+        self.journal = journal
         self._new_token = new_token
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._room = WaitingRoom(self.limits.sessions, self.limits.queue, self.limits.wait)
@@ -117,6 +122,8 @@ class Host:
         if self.stage is not None:
             stage = self.stage
             hosted.overheard = lambda message: stage.heard(message, self.now())
+        if self.journal is not None:
+            live.recorder = SessionJournal.begin(self.journal, live, hosted.token, peer.owner)
         self.metrics.add("sessions_total")
         peer.joined(live)
         if self.workers.is_ready(hosted.worker):
@@ -195,6 +202,8 @@ class Host:
         if hosted.peer is not None:
             hosted.peer.close(CloseCode.TAKEN_OVER, "Another connection goes on with the session.")
         hosted.peer, hosted.token = peer, self._new_token()
+        if live.recorder is not None:
+            live.recorder.line("token", token=hosted.token)
         live.detached_at, live.last_audio = None, now
         gap = self._bridge(hosted, message.next_sample, now)
         live.acknowledge(message.last_seq)
@@ -275,6 +284,9 @@ class Host:
         if hosted is not None:
             if hosted.status != "over":
                 self.workers.send(hosted.worker, DropTrack(live.name))
+            if live.recorder is not None:
+                live.recorder.line("dropped")
+                live.recorder.close()
             self._gone[live.name] = None
             while len(self._gone) > REMEMBERED:
                 self._gone.popitem(last=False)
@@ -282,6 +294,29 @@ class Host:
     def full(self, live: LiveSession) -> bool:
         """Whether so much audio waits that no more is to be read from the socket."""
         return live.waiting > HARD_QUEUE
+
+    def take_over(self, now: float) -> int:
+        """Go on with the sessions that a server before this one left in the journal; how many there are."""
+        if self.journal is None:
+            return 0
+        found = 0
+        for path in journals(self.journal, self.limits.resume):
+            try:
+                restored = restore(path, now)
+            except JournalError as error:
+                LOG.warning("%s", error)
+                continue
+            live = restored.live
+            if live.name in self.sessions or restored.over:
+                continue
+            live.recorder, live.detached_at = SessionJournal.go_on(self.journal, restored), now
+            hosted = Hosted(live, self._least_loaded(), restored.owner, restored.token, None)
+            hosted.model = "restored"
+            self.sessions[live.name] = hosted
+            found += 1
+            if self.workers.is_ready(hosted.worker):
+                self._place(hosted)
+        return found
 
     # -- what workers say -----------------------------------------------------------------------------------------
 

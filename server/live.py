@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
 
 from server import protocol as p
 from server.workers.messages import (
@@ -64,6 +65,18 @@ class TextStream:
         return p.StreamState(self.name, tuple(self.segments), self.segment, self.line, self.tail)
 
 
+class Recorder(Protocol):
+    """Takes note of what happens to a session."""
+
+    def audio(self, data: bytes) -> None: ...
+
+    def message(self, message: p.ServerMessage) -> None: ...
+
+    def line(self, kind: str, **fields: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class LiveSession:
     """One session: takes audio and what workers say, gives commands for the worker and messages for the client.
 
@@ -90,6 +103,7 @@ class LiveSession:
         self._lags: list[int] = []
         self.finishing = self.over = False
         self._told_lags = 0
+        self.recorder: Recorder | None = None
         self._base_spec = spec
         self.streams: dict[str, TextStream] = {}
         self.configure(spec)
@@ -121,6 +135,8 @@ class LiveSession:
 
     def push(self, data: bytes, now: float) -> list[Command]:
         """Audio from the client, whole frames."""
+        if self.recorder is not None:
+            self.recorder.audio(data)
         before = self._intake.frames
         samples = self._intake.push(data)
         self.received += self._intake.frames - before
@@ -135,6 +151,7 @@ class LiveSession:
 
     def gap_samples(self, count: int, now: float) -> list[Command]:
         """The same in samples at the client's rate."""
+        self._note("gap", samples=count)
         rest = to_int16(self._intake.finish())
         commands = [self._keep(PushAudio(self.name, rest.tobytes(), now), len(rest))] if len(rest) else []
         self.received += count
@@ -145,16 +162,19 @@ class LiveSession:
 
     def change(self, spec: TrackSpec) -> Command:
         """Other languages or another policy from here on."""
+        self._note("change", spec=asdict(spec))
         self.configure(spec)
         return self._keep(ChangeTrack(self.name, spec), 0)
 
     def cut(self, kind: str, name: str) -> Command:
         """A flush or a mark."""
+        self._note("cut", cut=kind, id=name)
         self._pending.add((kind, name))
         return self._keep(Cut(self.name, kind, name), 0)
 
     def finish(self, now: float) -> list[Command]:
         """The last samples; the caller ends the track."""
+        self._note("finish")
         self.finishing = True
         rest = to_int16(self._intake.finish())
         return [self._keep(PushAudio(self.name, rest.tobytes(), now), len(rest))] if len(rest) else []
@@ -167,6 +187,8 @@ class LiveSession:
     def rebuild(self) -> list[Command]:
         """What makes a new worker go on: the track from the last border of segments on, and the audio since."""
         base, segment = self._boundary
+        self.processed = max(self.processed, base)
+        self._drop_done()
         commands: list[Command] = [OpenTrack(self.name, self._base_spec, base, segment)]
         for stream in self.streams.values():
             stream.repeat, stream.transcript.line = stream.line[stream.before :], ""
@@ -174,6 +196,10 @@ class LiveSession:
             commands.append(_cut_off(command, end, base))
         self.processed = base
         return commands
+
+    def kept_commands(self) -> list[Command]:
+        """What is kept of the audio, and what was asked within it."""
+        return [command for _, command in self._kept]
 
     # -- text -----------------------------------------------------------------------------------------------------
 
@@ -291,16 +317,48 @@ class LiveSession:
         """A border of segments that a new worker could begin at, once every stream has passed it."""
         main = [s for s in self.streams.values() if s.name != p.SOURCE or not self.spec.targets]
         if all(stream.segment > event.segment for stream in main):
-            self._boundary = (event.end, event.segment + 1)
+            self.set_border(event.end, event.segment + 1)
+
+    def set_border(self, sample: int, segment: int) -> None:
+        """A new worker begins here; of a segment that is cut, what was said before is not said again."""
+        inside = segment == self._boundary[1]
+        self._boundary = (sample, segment)
+        for stream in self.streams.values():
+            stream.before = len(stream.line) if inside and stream.segment == segment else stream.before
+        self._note("border", sample=sample, segment=segment)
+
+    def _note(self, kind: str, **fields: Any) -> None:
+        if self.recorder is not None:
+            self.recorder.line(kind, **fields)
+
+    def said_before(self, message: p.ServerMessage) -> None:
+        """A numbered message that a server before this one made: what it says stands."""
+        self.seq = message.seq
+        self._keep_message(message)
+        if isinstance(message, p.SettledText):
+            stream = self.streams[message.stream]
+            stream.transcript.push(Settled(message.segment, message.text, (), 0, 0.0))
+            stream.line += message.text if stream.line else message.text.lstrip()
+            stream.words += len(message.text.split())
+            stream.settled, stream.segment = max(stream.settled, message.t1), message.segment
+        elif isinstance(message, p.SegmentDone):
+            stream = self.streams[message.stream]
+            stream.transcript.border()
+            stream.segments.append(message.text)
+            stream.line, stream.before, stream.segment = "", 0, message.segment + 1
+        elif isinstance(message, (p.Flushed, p.Marked)):
+            self._pending.discard(("flush" if isinstance(message, p.Flushed) else "mark", message.id))
 
     def _forget(self) -> None:
         """Drop audio before the last border of segments, or, of a segment that is too long, before what is settled."""
         main = [s for s in self.streams.values() if s.name != p.SOURCE or not self.spec.targets]
         place = min(stream.settled for stream in main) * SAMPLE_RATE // 1000
         if self._made - self._boundary[0] > KEPT_AUDIO and place > self._boundary[0]:
-            self._boundary = (place, self._boundary[1])
-            for stream in main:
-                stream.before = len(stream.line)
+            self.set_border(place, self._boundary[1])
+        self._drop_done()
+
+    def _drop_done(self) -> None:
+        """Drop commands that a new worker need not know of."""
         while self._kept and self._done(*self._kept[0]):
             _, command = self._kept.popleft()
             if isinstance(command, ChangeTrack):
@@ -330,12 +388,17 @@ class LiveSession:
     def _put(self, message: p.ServerMessage) -> None:
         self.seq += 1
         message = replace(message, seq=self.seq)
+        self._keep_message(message)
+        self._fresh.append(message)
+        if self.recorder is not None:
+            self.recorder.message(message)
+
+    def _keep_message(self, message: p.ServerMessage) -> None:
         size = _size(message)
         self._log.append((message, size))
         self._log_bytes += size
         while len(self._log) > KEPT_MESSAGES or self._log_bytes > KEPT_BYTES:
             self._log_bytes -= self._log.popleft()[1]
-        self._fresh.append(message)
 
     def take(self) -> list[p.ServerMessage]:
         """New messages in order; those without a number of their own repeat the last one."""

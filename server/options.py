@@ -41,6 +41,11 @@ class ServeOptions:
     stage_language: tuple[str, ...] = option(
         (), "with --stage, a language to offer (repeatable; all that are known unless given)", "LANG"
     )
+    journal: str | None = option(
+        None,
+        "write every session down there, so that clients can resume after the server was restarted",
+        "DIR",
+    )
     drain_seconds: int = option(10, "on SIGTERM, time that sessions have to end", "S", span=(0, 3600))
     resume_seconds: int = option(
         60, "time that a session waits for a client that dropped out", "S", span=(1, 3600)

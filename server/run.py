@@ -28,6 +28,7 @@ from simul.errors import ExitCode, SimulError, UsageError
 
 SESSIONS_A_WORKER = 4
 DRAIN_POLL_SECONDS = 0.1
+JOURNAL_DRAIN_SECONDS = 0.5
 
 
 class WorkersFailed(SimulError):
@@ -140,10 +141,11 @@ async def run_server(
     count = worker_count(options)
     pool = ProcessPool(make_models, count)
     limits = HostLimits(options.sessions or SESSIONS_A_WORKER * count, resume=float(options.resume_seconds))
+    journal = Path(options.journal) if options.journal else None
     keys = tokens_of(options.token_file)
     if options.stage:
         stream, keys = replace(stream, target=stream.source), keys or speaker_keys(options)
-    host = Host(stream, pool, time.monotonic, lambda: secrets.token_urlsafe(24), limits, version)
+    host = Host(stream, pool, time.monotonic, lambda: secrets.token_urlsafe(24), limits, version, journal)
     gateway = Gateway(host, time.monotonic, keys, frozenset(options.origin), tls_of(options))
     stop = _on_signal()
     try:
@@ -159,6 +161,8 @@ async def run_server(
         host.stage = Stage(offered(options, stream.source), host.translate)
         gateway.audience = Audience(host.stage, Frames(), time.monotonic, f"{base}/watch")
         say(stage_notice(base, keys))
+    if taken := host.take_over(time.monotonic()):
+        say(f"{taken} sessions of the journal wait for their clients.")
     lines = LinePort(host, time.monotonic)
     if options.line_port:
         await lines.start("127.0.0.1", options.line_port)
@@ -196,12 +200,14 @@ async def _until_stopped(
 
 
 async def _drained(host: Host, seconds: float) -> None:
-    """Give sessions time to end, then end them."""
+    """Give sessions time to end, then end them; those in a journal wait for the next server."""
+    if host.journal is not None:
+        seconds = min(seconds, JOURNAL_DRAIN_SECONDS)
     host.drain(time.monotonic(), seconds)
     until = time.monotonic() + seconds
     host_done = False
     while host.active and time.monotonic() < until:
-        if not host_done and time.monotonic() > until - seconds / 2:
+        if host.journal is None and not host_done and time.monotonic() > until - seconds / 2:
             host_done = True
             host.finish_all(time.monotonic())
         await asyncio.sleep(DRAIN_POLL_SECONDS)

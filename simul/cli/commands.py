@@ -30,6 +30,7 @@ COMMANDS = {
     "mic": Command("simul.cli.mic", "translate or transcribe the microphone"),
     "serve": Command("simul.cli.serve", "serve live translation to browsers and other clients"),
     "load": Command("simul.cli.load", "replay recordings in real time against a server"),
+    "replay": Command("simul.cli.replay", "print a session from the journal of a server"),
     "schema": Command("simul.cli.schema", "print the documents of the server's protocol"),
     "text": Command("simul.cli.text", "translate text, whole or word by word under a policy"),
     "eval": Command("simul.cli.eval", "run a list of recordings and score quality and latency"),
