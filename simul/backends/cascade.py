@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -71,21 +72,35 @@ class Hearing:
     ended: bool = False
     utterances: list[Utterance] = field(default_factory=list)
     words: tuple[Word, ...] = ()
+    failure: Exception | None = None
 
     def take(self) -> None:
         """Give the recogniser what was pushed."""
-        for samples in self.pushed:
-            self.recognizer.push(samples)
-            self.received += len(samples)
-        self.pushed.clear()
+        with self._at_most_once():
+            for samples in self.pushed:
+                self.recognizer.push(samples)
+                self.received += len(samples)
+            self.pushed.clear()
 
     def look(self) -> None:
         """Ask the recogniser what it understood."""
-        self.utterances.extend(self.recognizer.events())
-        if self.closing and not self.ended:
-            self.ended = True
-            self.utterances.extend(self.recognizer.finish())
-        self.words = () if self.ended else self.recognizer.hypothesis()
+        with self._at_most_once():
+            self.utterances.extend(self.recognizer.events())
+            if self.closing and not self.ended:
+                self.ended = True
+                self.utterances.extend(self.recognizer.finish())
+            self.words = () if self.ended else self.recognizer.hypothesis()
+
+    @contextmanager
+    def _at_most_once(self) -> Iterator[None]:
+        """What failed once fails again: no audio is taken in twice, and no utterance goes missing."""
+        if self.failure is not None:
+            raise self.failure
+        try:
+            yield
+        except Exception as error:
+            self.failure = error
+            raise
 
     def forget(self) -> None:
         """Drop the utterances that every stream has left."""

@@ -30,11 +30,18 @@ class WindowedStream:
     voiced: dict[int, int] = field(default_factory=dict)
     window: tuple[int, int] = (0, 0)
     encoded: Any = None
+    failure: Exception | None = None
 
     def advance(self) -> None:
-        """Judge the speech in what was pushed."""
-        for samples in self.pushed:
-            self.audio.push(samples)
+        """Judge the speech in what was pushed; what failed once fails again, since no audio is taken in twice."""
+        if self.failure is not None:
+            raise self.failure
+        try:
+            for samples in self.pushed:
+                self.audio.push(samples)
+        except Exception as error:
+            self.failure = error
+            raise
         self.pushed.clear()
         if self.closing:
             self.audio.end()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,8 @@ from simul.units import SAMPLE_RATE
 
 OVER = 3
 """So many times what it holds are asked of the engine, to see what becomes of them."""
+MORE = 6
+"""Streams by whose memory that of one is measured."""
 SHORTEST = 4.0
 """Seconds of audio that are needed at least."""
 
@@ -61,6 +62,7 @@ class CapacityMeasurement:
         talk = self._talk()
         traces = self._traces(talk)
         model = None if before is None else (resident() or 0) - before
+        memory = self._memory(talk)
         locked = most(lambda n: share_in_time(one_by_one(arrivals(traces, n, self._chunk)), self._chunk))
         copies = most(lambda n: share_in_time(sharing(arrivals(traces, n, self._chunk)), self._chunk))
         engine = most(lambda n: self._serve(talk, n).share, locked)
@@ -71,7 +73,7 @@ class CapacityMeasurement:
             "seconds_per_decision": float(np.mean(np.concatenate([np.array(t) for t in traces]))),
             "streams": {"engine": engine, "window": window, "lock": locked, "copies": copies},
             "model_bytes": model,
-            "stream_bytes": self._memory(talk, max(2, engine)),
+            "stream_bytes": memory,
             "at_capacity": _row(self._serve(talk, max(1, engine))),
             "over_admitted": _row(self._over(talk, OVER * max(1, engine))),
             "over_laddered": _row(self._serve(talk, OVER * max(1, engine), ladder=Ladder())),
@@ -103,20 +105,22 @@ class CapacityMeasurement:
         return StreamEngine(self.factory.loaded.backend, ladder=ladder, on_decision=on_decision, **more)
 
     def _traces(self, talk: Talk) -> list[list[float]]:
-        """Seconds of computing of each decision, of a stream alone, for each recording."""
+        """Seconds of computing of each decision, of a stream alone, for each recording; the last is that at the end."""
         found = []
         for number, recording in enumerate([talk.recordings[0], *talk.recordings]):
             clock = self._clock()
             engine = self._engine(lambda decided: None)
             stream = engine.open(self.factory.policy(), talk.config, clock.now())
             costs = []
-            for chunk in Talk([recording], talk.seconds, talk.config).audio(0):
+            for chunk in [*Talk([recording], talk.seconds, talk.config).audio(0), None]:
                 begun = clock.now()
-                engine.push(stream, chunk, begun)
+                if chunk is None:
+                    engine.end(stream, begun)
+                else:
+                    engine.push(stream, chunk, begun)
                 while engine.ready:
                     engine.step(clock.now)
                 costs.append(clock.now() - begun)
-            engine.close(stream)
             if number:
                 # The first one was for what a model does only once.
                 found.append(costs)
@@ -148,22 +152,14 @@ class CapacityMeasurement:
 
         return serve(make, self.factory.policy, talk, streams, clock, admission=MeasuredAdmission)
 
-    def _memory(self, talk: Talk, streams: int) -> int | None:
-        """Bytes that a stream holds beside the model, at its end: the difference between few and many streams."""
-        held: list[list[int]] = []
-        for count in (1, streams):
+    def _memory(self, talk: Talk) -> int | None:
+        """Bytes that a stream holds beside the model when all its audio is there: what `MORE` streams add."""
+        held: list[int] = []
+        for count in (1, 1 + MORE):
             seen: list[int] = []
-            gc.collect()
-            start = resident()
-            if start is None:
-                return None
-            self._serve(talk, count, before_closing=partial(_note_memory, seen, start))
-            held.append(seen)
-        return max(0, max(held[1]) - max(held[0])) // max(1, streams - 1)
-
-
-def _note_memory(seen: list[int], start: int) -> None:
-    seen.append((resident() or start) - start)
+            self._serve(talk, count, before_closing=lambda seen=seen: seen.append(resident() or 0))  # type: ignore[misc]
+            held.append(max(seen))
+        return max(0, held[1] - held[0]) // MORE if all(held) else None
 
 
 def _row(report: ServiceReport) -> dict[str, Any]:

@@ -19,11 +19,15 @@ class Arrival:
 
 
 def arrivals(traces: Sequence[Sequence[float]], streams: int, chunk: float) -> list[Arrival]:
-    """Chunks of streams in real time; stream i has the costs of trace i, over and over, and begins i/streams later."""
+    """Chunks of streams in real time; stream i has the costs of trace i, over and over, and begins i/streams later.
+
+    The last cost of a trace is that of the end, which comes with the last chunk.
+    """
     found = [
-        Arrival(chunk * (number + 1 + stream / streams), stream, cost)
+        Arrival(chunk * (min(number + 1, len(trace) - 1) + stream / streams), stream, cost)
         for stream in range(streams)
-        for number, cost in enumerate(traces[stream % len(traces)])
+        for trace in [traces[stream % len(traces)]]
+        for number, cost in enumerate(trace)
     ]
     return sorted(found, key=lambda each: (each.at, each.stream))
 

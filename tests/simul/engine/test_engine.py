@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from policies import LocalAgreement, Offline
 from policies.base import Candidate, Policy
 from simul.backends.base import Backend, DecodeRequest
+from simul.backends.cascade import CascadeBackend
 from simul.backends.scripted import ScriptedBackend
 from simul.clock import VirtualClock
 from simul.engine import StreamEngine, Terms
@@ -22,6 +23,7 @@ from simul.session import Session, SessionConfig
 from simul.session.events import Event
 from simul.units import SAMPLE_RATE
 from tests.policies.scripts import CHUNK, script
+from tests.simul.backends.test_cascade import SCRIPT, ScriptedRecognizer, UpperCase
 from tests.simul.session.test_session import TALK, WORDS
 
 quick = settings(max_examples=12, suppress_health_check=list(HealthCheck))
@@ -345,3 +347,43 @@ def test_a_stream_that_cannot_be_made_leaves_nothing_open() -> None:
         engine.open(LocalAgreement(2), beside=("fr",))
     assert backend.streams == ()
     assert engine.open_numbers == ()
+
+
+@pytest.mark.parametrize("call", ["push", "events", "finish", "hypothesis"])
+def test_a_recogniser_that_fails_ends_its_stream_only_and_no_audio_is_heard_twice(call: str) -> None:
+    feeds = [Feed(np.zeros(9 * CHUNK, np.float32), CHUNK, 0.1 * i) for i in range(3)]
+    heard: list[list[int]] = []
+
+    def recognizers(broken: int | None) -> Callable[[], ScriptedRecognizer]:
+        heard.clear()
+
+        def made() -> ScriptedRecognizer:
+            number = len(heard)
+            heard.append([])
+            recognizer = ScriptedRecognizer(SCRIPT * 4)
+            whole = recognizer.push
+
+            def push(samples: Any) -> None:
+                heard[number].append(len(samples))
+                if number == broken and len(heard[number]) == 4 and call != "push":
+                    setattr(recognizer, call, broken_call)
+                if number == broken and len(heard[number]) == 4 and call == "push":
+                    broken_call()
+                whole(samples)
+
+            recognizer.push = push  # type: ignore[method-assign]
+            return recognizer
+
+        return made
+
+    def broken_call() -> Any:
+        raise RuntimeError("the recogniser is broken")
+
+    expected = by_engine(feeds, CascadeBackend(recognizers(None), UpperCase()))
+    found = by_engine(feeds, CascadeBackend(recognizers(1), UpperCase()))
+    for i in (0, 2):
+        assert by_language(found[i]) == by_language(expected[i])
+        assert sum(heard[i]) == 9 * CHUNK
+    assert [event.type for event in found[1][-2:]] == ["error", "end"]
+    assert "the recogniser is broken" in found[1][-2].message  # type: ignore[attr-defined]
+    assert sum(heard[1]) <= 9 * CHUNK

@@ -47,12 +47,10 @@ def test_both_ways_compute_the_same_work(rows: list[tuple[float, int, float]]) -
 
 
 def test_streams_begin_one_after_the_other() -> None:
-    found = arrivals([[0.1, 0.2], [0.3]], 2, 1.0)
-    assert [(each.at, each.stream, each.cost) for each in found] == [
-        (1.0, 0, 0.1),
-        (1.5, 1, 0.3),
-        (2.0, 0, 0.2),
-    ]
+    found = arrivals([[0.1, 0.2, 0.3], [0.4, 0.5]], 2, 1.0)
+    rows = [(each.at, each.stream, each.cost) for each in found]
+    # The end comes with the last chunk.
+    assert rows == [(1.0, 0, 0.1), (1.5, 1, 0.4), (1.5, 1, 0.5), (2.0, 0, 0.2), (2.0, 0, 0.3)]
 
 
 @given(st.integers(0, 300), st.integers(0, 300))

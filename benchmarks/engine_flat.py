@@ -1,0 +1,80 @@
+"""Whether what a stream takes grows with it: computing of each decision and memory of the process, quarter by quarter.
+
+Streams hear recordings over and over, in real time on a clock that counts computing. Prints JSON.
+
+    python -m benchmarks.engine_flat AUDIO... [--streams 16] [--seconds 600] [--window live]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import describe
+from simul.audio.files import FileSource
+from simul.clock import MeteredClock
+from simul.config import ModelConfig, StreamOptions
+from simul.engine import StreamEngine, Terms
+from simul.evaluation.capacity.measure import resident
+from simul.evaluation.capacity.service import Talk
+from simul.session.factory import SessionFactory
+from simul.session.stream import SessionConfig
+
+QUARTERS = 4
+
+
+def main() -> None:
+    """Print the quarters as JSON."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("audio", nargs="+")
+    p.add_argument("--streams", type=int, default=16)
+    p.add_argument("--seconds", type=int, default=600)
+    p.add_argument("--window", default="live")
+    given = p.parse_args()
+    options = StreamOptions(target="en")
+    factory = SessionFactory(options, ModelConfig(model="whisper-base", threads=1, window=given.window))
+    backend, config = factory.loaded.backend, SessionConfig(target="en")
+    recordings = [np.concatenate([*FileSource(path)]) for path in given.audio]
+    talk = Talk(recordings, given.seconds, config)
+    clock, engine = MeteredClock(backend.meter), StreamEngine(backend)
+    numbers = [engine.open(factory.policy(), config, terms=Terms(live=False)) for _ in range(given.streams)]
+    every = [talk.audio(stream) for stream in range(given.streams)]
+    steps = given.seconds * 16_000 // config.chunk
+    costs, memory, begun = [], [], time.monotonic()
+    for step in range(steps):
+        for number, chunks in zip(numbers, every, strict=True):
+            engine.push(number, next(chunks), clock.now())
+        start = clock.now()
+        while engine.ready:
+            engine.step(clock.now)
+        costs.append((clock.now() - start) / given.streams)
+        memory.append((resident() or 0) / 2**20)
+        if (step + 1) % max(1, steps // QUARTERS) == 0:
+            print(f"{step + 1} of {steps} chunks", flush=True, file=sys.stderr)
+    quarters: list[dict[str, Any]] = []
+    for part in range(QUARTERS):
+        chosen = slice(part * steps // QUARTERS, (part + 1) * steps // QUARTERS)
+        quarters.append(
+            {
+                "seconds_per_decision": round(float(np.mean(costs[chosen])), 4),
+                "memory_mib": round(float(np.max(memory[chosen])), 1),
+            }
+        )
+    found = {
+        "machine": describe(("onnxruntime",)),
+        "streams": given.streams,
+        "seconds": given.seconds,
+        "window": given.window,
+        "quarters": quarters,
+        "wall_seconds": round(time.monotonic() - begun),
+    }
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
