@@ -48,7 +48,7 @@ def snippets() -> Iterator[Snippet]:
 ALL = list(snippets())
 RUN = [s for s in ALL if s.info in ("python", "sh")]
 SHOWN = [s for s in ALL if s.info == "sh no-run"]
-DEPTH = {"score": 2, "train": 3}
+DEPTH = {"score": 2, "bench": 2, "train": 3}
 """Words of a command that has commands of its own."""
 
 

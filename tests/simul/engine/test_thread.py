@@ -175,3 +175,36 @@ def test_nothing_is_pushed_after_the_end() -> None:
         stream.end()
         with pytest.raises(SimulError, match="ended"):
             stream.push(np.zeros(CHUNK, np.float32))
+
+
+def test_who_no_longer_waits_for_a_stream_leaves_none_behind() -> None:
+    held, decoding = threading.Event(), threading.Event()
+
+    def hold(size: int) -> None:
+        decoding.set()
+        held.wait(20)
+
+    async def speak(thread: EngineThread) -> None:
+        busy = await AsyncEngine(thread).open(LocalAgreement(2), CONFIG, terms=FILE)
+        await busy.push(np.zeros(CHUNK, np.float32))
+        await asyncio.to_thread(decoding.wait, 20)
+        opening = asyncio.ensure_future(AsyncEngine(thread).open(LocalAgreement(2), CONFIG))
+        await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        held.set()
+        busy.close()
+
+    backend = ScriptedBackend(TALK, on_decode=hold)
+    with EngineThread(StreamEngine(backend)) as thread:
+        asyncio.run(speak(thread))
+        for _ in range(2):
+            thread.call(lambda: None).result()
+        assert backend.streams == ()
+
+
+@pytest.mark.parametrize("terms", [{"slack": -1.0}, {"weight": 0.0}])
+def test_terms_that_promise_nothing_are_refused(terms: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="slack"):
+        Terms(**terms)  # type: ignore[arg-type]
