@@ -69,9 +69,9 @@ def run(arguments: list[str], context: Context) -> int:
         raise UsageError("--policy-arg sets a parameter of a policy; name one with --policy.")
     policy = _policy(given) if given.policy else None
     translators = _translators(given, targets, policy, context)
-    for line in _lines(given.files or [STDIN], context):
+    for number, line in enumerate(_lines(given.files or [STDIN], context), 1):
         if policy is None:
-            _write_whole(line, given, translators, context.stdout)
+            _write_whole(number, line, given, translators, context)
         else:
             _write_reading(line, policy, given, translators, context.stdout)
         context.stdout.flush()
@@ -121,9 +121,13 @@ def _lines(names: Sequence[str], context: Context) -> Iterator[str]:
 
 
 def _write_whole(
-    line: str, given: argparse.Namespace, translators: Mapping[str, TextTranslator], out: TextIO
+    number: int,
+    line: str,
+    given: argparse.Namespace,
+    translators: Mapping[str, TextTranslator],
+    context: Context,
 ) -> None:
-    """A line translated at once."""
+    """A line translated at once; says where it was in the target language already."""
     from simul.models.translation.interface import TextRequest
     from simul.text import join
 
@@ -131,10 +135,12 @@ def _write_whole(
     for code, translator in translators.items():
         result = translator.translate([TextRequest(line, code)])[0]
         texts[code] = " ".join(join(result.tokens).split())
+        if result.copied:
+            context.note(f"Line {number} is {code} already, at least in part; that is left as it is.")
     if given.format == "json":
-        _write_json({"source": line, "targets": texts}, out)
+        _write_json({"source": line, "targets": texts}, context.stdout)
     else:
-        out.write("\t".join(texts.values()) + "\n")
+        context.stdout.write("\t".join(texts.values()) + "\n")
 
 
 def _write_reading(

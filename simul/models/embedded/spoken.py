@@ -72,7 +72,7 @@ def spoken_form(text: str) -> str:
     """Written English as a recogniser would output it.
 
     Numbers, clock times, years, ordinals, sums of money and common abbreviations become words; the rest is
-    lower-cased and loses its punctuation. Needs the package num2words only when `text` holds a digit.
+    lower-cased and loses its punctuation.
 
     >>> spoken_form("Mr. Smith's train leaves soon, doesn't it?")
     "mister smith's train leaves soon doesn't it"

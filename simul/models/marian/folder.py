@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simul.errors import ModelMissingError, UsageError
 from simul.models.marian.arrays import Arrays
 from simul.models.marian.binary import read_binary
@@ -36,6 +39,14 @@ class Target:
     """Source and target have one vocabulary."""
     shortlist: Shortlist | None = None
     spoken: bool = False
+
+    def candidates(self, source: Sequence[int], shortlist: bool = True) -> NDArray[np.int64] | None:
+        """The target pieces to choose from for a source, of the shortlist where there is one; None: all."""
+        if shortlist and self.shortlist is not None:
+            return self.shortlist.choose(source, self.shared)
+        if len(self.decoder.bias) > len(self.vocabulary):
+            return np.arange(len(self.vocabulary))
+        return None
 
 
 @dataclass(frozen=True)

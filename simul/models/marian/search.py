@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from simul.languages import CLOSERS, SENTENCE_ENDS
 from simul.models.marian.network import Decoder, Memory, Rows
+from simul.models.marian.vocabulary import StudentVocabulary
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Task:
 
     room: most new pieces. candidates: the target pieces to choose from (None: all). first: bool [candidates], which may
     come first after the forced ones (None: any). known: a text for the same source, of which what agrees with `forced`
-    need not be computed again.
+    need not be computed again. weighed: forced pieces have their log-probabilities too, not 0.
     """
 
     memory: Rows
@@ -47,6 +49,7 @@ class Task:
     candidates: NDArray[np.int64] | None = None
     first: NDArray[np.bool_] | None = None
     known: Track | None = None
+    weighed: bool = False
 
 
 @dataclass
@@ -89,21 +92,26 @@ class Search:
             active = [task for task in active if task.live]
         return [[track for _, track in sorted(task.done, key=lambda x: -x[0])] for task in every]
 
-    def end_within(self, memory: Rows, forced: Sequence[int], begins: NDArray[np.bool_]) -> int | None:
+    def end_within(self, memory: Rows, forced: Sequence[int], vocabulary: StudentVocabulary) -> int | None:
         """After how many of the pieces `forced` the text of a source ends; None where it does not end before the last.
 
-        It ends where that is likelier than the next piece, if that begins a word (bool [pieces] `begins`).
+        It ends where that is likelier than the next piece, if that begins a word; behind a mark that ends sentences
+        where there are such.
         """
         together, states, zero = (
             Memory(self.decoder, [memory]),
             self.decoder.start()[None],
             np.zeros(1, np.int64),
         )
+        begins, surfaces = vocabulary.begins, vocabulary.surfaces
+        marked = {n for n, piece in enumerate(forced, 1) if _ends_sentence(surfaces[piece])}
+        places = {n for n in range(1, len(forced)) if begins[forced[n]]}
+        places = places & marked or places
         previous = -1
         for count, piece in enumerate(forced):
             at = np.array([count], np.int64)
             hidden, states, _ = self.decoder.step(np.array([previous]), at, states, together, zero)
-            if count and begins[piece]:
+            if count in places:
                 end, more = self.decoder.logits(hidden, np.array([self.end, piece]))[0]
                 if end > more:
                     return count
@@ -134,8 +142,11 @@ class Search:
                 track.attention.append(share[:length])
             done = len(task.live[0].pieces)
             if done < len(task.task.forced):
-                task.live[0].pieces.append(int(task.task.forced[done]))
-                task.live[0].logprobs.append(0.0)
+                piece = int(task.task.forced[done])
+                task.live[0].pieces.append(piece)
+                task.live[0].logprobs.append(
+                    self._weight(task.task, hidden[rows], piece) if task.task.weighed else 0.0
+                )
             else:
                 self._choose(task, hidden[rows])
 
@@ -168,6 +179,17 @@ class Search:
                 kept.append(value)
         task.live, task.scores = live, kept
 
+    def _weight(self, task: Task, hidden: Rows, piece: int) -> float:
+        """Log-probability of a forced piece among the candidates, or among all where it is none of them."""
+        candidates = task.candidates
+        column = piece
+        if candidates is not None:
+            found = np.flatnonzero(candidates == piece)
+            candidates, column = (candidates, int(found[0])) if len(found) else (None, piece)
+        logits = self.decoder.logits(hidden, candidates)[0].astype(np.float64)
+        highest = logits.max()
+        return float(logits[column] - highest - np.log(np.exp(logits - highest).sum()))
+
     def _logprobs(self, task: _Open, hidden: Rows) -> NDArray[np.float64]:
         """Log-probabilities of the candidates; minus infinity where one is barred."""
         logits = self.decoder.logits(hidden, task.task.candidates)
@@ -178,6 +200,12 @@ class Search:
         if task.new == 0 and task.task.first is not None:
             scores[:, ~task.task.first] = -np.inf
         return scores
+
+
+def _ends_sentence(text: str) -> bool:
+    """Whether a piece ends with a mark that may end a sentence."""
+    mark = text.rstrip(CLOSERS)[-1:]
+    return bool(mark) and mark in SENTENCE_ENDS
 
 
 def _begin(task: Task) -> Track:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,33 +12,19 @@ from numpy.typing import NDArray
 
 from simul.errors import UsageError
 from simul.models.marian.folder import SHIPPED, Students, Target, load
+from simul.models.marian.mending import Mender
 from simul.models.marian.search import Search, Task, Track
-from simul.models.marian.written import is_spoken, written
+from simul.models.marian.sentence import Begun, Sentence, begun
+from simul.models.marian.source import SourceText, as_read
 from simul.models.translation.interface import TextRequest, TextResult
+from simul.models.translation.kept.demands import open_end
 from simul.models.translation.sentences import sentence_spans
-from simul.models.translation.source_attention import over_words, resting_words
+from simul.models.translation.source_attention import over_words, resting_words, word_of_tokens
 
 REMEMBERED = 64
 """Texts whose states are kept, so that the same source with a longer beginning is not begun anew."""
 LONGEST_SOURCE = 512
 """Source pieces of a sentence that are read; what comes after them is left out."""
-
-
-@dataclass(frozen=True)
-class _Sentence:
-    """A sentence of a request. forced: what is committed of its translation. words: number of the word of each source
-    piece, -1 for the end. before: words of the sentences before it."""
-
-    source: tuple[int, ...]
-    forced: tuple[int, ...]
-    words: NDArray[np.int64]
-    before: int
-    task: Task
-
-    @property
-    def behind(self) -> int:
-        """Words of the request up to the end of this sentence."""
-        return self.before + max(1, int(self.words.max()) + 1)
 
 
 class MarianTranslator:
@@ -51,6 +37,9 @@ class MarianTranslator:
     decoder has learnt to read them as they are.
     beam: 1 is greedy. alternatives: results hold the other hypotheses of the beam. shortlist: score only likely target
     pieces where the model has a list of them, as Firefox does.
+    mend: what reaches the reader holds the numbers, times, names and negations of the source and says nothing twice, as
+    far as that can be found and mended (`Mender`); text in capitals is read without and written with them, text in the
+    target language is left as it is, and a number that may not be finished waits.
 
     Raises:
         ModelMissingError: a file is missing, or is another kind of model.
@@ -65,6 +54,7 @@ class MarianTranslator:
         beam: int = 1,
         alternatives: bool = False,
         shortlist: bool = True,
+        mend: bool = True,
     ) -> None:
         self.name = "student" if isinstance(folder, Students) else folder.name
         self._students = folder if isinstance(folder, Students) else load(folder, source, targets)
@@ -74,6 +64,11 @@ class MarianTranslator:
         self._searches = {
             code: Search(into.decoder, into.vocabulary.end, [into.vocabulary.unknown], beam)
             for code, into in self._students.targets.items()
+        }
+        self._mend = mend
+        self._menders = {
+            code: Mender(self._students, code, self._searches[code])
+            for code in (self.targets if mend else ())
         }
         self._known: OrderedDict[tuple[str, tuple[int, ...]], Track] = OrderedDict()
 
@@ -104,43 +99,79 @@ class MarianTranslator:
         found = iter(self._searches[code]([sentence.task for plan in plans for sentence in plan]))
         results = []
         for request, plan in zip(requests, plans, strict=True):
-            tracks = [next(found) for _ in plan]
+            plan, tracks = self._mended([(sentence, next(found)) for sentence in plan], code)
             for sentence, texts in zip(plan, tracks, strict=True):
                 if texts:
                     self._remember((code, sentence.source), texts[0])
             results.append(self._result(request, plan, tracks))
         return results
 
-    def _plan(self, request: TextRequest, into: Target) -> list[_Sentence]:
+    def _mended(
+        self, pairs: Sequence[tuple[Sentence, list[Track]]], code: str
+    ) -> tuple[list[Sentence], list[list[Track]]]:
+        """The sentences and their texts, the first of each mended."""
+        plan, tracks = [], []
+        for sentence, texts in pairs:
+            if code in self._menders and texts and not sentence.read.copied:
+                sentence, better = self._menders[code](sentence, texts[0])
+                texts = [better, *texts[1:]]
+            plan.append(sentence)
+            tracks.append(texts)
+        return plan, tracks
+
+    def _plan(self, request: TextRequest, into: Target) -> list[Sentence]:
         """The sentences that are still to be translated, the one that the committed text ends in first."""
         words = request.source.split()
         spans = sentence_spans(words, self._students.source)
-        forced, before = request.prefix_ids, 0
-        plan: list[_Sentence] = []
+        forced = begun(request, into.vocabulary)
+        plan: list[Sentence] = []
         for first, last in spans:
-            whole = last < len(words)
-            text = self._written(" ".join(words[first:last]), whole or request.complete, into)
-            source = self._pieces(text)
-            numbers = self._students.vocabulary.words(source)
+            complete = last < len(words) or request.complete
+            kept = words[first:last]
+            if self._mend and not complete:
+                kept = kept[: open_end(kept, self._students.source)]
+            if not kept:
+                continue
+            read = as_read(kept, complete, self._students, into, request.target, self._mend)
             done: int | None = None
-            if whole and forced and not plan:
-                memory = self._students.encoder(source)
-                done = self._searches[request.target].end_within(memory, forced, into.vocabulary.begins)
+            if last < len(words) and forced.ids and not plan:
+                memory = self._students.encoder(self._pieces(read.text))
+                done = self._searches[request.target].end_within(memory, forced.ids, into.vocabulary)
             if done is None:
-                allowed = _first_pieces(request, text, forced, into, later=first > 0)
-                task = self._task(request, source, forced, allowed, into)
-                plan.append(_Sentence(source, forced, numbers, before, task))
-                before, forced = plan[-1].behind, ()
+                plan.append(self._asked(request, read, forced, into, (first, last - first)))
+                forced = Begun()
             else:
-                before += max(1, int(numbers.max()) + 1)
-                forced = forced[done:]
+                forced = forced.behind(done)
         return plan
 
-    def _written(self, text: str, complete: bool, into: Target) -> str:
-        """A sentence as the decoder has learnt to read it."""
-        if into.spoken or not is_spoken(text):
-            return text
-        return (self._students.restorer or written)(text, complete)
+    def _asked(
+        self,
+        request: TextRequest,
+        read: SourceText,
+        forced: Begun,
+        into: Target,
+        place: tuple[int, int],
+    ) -> Sentence:
+        """A sentence to be searched; `place`: the words before it and its own."""
+        before, count = place
+        source = self._pieces(read.text)
+        numbers = self._students.vocabulary.words(source)
+        kept = Sentence(read, source, forced.ids, numbers, count, before, spelled=forced.spelled)
+        copy = self._copy(read, forced, into) if read.copied else None
+        if copy is not None:
+            ids, spelled = copy
+            first = np.arange(len(into.vocabulary)) == into.vocabulary.end
+            return replace(kept, spelled=spelled, task=self._task(request, source, ids, first, into))
+        allowed = _first_pieces(request, read.text, forced.ids, into, later=before > 0)
+        task = self._task(request, source, forced.ids, allowed, into)
+        return replace(kept, read=replace(read, copied=False), allowed=allowed, task=task)
+
+    def _copy(
+        self, read: SourceText, forced: Begun, into: Target
+    ) -> tuple[tuple[int, ...], dict[int, str]] | None:
+        """The pieces of a text that is in the target language, where what is committed is their beginning."""
+        ids, spelled = into.vocabulary.spell(read.text)
+        return (tuple(ids), spelled) if tuple(ids[: len(forced.ids)]) == forced.ids else None
 
     def _pieces(self, text: str) -> tuple[int, ...]:
         ids = self._students.vocabulary.encode(text)
@@ -155,15 +186,11 @@ class MarianTranslator:
         into: Target,
     ) -> Task:
         """What to search; `allowed` [pieces of the vocabulary] may come first."""
-        candidates = None
-        if self._shortlist and into.shortlist is not None:
-            candidates = into.shortlist.choose(source, into.shared)
-        elif len(into.decoder.bias) > len(into.vocabulary):
-            candidates = np.arange(len(into.vocabulary))
+        candidates = into.candidates(source, self._shortlist)
         if allowed is not None and candidates is not None:
             allowed = allowed[candidates]
         room = max(8, 5 + int(2.5 * len(source)) - len(forced))
-        if request.max_new_tokens is not None:
+        if request.max_new_tokens is not None and not self._mend:
             room = min(room, request.max_new_tokens)
         known = self._known.get((request.target, source))
         return Task(self._students.encoder(source), room, forced, candidates, allowed, known)
@@ -175,23 +202,23 @@ class MarianTranslator:
             self._known.popitem(last=False)
 
     def _result(
-        self, request: TextRequest, plan: Sequence[_Sentence], tracks: Sequence[Sequence[Track]]
+        self, request: TextRequest, plan: Sequence[Sentence], tracks: Sequence[Sequence[Track]]
     ) -> TextResult:
         """The sentences' texts one after the other; hypotheses differ in the first of them."""
+        if not plan or any(not found for found in tracks):
+            return TextResult((), ())
         surfaces = self._students.targets[request.target].vocabulary.surfaces
         width, limit = plan[-1].behind, request.max_new_tokens
         texts = [
-            _text(sentence, found[0], width) for sentence, found in zip(plan, tracks, strict=True) if found
+            _text(sentence, found[0], width, surfaces) for sentence, found in zip(plan, tracks, strict=True)
         ]
-        if len(texts) < len(plan):
-            return TextResult((), ())
         ids = tuple(i for text in texts for i in text.ids)[:limit]
         others = []
         for track in tracks[0][1 : self.offers]:
-            other = [*track.pieces[len(plan[0].forced) :], *(i for text in texts[1:] for i in text.ids)]
-            others.append(tuple(surfaces[i] for i in other[:limit]))
+            other = _texts(plan[0], track, surfaces)[len(plan[0].forced) :]
+            others.append((*other, *(token for text in texts[1:] for token in text.tokens))[:limit])
         return TextResult(
-            tokens=tuple(surfaces[i] for i in ids),
+            tokens=tuple(token for text in texts for token in text.tokens)[:limit],
             ids=ids,
             logprobs=np.concatenate([text.logprobs for text in texts])[:limit],
             source_words=np.concatenate([text.resting for text in texts])[:limit],
@@ -199,6 +226,7 @@ class MarianTranslator:
             ended=all(found[0].ending is not None for found in tracks)
             and len(ids) == sum(len(t.ids) for t in texts),
             others=tuple(others),
+            copied=any(sentence.read.copied for sentence in plan),
         )
 
 
@@ -221,23 +249,38 @@ def _first_pieces(
 
 @dataclass(frozen=True)
 class _Text:
-    """What is new of a sentence: numbers, log-probabilities, last words rested on, attention [n, words of all]."""
+    """What is new of a sentence: numbers and texts of its pieces, log-probabilities, last words rested on, attention
+    [n, words of all]."""
 
     ids: list[int]
+    tokens: list[str]
     logprobs: NDArray[np.float64]
     resting: NDArray[np.int64]
     attention: NDArray[np.float32]
 
 
-def _text(sentence: _Sentence, track: Track, width: int) -> _Text:
+def _texts(sentence: Sentence, track: Track, surfaces: list[str]) -> list[str]:
+    """What the pieces of a text are written as."""
+    texts = sentence.texts(track.pieces, surfaces)
+    return [text.upper() for text in texts] if sentence.read.upper else texts
+
+
+def _text(sentence: Sentence, track: Track, width: int, surfaces: list[str]) -> _Text:
     count, skip = len(track.pieces), len(sentence.forced)
-    shares = np.array(track.attention[:count], np.float64).reshape(count, len(sentence.source))
+    tokens = _texts(sentence, track, surfaces)
     # What a token takes from the end of the source, it takes from where the source ends.
     closed = np.append(sentence.words[:-1], max(0, sentence.words.max()))
+    if sentence.read.copied:
+        words = word_of_tokens(tokens)
+        shares = np.zeros((count, len(sentence.source)), np.float64)
+        shares[np.arange(count), [int(np.flatnonzero(closed == word)[0]) for word in words]] = 1
+    else:
+        shares = np.array(track.attention[:count], np.float64).reshape(count, len(sentence.source))
     attention = np.zeros((count - skip, width), np.float32)
-    attention[:, sentence.before : sentence.behind] = over_words(shares[skip:], closed)
+    attention[:, sentence.before : sentence.before + closed.max() + 1] = over_words(shares[skip:], closed)
     return _Text(
         track.pieces[skip:],
+        tokens[skip:],
         np.array(track.logprobs[skip:], np.float64),
         sentence.before + resting_words(shares, sentence.words)[skip:],
         attention,

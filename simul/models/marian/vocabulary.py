@@ -52,6 +52,12 @@ class StudentVocabulary:
         """The pieces of a text and the end."""
         return [*self._processor.encode(text), self.end]
 
+    def spell(self, text: str) -> tuple[list[int], dict[int, str]]:
+        """The pieces of words inside a text, and by place how those are written that the vocabulary lacks."""
+        ids = [int(i) for i in self._processor.encode(text)]
+        pieces = self._processor.encode(text, out_type=str)
+        return ids, {at: piece_surface(pieces[at]) for at, i in enumerate(ids) if i == self.unknown}
+
     def words(self, ids: Sequence[int]) -> NDArray[np.int64]:
         """For each piece of `encode` the word it belongs to, counted from 0; -1 for the end."""
         pieces = [self._processor.id_to_piece(i) for i in ids]

@@ -36,7 +36,7 @@ class TextResult:
     or None where the engine gives none. source_words: int array [n], for each token the index of the last
     source word it rests on, or None. source_attention: float array [n, words], how much each token attends to each
     source word, or None. others: the tokens of other hypotheses after the prefix, best first. ended: the model ended
-    the text itself.
+    the text itself. copied: a sentence was in the target language already, and was left as it is.
     """
 
     tokens: tuple[str, ...]
@@ -46,6 +46,7 @@ class TextResult:
     ended: bool = True
     source_attention: NDArray[np.float32] | None = None
     others: tuple[tuple[str, ...], ...] = ()
+    copied: bool = False
 
 
 class TextTranslator(Protocol):

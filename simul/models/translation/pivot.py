@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policies.base import Need
 from simul.errors import UsageError
 from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
+from simul.models.translation.source_attention import word_of_tokens
 
 
 class PivotTranslator:
@@ -49,15 +49,6 @@ class PivotTranslator:
             _mapped(half, whole, len(request.source.split()))
             for request, half, whole in zip(requests, halves, wholes, strict=True)
         ]
-
-
-def word_of_tokens(tokens: Sequence[str]) -> NDArray[np.int64]:
-    """The word that each token ends in or belongs to, counted from 0 over the white space of the joined text."""
-    numbers, text = [], ""
-    for token in tokens:
-        text += token
-        numbers.append(max(0, len(text.split()) - 1))
-    return np.array(numbers, np.int64)
 
 
 def _mapped(half: TextResult, whole: TextResult, count: int) -> TextResult:

@@ -41,3 +41,12 @@ def over_words(attention: NDArray[np.float64], words: NDArray[np.int64]) -> NDAr
     if not len(attention):
         return np.zeros((0, count), np.float32)
     return (attention @ (words[:, None] == np.arange(count))).astype(np.float32)
+
+
+def word_of_tokens(tokens: Sequence[str]) -> NDArray[np.int64]:
+    """The word that each token ends in or belongs to, counted from 0 over the white space of the joined text."""
+    numbers, text = [], ""
+    for token in tokens:
+        text += token
+        numbers.append(max(0, len(text.split()) - 1))
+    return np.array(numbers, np.int64)
