@@ -30,6 +30,8 @@ BEGUN = 12
 """Committed pieces among which a name or a number may have begun."""
 SURE = -0.7
 """Log-probability of every piece above which the student is believed that a name is called so in its language."""
+SURE_OF_COPY = -3.0
+"""The same for a decoder that writes with the source's pieces, and so copies names by itself."""
 LEFT = 0.3
 """What each word costs, in mean log-probability of the text, that says again what a demand's words say."""
 
@@ -170,7 +172,7 @@ class Mender:
             return True
         places = self._places(draft, fault.demand)
         values = draft.track.logprobs[slice(*places[0])] if places else []
-        return not values or min(values) < SURE
+        return not values or min(values) < (SURE_OF_COPY if self._into.shared else SURE)
 
     def _searched(self, plans: Sequence[Sentence], asked: Sequence[Demand]) -> list[Draft]:
         found = self._search([plan.task for plan in plans])
