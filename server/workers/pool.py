@@ -92,7 +92,7 @@ class ProcessPool:
 
     def is_ready(self, worker: int) -> bool:
         """Whether its models are loaded."""
-        return self._workers[worker].ready
+        return worker < len(self._workers) and self._workers[worker].ready
 
     def send(self, worker: int, command: Command) -> None:
         """Tell a worker; never waits."""

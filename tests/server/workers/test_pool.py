@@ -77,6 +77,10 @@ def test_sessions_go_on_when_their_worker_is_killed() -> None:
     asyncio.run(main())
 
 
+def test_no_worker_is_ready_before_the_pool_is_started() -> None:
+    assert not ProcessPool(ProofModels, 2).is_ready(1)
+
+
 def test_models_that_are_missing_are_said_once_and_not_tried_again() -> None:
     async def main() -> None:
         pool = ProcessPool(MissingModels, 1)
