@@ -86,3 +86,52 @@ def test_policies_are_listed_with_their_parameters():
     listed = json.loads(command("policies", "wait-k", "--json")[1])
     assert [info["name"] for info in listed] == ["wait-k"]
     assert "k" in [parameter["name"] for parameter in listed[0]["parameters"]]
+
+
+class Dying:
+    """A module of which everything dies."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __getattr__(self, name):
+        raise RuntimeError("no driver\nsecond line")
+
+
+@pytest.mark.parametrize(
+    "part", ["_system", "_packages", "_devices", "_models", "_microphone", "_recogniser"]
+)
+def test_what_dies_of_being_looked_at_is_broken_and_the_rest_is_looked_at(findings, monkeypatch, part):
+    from simul.cli import doctor
+
+    def die(*_):
+        raise MemoryError("first line\nsecond line")
+
+    monkeypatch.setattr(doctor, part, die)
+    _, found = findings("--no-mic", sound=Sound())
+    broken = [f for f in found.values() if f["detail"] == "MemoryError: first line"]
+    assert [f["state"] for f in broken] == ["broken"]
+    assert broken[0]["remedy"]
+    assert {"translator", "speech output"} <= {area for area, _ in found}
+
+
+def test_a_sound_system_that_dies_is_one_line(findings):
+    _, found = findings(sound=Dying())
+    assert [f["state"] for (area, _), f in found.items() if area == "microphone"] == ["broken"]
+    assert found["packages", "numpy"]["state"] == "ok"
+
+
+def test_a_sound_system_that_cannot_start_is_a_device_that_is_missing(monkeypatch):
+    """PortAudio is started when sounddevice is imported, and its error is none that can be named before."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def fail(name):
+        raise PortAudioError("Error initializing PortAudio: Unanticipated host error [PaErrorCode -9999]")
+
+    monkeypatch.setattr("simul.audio.microphone.import_module", fail)
+    for arguments in (["mic"], ["mic", "--list-devices"]):
+        code, out, err = command(*arguments)
+        assert (code, out, err.count("\n")) == (ExitCode.AUDIO_DEVICE, "", 1)
+        assert "The sound system cannot be started (Error initializing PortAudio" in err
