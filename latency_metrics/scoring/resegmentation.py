@@ -117,7 +117,7 @@ def _gather(
     """Every recording of the segmentation with its hypothesis; what has no partner is named."""
     matches = match_recordings(segments, hypotheses)
     if hypotheses and not matches:
-        raise MatchError(_nothing_in_common(segments, hypotheses))
+        raise MatchError(nothing_in_common(segments, hypotheses))
     given = {matches[h.recording]: h for h in hypotheses if h.recording in matches}
     notices = [
         Notice(f"recording {hypothesis.recording}", UNKNOWN)
@@ -136,9 +136,8 @@ def _gather(
     return list(recordings.values()), notices
 
 
-def _nothing_in_common(
-    segments: Sequence[ReferenceSegment], hypotheses: Sequence[RecordingHypothesis]
-) -> str:
+def nothing_in_common(segments: Sequence[ReferenceSegment], hypotheses: Sequence[RecordingHypothesis]) -> str:
+    """What to say when no hypothesis is for a recording of the segmentation."""
     if not segments:
         return "The segmentation holds no segments, so no recording can be scored."
     ours, theirs = hypotheses[0].recording, segments[0].recording

@@ -158,10 +158,19 @@ def _seconds(text: str, column: str, path: str, line: int) -> float:
 
 
 def with_joined_references(items: Sequence[Item], segments: Sequence[ReferenceSegment]) -> list[Item]:
-    """Items whose reference is that of all their segments, for figures over whole recordings."""
-    from latency_metrics.scoring.recordings import RecordingHypothesis, match_recordings
+    """Items whose reference is that of all their segments, for figures over whole recordings.
 
-    match = match_recordings(segments, [RecordingHypothesis(item.audio, ()) for item in items])
+    Raises:
+        MatchError: no item is a recording of the segments.
+    """
+    from latency_metrics.errors import MatchError
+    from latency_metrics.scoring.recordings import RecordingHypothesis, match_recordings
+    from latency_metrics.scoring.resegmentation import nothing_in_common
+
+    recordings = [RecordingHypothesis(item.audio, ()) for item in items]
+    match = match_recordings(segments, recordings)
+    if not match:
+        raise MatchError(nothing_in_common(segments, recordings).replace("the log", "the list"))
     joined = []
     for item in items:
         texts = [s.reference for s in segments if s.recording == match.get(item.audio) and s.reference]

@@ -217,6 +217,7 @@ def _write(given: argparse.Namespace, context: Context, runner: SweepRunner, res
         return
     from pathlib import Path
 
+    from simul.cli.score.output import writing
     from simul.evaluation.sweep.curves import write_png
     from simul.evaluation.sweep.page import write_html
 
@@ -224,7 +225,8 @@ def _write(given: argparse.Namespace, context: Context, runner: SweepRunner, res
     title = f"Policies on {Path(given.list).name}, {runner.source} to {runner.target}"
     write_html(result, folder / "curves.html", title)
     try:
-        write_png(result, folder / "curves.png", title)
+        with writing(folder / "curves.png"):
+            write_png(result, folder / "curves.png", title)
         context.note(f"Curves: {folder / 'curves.html'}, {folder / 'curves.png'}.")
     except ModelMissingError as error:
         context.note(f"Curves: {folder / 'curves.html'}. {error}")

@@ -411,3 +411,16 @@ def test_intervals_of_few_drawn_corpora_are_remarked_on():
         in longform("base.log", "seg.json", "ref.txt", "--bootstrap", "1")[2]
     )
     assert "say little" not in longform("base.log", "seg.json", "ref.txt", "--bootstrap", "100")[2]
+
+
+def test_an_evaluation_whose_segments_are_of_other_recordings_is_refused_before_it_runs(tmp_path):
+    def never(config, source, target, needs):
+        raise AssertionError("a model was loaded")
+
+    (tmp_path / "list.txt").write_text(f"{talk(tmp_path / 'other.wav', 1)}\n")
+    code, out, err = command(
+        "eval", "--source-list", tmp_path / "list.txt", "--segmentation", CASES / "seg.json", "--references",
+        CASES / "ref.txt", loader=never,
+    )  # fmt: skip
+    assert (code, out, err.count("\n")) == (ExitCode.FAILED, "", 1)
+    assert "The recording of the list is not in the segmentation" in err
