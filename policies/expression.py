@@ -13,6 +13,7 @@ from policies.errors import PolicyError
 _TOKEN = re.compile(
     r"\s*(?:(?P<word>[A-Za-z0-9_.+-]+(?::[A-Za-z_][\w.]*)?)|(?P<quoted>\"[^\"]*\"|'[^']*')|(?P<mark>[(),=]))"
 )
+_DEEPEST = 100
 _EXAMPLE = "such as all-of(local-agreement(n=2), hold-n(n=3))"
 
 
@@ -31,6 +32,8 @@ def parse(text: str) -> Expression:
     Raises:
         PolicyError: `text` is no expression; the message shows where.
     """
+    if text.count("(") > _DEEPEST:
+        raise PolicyError(f"A policy of {text.count('(')} policies cannot be read; write {_DEEPEST} at most.")
     reader = _Reader(text)
     expression = reader.policy()
     if reader.kind:

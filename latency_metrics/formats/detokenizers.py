@@ -91,7 +91,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
     try:
         config = yaml.safe_load("\n".join(raw_lines(path)))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise LogFormatError(path, None, f"it is not YAML ({error})") from error
     if not isinstance(config, dict):
         raise LogFormatError(path, None, "it must hold keys such as detokenizer_type and latency_unit")
