@@ -14,7 +14,7 @@ from simul.audio.resample import check_rate
 from simul.audio.timeline import RecordingTime
 from simul.audio.tracks import choose_track, describe
 from simul.errors import AudioError
-from simul.units import Samples
+from simul.units import SAMPLE_RATE, Samples
 
 _MICROSECONDS = 1_000_000
 _COUNTED_FROM_ZERO = {"matroska", "webm", "mov", "mp4"}
@@ -37,6 +37,7 @@ _TELLS_LENGTH = {
 _PADDING_BYTES = 4
 _BLANK_BYTES = 256
 _MOST_PLANES = 8
+_LONG_GAP_SECONDS = 1.0
 _MISSING_SECONDS, _MISSING_SHARE = 0.25, 0.005
 
 
@@ -109,7 +110,7 @@ class ContainerSound:
             self._stream = choose_track(streams, listening.track, listening.language, name)
             if self._stream.codec_context is None:
                 raise AudioError(f"{name} has sound of a kind that cannot be decoded; export it as WAV.")
-            self.rate = check_rate(self._stream.rate)
+            self.rate = self._checked(self._stream.rate)
         except Exception:
             container.close()
             raise
@@ -149,6 +150,14 @@ class ContainerSound:
         if self._stream.duration and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
         return None
+
+    def _checked(self, rate: int) -> int:
+        try:
+            return check_rate(rate)
+        except AudioError as error:
+            raise AudioError(
+                f"{self._name} cannot be heard: {str(error)[:1].lower()}{str(error)[1:]}"
+            ) from None
 
     def _formats(self) -> set[str]:
         return set(self._container.format.name.split(","))
@@ -205,25 +214,36 @@ class ContainerSound:
     def _heard(self, frame: Any) -> Iterator[Samples]:
         if not frame.samples:
             return
-        form = (check_rate(frame.sample_rate), _names(frame))
-        if form != self._form:
+        form = (self._checked(frame.sample_rate), _names(frame))
+        missing = self._timeline.missing(None if frame.time is None else float(frame.time))
+        if form != self._form or missing > _LONG_GAP_SECONDS:
             if self._intakes:
                 yield self._intakes[-1].finish()
             self._form = form
-            self._intakes.append(
-                FrameIntake(*form, self._listening.channel, self._name, channels=frame.layout.nb_channels)
-            )
+            self._intakes.append(FrameIntake(*form, self._listening.channel, self._name))
+        yield from self._silence(missing, frame)
         intake = self._intakes[-1]
-        missing = self._timeline.missing(None if frame.time is None else float(frame.time))
-        yield from intake.silence(round(missing * intake.rate))
         self._timeline.heard(frame.samples / intake.rate)
         yield intake.push(_floats(frame))
+
+    def _silence(self, seconds: float, frame: Any) -> Iterator[Samples]:
+        """Silence before a frame: a long one as it comes out, a short one through the filter of the sound around it."""
+        if seconds <= _LONG_GAP_SECONDS:
+            count = round(seconds * frame.sample_rate)
+            if count:
+                yield self._intakes[-1].push(np.zeros((count, frame.layout.nb_channels), np.float32))
+            return
+        left = round(seconds * SAMPLE_RATE)
+        while left > 0:
+            yield np.zeros(min(left, SAMPLE_RATE), np.float32)
+            left -= SAMPLE_RATE
 
     def _tell(self) -> None:
         """What is to be said of the recording once it was heard."""
         if self._timeline.leaps:
             self.notices.append(
-                f"{self._name}: its time stamps leap by more than an hour; the sound goes on without a gap."
+                f"{self._name}: its time stamps leap by more than an hour or are damaged; the sound goes on without a "
+                "gap."
             )
         announced = None if self._timeline.leaps else self._missing()
         if announced is not None:
@@ -233,10 +253,10 @@ class ContainerSound:
             )
             return
         if self._undecodable:
-            packets = "1 packet" if self._undecodable == 1 else f"{self._undecodable} packets"
+            packets = "1 packet was" if self._undecodable == 1 else f"{self._undecodable} packets were"
             self.notices.append(
-                f"{self._name}: {packets} of sound could not be decoded and were left out; the file is damaged or "
-                "was cut short."
+                f"{self._name}: {packets} left out that could not be decoded; the recording is damaged or was cut "
+                "short."
             )
 
     def _missing(self) -> float | None:

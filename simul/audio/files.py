@@ -98,6 +98,8 @@ class FileSource(AudioSource):
     def _begin_container(self, reason: str) -> None:
         with mmap(self._file.fileno(), 0, access=ACCESS_READ) as data:
             found = parts(data)
+            if data[4:8] == b"ftyp" and data.find(b"moov") < 0:
+                reason = "the index of this MP4 file is missing: it was cut short"
         sound = self._container(found[0], reason)
         self._sounds.append(sound)
         self._rest = found[1:]

@@ -22,7 +22,6 @@ class FrameIntake:
     Args:
         rate: frames a second.
         names, channel, where: what the channels are, and the one to hear; see `ChannelMixer`.
-        channels: how many there are, for silence before the first frames.
 
     Raises:
         AudioError: the rate is outside 4 000 … 192 000 Hz.
@@ -35,11 +34,10 @@ class FrameIntake:
         names: Sequence[str] | None = None,
         channel: str | None = None,
         where: str = "The input",
-        channels: int = 1,
     ) -> None:
         self.rate = rate
         self._resampler = StreamResampler(rate)
-        self._names, self._channel, self._where, self._channels = names, channel, where, channels
+        self._names, self._channel, self._where = names, channel, where
         self._mixer: ChannelMixer | None = None
         self.bad_samples = 0
         self.frames = 0
@@ -55,14 +53,6 @@ class FrameIntake:
         self.bad_samples += bad
         self.frames += len(clean)
         return self._resampler.push(self._mixed(clean if clean.ndim > 1 else clean[:, None]))
-
-    def silence(self, count: int) -> Iterator[Samples]:
-        """Take `count` frames of silence, in pieces of at most a second."""
-        channels = len(self._mixer.names) if self._mixer else self._channels
-        while count > 0:
-            piece = min(count, self.rate)
-            count -= piece
-            yield self.push(np.zeros((piece, channels), np.float32))
 
     def finish(self) -> Samples:
         """The last samples; in all ceil(frames * 16000 / rate) came out."""

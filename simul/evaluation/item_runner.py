@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from simul.audio.container import Listening
 from simul.audio.files import FileSource
 from simul.clock import Clock, MeteredClock
 from simul.evaluation.items import Item, ItemResult
@@ -51,7 +52,8 @@ class ItemRunner:
         record = StreamRecord(self.target)
         stopped = self.stopped or (lambda: False)
         with contextlib.ExitStack() as stack:
-            source = stack.enter_context(FileSource(item.audio, self.chunk_ms))
+            listening = Listening(language=session.config.source)
+            source = stack.enter_context(FileSource(item.audio, self.chunk_ms, listening=listening))
             log: TextIO | None = None
             if self.events is not None:
                 log = stack.enter_context(create(Path(self.events) / f"{safe_name(item.name)}.jsonl"))

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from simul.audio import FileSource, Listening, StdinSource
-from simul.errors import UsageError
+from simul.errors import AudioError, UsageError
 from tests.simul.audio.recordings import Track, container, tone, wav, write
 from tests.simul.audio.test_joined import loudness
 
@@ -247,3 +247,35 @@ def test_a_picture_without_sound(tmp_path):
     path.write_bytes(container("mp4", [], (0, 1)))
     with pytest.raises(Exception, match="no audio track; choose a file with sound"):
         FileSource(path)
+
+
+def test_an_mp4_file_without_its_end_says_so(tmp_path):
+    data = container("mp4", [Track([(0.0, SOUND)], "aac")])
+    (tmp_path / "talk.mp4").write_bytes(data[: len(data) // 2])
+    with pytest.raises(AudioError, match="the index of this MP4 file is missing: it was cut short"):
+        FileSource(tmp_path / "talk.mp4")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.37, 0.71, 0.97])
+@pytest.mark.parametrize(
+    ("kind", "codec"),
+    [*CONTAINERS, ("ogg", "libopus"), ("flac", "flac"), ("mp3", "libmp3lame"), ("adts", "aac")],
+)
+def test_wherever_a_file_ends_there_is_sound_or_one_sentence(tmp_path, kind, codec, share):
+    data = container(kind, [Track([(0.0, SOUND)], codec)])
+    path = tmp_path / "cut.bin"
+    path.write_bytes(data[: round(share * len(data))])
+    try:
+        told = "" if sum(map(len, FileSource(path))) else f"nothing came of {path}"
+    except AudioError as error:
+        told = str(error).replace(str(path), "", 1)
+        assert len(told) < len(str(error))  # noqa: PT017
+    assert "nothing came" not in told
+    assert "\n" not in told
+
+
+def test_damaged_time_stamps_do_not_become_hours_of_silence(tmp_path):
+    pieces = [(3000.0 * number, tone(0.1)) for number in range(20)]
+    source = opened(tmp_path, container("matroska", [Track(pieces, "flac")]))
+    assert sum(map(len, source)) / 16_000 < 3700
+    assert any("or are damaged" in notice for notice in source.notices)
