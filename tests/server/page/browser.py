@@ -40,7 +40,7 @@ def executable() -> str | None:
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
-def wait_for(condition: Any, what: str, patience: float = PATIENCE) -> Any:
+def wait_for(condition: Any, what: str, patience: float = PATIENCE, told: Any = str) -> Any:
     """What `condition()` gives once that is true.
 
     Raises:
@@ -48,7 +48,7 @@ def wait_for(condition: Any, what: str, patience: float = PATIENCE) -> Any:
     """
     until = time.monotonic() + patience
     while not (found := condition()):
-        assert time.monotonic() < until, f"waited in vain for: {what}"
+        assert time.monotonic() < until, f"waited in vain for: {what} {told()}"
         time.sleep(0.02)
     return found
 
@@ -97,7 +97,7 @@ class Page:
 
     def until(self, script: str, patience: float = PATIENCE) -> Any:
         """The value of an expression once it is true."""
-        return wait_for(lambda: self.eval(script), f"{script}; the page shows: {self.eval(SHOWN)}", patience)
+        return wait_for(lambda: self.eval(script), script, patience, lambda: self.eval(SHOWN))
 
     def go(self, url: str) -> Page:
         """Open an address, and wait until it is there."""
