@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 
 IMPORTS: dict[str, tuple[str, str]] = {
-    "av": ("", "simul/audio/container.py"),
+    "av": ("", "simul/audio"),
     "comet": ("none", "latency_metrics/reports/comet.py"),
     "espeakng_loader": ("embedded", "tts/espeak.py"),
     "faster_whisper": ("whisper whisper-base hf", "simul/hearing simul/models/hub.py"),
@@ -31,9 +31,9 @@ IMPORTS: dict[str, tuple[str, str]] = {
         "simul/models/catalogue/downloads.py simul/models/hub.py",
     ),
     "matplotlib": ("plot", "simul/evaluation/sweep latency_metrics/reports"),
-    "num2words": ("train", "simul/models/embedded/spoken.py"),
     "onnxruntime": ("whisper whisper-base voice-en hf", "simul/models/whisper/onnxruntime tts/hibari.py"),
     "pocketsphinx": ("embedded", "simul/models/embedded/sphinx.py"),
+    "segno": ("serve", "server"),
     "simuleval": ("peers", "simul/adapters/simuleval_agent.py"),
     "simulstream": ("peers", "simul/adapters/simulstream_processor.py"),
     "sounddevice": ("mic", "simul/audio"),
@@ -51,9 +51,6 @@ IMPORTS: dict[str, tuple[str, str]] = {
 
 What is not listed comes with the plain installation and may stand anywhere.
 """
-
-APART = {"num2words": ("simul/cli", "simul/backends", "simul/session", "simul/evaluation", "tts", "policies")}
-"""Imports that the paths named must not reach through other modules of ours either."""
 
 
 def modules() -> Iterator[Path]:
@@ -147,18 +144,3 @@ def test_what_users_are_told_to_install_brings_what_is_missing() -> None:
 
 def test_every_extra_is_tried_and_no_other() -> None:
     assert {extra for plan in PLANS for extra in plan.split(",") if extra} == set(EXTRAS)
-
-
-@pytest.mark.parametrize("root", APART)
-def test_paths_of_one_extra_do_not_need_another(root: str) -> None:
-    """Through modules of ours too: the translator of `embedded` once spelt numbers with a package of `train`."""
-    reach: dict[str, set[str]] = {}
-    for path in modules():
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if not name.startswith(("simul.training", "simul.cli.train")):
-            reach[name] = imports_of(path)
-    behind = {name for name, found in reach.items() if root in {item.partition(".")[0] for item in found}}
-    while more := {name for name, found in reach.items() if found & behind} - behind:
-        behind |= more
-    places = tuple(place.replace("/", ".") for place in APART[root])
-    assert not {name for name in behind if name.startswith(places)}
