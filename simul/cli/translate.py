@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,6 +18,7 @@ from simul.cli.places import STANDARD, check_apart
 from simul.cli.view.formats import SUFFIXES, add_output_options, check_outputs, output_format
 from simul.cli.voice import engine_of, make_voice
 from simul.errors import ExitCode, UsageError, exit_code_of
+from simul.languages import language_code
 
 if TYPE_CHECKING:
     from simul.audio.sources import AudioSource
@@ -64,9 +65,38 @@ def run(arguments: list[str], context: Context) -> int:
     if not given.files:
         raise UsageError("Name at least one audio file, or - for standard input.")
     check_outputs(given)
+    targets = _targets(given)
     factory = session_factory(given, context)
+    factory.beside = targets[1:]
     job = Translation(given, context, factory, engine_of(given, context, factory.stream.target))
     return job.run(inputs.expand(given.files))
+
+
+def _targets(given: argparse.Namespace) -> tuple[str, ...]:
+    """The target languages; of several the first stays in `given`.
+
+    Raises:
+        UsageError: an option is given that serves one language only.
+    """
+    codes = tuple(
+        dict.fromkeys(language_code(code.strip()) for code in given.target.split(",") if code.strip())
+    )
+    if len(codes) < 2:
+        return codes or (given.target,)
+    for option, name in (
+        ("captions", "--captions"),
+        ("speak", "--speak"),
+        ("play", "--play"),
+        ("log", "--log"),
+    ):
+        if getattr(given, option):
+            raise UsageError(f"{name} serves one language; give --target one, not {', '.join(codes)}.")
+    if output_format(given) in ("srt", "vtt") and not (given.output and inputs.is_folder(given.output)):
+        raise UsageError(
+            "Subtitles in several languages need a file each; give -o a folder, such as subtitles/."
+        )
+    given.target = codes[0]
+    return codes
 
 
 @dataclass
@@ -193,6 +223,7 @@ class Translation:
     ) -> None:
         """Run one input through a session into its outputs."""
         from simul.cli.view.outputs import Outputs
+        from simul.cli.view.several import only
         from simul.clock import MeteredClock, WallClock
         from simul.evaluation.records import StreamRecord
         from simul.memory import Housekeeping
@@ -202,16 +233,16 @@ class Translation:
         session = self.factory(clock)
         if isinstance(clock, MeteredClock):
             clock.measure_by(session.backend.meter)
-        record = StreamRecord(self.factory.stream.target)
+        codes = (self.factory.stream.target, *self.factory.beside)
+        records = {code: StreamRecord(code) for code in codes}
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(
                 inputs.open_input(item.name, self.given, self.context, interrupts.stopped)
             )
             heard = Heard(source, self.context)
-            stream = self._own_output(item, stack) if shared is None else shared
             voice = self._voice(item, clock, session.policy.revises, stack)
             logged = [_logged(log, item.stem, stack)] if log else []
-            shown = self._outputs(item, stream, source, session.policy.revises, several)
+            shown = self._outputs(item, shared, source, session.policy.revises, several, stack)
             outputs = Outputs([*shown, *logged], self._failed)
             with outputs.closing():
                 keeping, stop = Housekeeping(), self._stop(item, interrupts)
@@ -219,9 +250,10 @@ class Translation:
                     keeping.heard(step.arrived)
                     heard.step(step)
                     spoken = voice.voiced(step) if voice else step
-                    record.step(spoken)
+                    for code, record in records.items():
+                        record.step(only(spoken, code) if len(records) > 1 else spoken)
                     outputs.step(spoken)
-            self._finish(item, record, heard, log)
+            self._finish(item, records, heard, log)
 
     def _stop(self, item: Input, interrupts: Interrupts) -> Callable[[], bool]:
         """When to read no more. Standard input ends by itself, after what it had already taken in."""
@@ -229,10 +261,11 @@ class Translation:
             return lambda: False
         return interrupts.stopped
 
-    def _own_output(self, item: Input, stack: contextlib.ExitStack) -> TextIO:
+    def _own_output(self, item: Input, stack: contextlib.ExitStack, code: str = "") -> TextIO:
         from simul.files import create
 
-        path = inputs.place(self.given.output, item.stem, SUFFIXES[output_format(self.given)])
+        suffix = SUFFIXES[output_format(self.given)]
+        path = inputs.place(self.given.output, item.stem, f"{code}.{suffix}" if code else suffix)
         return stack.enter_context(create(path))
 
     def _voice(
@@ -242,18 +275,50 @@ class Translation:
         return make_voice(self.engine, self.given, self.context, path, clock, revises, stack, self._failed)
 
     def _outputs(
-        self, item: Input, stream: TextIO, source: AudioSource, revises: bool, several: bool
+        self,
+        item: Input,
+        shared: TextIO | None,
+        source: AudioSource,
+        revises: bool,
+        several: bool,
+        stack: contextlib.ExitStack,
     ) -> list[Output]:
         from simul.cli.view.status import FileStatus
         from simul.cli.view.views import visible_outputs
 
+        if self.factory.beside:
+            return self._by_language(item, shared, revises, several, stack)
+        stream = self._own_output(item, stack) if shared is None else shared
         duration = source.duration_samples
         status = FileStatus(item.stem if several else "", duration, self.given.simulate)
         extra = {"file": item.name} if several else {}
         return visible_outputs(self.given, self.context, self.factory, stream, status, revises, extra)
 
-    def _finish(self, item: Input, record: StreamRecord, heard: Heard, log: LogFolder | None) -> None:
-        self.records.append((item.stem, record))
+    def _by_language(
+        self, item: Input, shared: TextIO | None, revises: bool, several: bool, stack: contextlib.ExitStack
+    ) -> list[Output]:
+        """Outputs of several languages: a file for each in a folder, else one text, a language before each line."""
+        from simul.cli.view.outputs import JsonOutput
+        from simul.cli.view.several import LabelledText, language_output
+
+        options, kind = self.factory.stream, output_format(self.given)
+        codes = (options.target, *self.factory.beside)
+        if shared is None:
+            below = options.source if self.given.bilingual else None
+            return [
+                language_output(kind, self._own_output(item, stack, code), code, below, revises)
+                for code in codes
+            ]
+        if kind == "json":
+            return [JsonOutput(shared, {"file": item.name} if several else {})]
+        return [LabelledText(shared, codes)]
+
+    def _finish(
+        self, item: Input, records: Mapping[str, StreamRecord], heard: Heard, log: LogFolder | None
+    ) -> None:
+        record = records[self.factory.stream.target]
+        for code, of_language in records.items():
+            self.records.append((f"{item.stem} {code}" if len(records) > 1 else item.stem, of_language))
         if log:
             log.instance(record.instance(len(self.records) - 1), item.name)
         heard.finish(record)

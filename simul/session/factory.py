@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from policies.base import Need, Policy
 from policies.registry import make_policy
 from simul.audio.intake import to_samples
-from simul.backends.families import LoadedBackend, load_backend
+from simul.backends.families import LoadedBackend, load_backend, load_for_several
 from simul.clock import Clock
 from simul.config import ModelConfig, StreamOptions
 from simul.session.session import Session, SessionConfig
@@ -35,6 +35,8 @@ class SessionFactory:
     stream: StreamOptions = field(default_factory=StreamOptions)
     model: ModelConfig = field(default_factory=ModelConfig)
     load: LoadBackend = load_backend
+    beside: tuple[str, ...] = ()
+    """Further languages that are written on the same audio."""
     _loaded: LoadedBackend | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +59,11 @@ class SessionFactory:
         """
         if self._loaded is None:
             needs = self.policy().needs
-            self._loaded = self.load(self.model, self.stream.source, self.stream.target, needs=needs)
+            source, target = self.stream.source, self.stream.target
+            if self.beside:
+                self._loaded = load_for_several(self.model, source, (target, *self.beside), needs=needs)
+            else:
+                self._loaded = self.load(self.model, source, target, needs=needs)
         return self._loaded
 
     def __call__(self, clock: Clock | None = None) -> Session:
@@ -68,4 +74,4 @@ class SessionFactory:
         """
         options = self.stream
         config = SessionConfig(options.source, options.target, to_samples(options.chunk_ms))
-        return Session(self.policy(), self.loaded.backend, clock, config)
+        return Session(self.policy(), self.loaded.backend, clock, config, self.beside)
