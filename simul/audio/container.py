@@ -99,7 +99,8 @@ class ContainerSound:
     def __init__(self, container: Any, name: str, listening: Listening, seconds: float | None = None) -> None:
         import av
 
-        self._errors = (av.FFmpegError, OSError, ValueError, AudioError)
+        # PyAV raises IndexError where a damaged stream announces tracks that it has not.
+        self._errors = (av.FFmpegError, OSError, ValueError, IndexError, AudioError)
         self._container, self._name, self._listening = container, name, listening
         self._told_seconds = seconds
         streams = container.streams.audio
