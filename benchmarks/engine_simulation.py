@@ -113,7 +113,7 @@ def main() -> None:
             "with": row(with_files),
             "file_share": round(with_files.file_share, 3),
         }
-    begun = time.monotonic()
+    begun = time.process_time()
     many = World(WIDE, reference=16, devices=100, streams=10_000, seconds=20.0, failing=(8.0, 12.0, 16.0))
     outcome = simulate(many)
     found["many"] = {
@@ -125,7 +125,7 @@ def main() -> None:
         "moved": outcome.moved,
         "lost": outcome.lost,
         "simulated_seconds": many.warm + many.seconds,
-        "wall_seconds": round(time.monotonic() - begun, 1),
+        "cpu_seconds": round(time.process_time() - begun, 1),
     }
     print(json.dumps(found, indent=1))
 

@@ -226,7 +226,8 @@ class StreamEngine:
         if not going_on:
             self.costs.note(len(batch), max(lengths), computed)
         self._ledger.note(ended, computed, batch)
-        asked = sum(self.costs.least(length, self.most) for length in lengths)
+        # Files take what is left over: they ask for nothing that live streams would have to be spared for.
+        asked = sum(self.costs.least(due.length, self.most) for due, _ in batch if due.live)
         asked *= 1 + self._passed / len(batch)
         self.meter.note(computed, asked, len(batch) + self._passed, self._late + self._passed, self._heard)
 

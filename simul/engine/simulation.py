@@ -21,6 +21,8 @@ from simul.units import SAMPLE_RATE
 
 EPOCH = 0.25
 """Seconds between two looks at the load."""
+ALWAYS = 1 << 20
+"""Chunks of a file that are there."""
 FILE_WINDOW = 8.0
 """Seconds of the windows of streams that are read from files."""
 GAP = 0.3
@@ -161,7 +163,7 @@ class _Streams:
     def ready(self, chosen: NDArray[np.int64], now: float) -> NDArray[np.int64]:
         """Chunks that are there and not decided on."""
         there = np.floor((now - self.begin[chosen]) / self.chunk[chosen] + 1e-9).astype(np.int64)
-        return np.where(self.live[chosen], there - self.done[chosen], 1)
+        return np.where(self.live[chosen], there - self.done[chosen], ALWAYS)
 
     def moment(self, chosen: NDArray[np.int64], chunks: NDArray[np.int64] | int) -> NDArray[np.float64]:
         """When that many chunks after those decided on are there."""
@@ -260,7 +262,7 @@ class _Device:
                 late += 1
             self.worst = max(self.worst, end - max(streams.served_at[i], streams.begin[i]))
             streams.served_at[i] = end
-        asked = sum(self.costs.least(each.length) for each in batch) * (1 + passed / len(batch))
+        asked = sum(self.costs.least(each.length) for each in batch if each.live) * (1 + passed / len(batch))
         self.meter.note(taken, asked, len(batch) + passed, late + passed)
 
     def look(self, now: float) -> None:
