@@ -90,7 +90,9 @@ def read_config(path: str | Path) -> dict[str, Any]:
     from latency_metrics.formats.text import raw_lines
 
     try:
-        config = yaml.safe_load("\n".join(raw_lines(path)))
+        # The loader in C is not slow on text that is nested deep.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        config = yaml.load("\n".join(raw_lines(path)), Loader=loader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise LogFormatError(path, None, f"it is not YAML ({error})") from error
     if not isinstance(config, dict):

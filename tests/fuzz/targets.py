@@ -148,7 +148,7 @@ def _table(data: bytes) -> dict[str, object]:
     import yaml
 
     try:
-        found = yaml.safe_load(data)
+        found = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
