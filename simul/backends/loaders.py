@@ -151,17 +151,12 @@ def embedded_translator(asked: Asked) -> Part[TextTranslator]:
 
 
 def _window(config: ModelConfig) -> str:
-    """How long Whisper's windows are.
-
-    Of whisper-base with local-agreement at 0.5 s, on 14 clips of librispeech-mini train (489 words; offline 7.6 % word
-    errors): buckets of 10 s 7.8 %, words settled 0.77 s after they end, 0.44 CPU seconds a second; buckets of 5 s
-    14.1 %; live windows 10.2 %, 1.12 s, 0.23 (with a beam of five 10.2 %, 1.38 s, 0.35).
-    """
+    """How long Whisper's windows are; docs/whisper.md has the figures, made by benchmarks/whisper.py."""
     return "bucket" if config.window == "auto" else config.window
 
 
 def _beam(folder: Path, place: str) -> int:
-    """How many hypotheses are followed: five where that keeps up with speech, as `_window` tells of whisper-base."""
+    """How many hypotheses are followed: five where that keeps up with speech, as docs/whisper.md shows of whisper-base."""
     small = (folder / "model.bin").stat().st_size <= BEAM_BYTES
     return BEAM if place == "cpu" and small else 1
 
