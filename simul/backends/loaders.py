@@ -156,7 +156,7 @@ def _window(config: ModelConfig) -> str:
 
 
 def _beam(folder: Path, place: str) -> int:
-    """How many hypotheses are followed: five where that keeps up with speech, as docs/whisper.md shows of whisper-base."""
+    """How many hypotheses are followed: five where that keeps up with speech, see docs/whisper.md."""
     small = (folder / "model.bin").stat().st_size <= BEAM_BYTES
     return BEAM if place == "cpu" and small else 1
 

@@ -35,7 +35,7 @@ class _Step(NamedTuple):
 
 class _Found(NamedTuple):
     """A text that was found: what `row` had written after `steps` steps; score: the mean log-probability of its
-    tokens, the end included."""
+    tokens, the end included; a forced prefix counts as certain, else saying it again would beat ending."""
 
     score: float
     steps: int
@@ -47,7 +47,7 @@ def search(batch: Batch, rules: Rules, prompts: Sequence[Prompt], width: int) ->
     """The best of the texts that a beam of `width` finds for each prompt, and the others in `beams`.
 
     A search is done when `width` texts have ended (Radford et al. 2023, section 4.5), or at its room, where texts
-    that have not ended count too. The best has the highest mean log-probability.
+    that have not ended count too. The best has the highest score.
     """
     device, rooms = batch.logits.device, [p.room(batch.model.positions) for p in prompts]
     for index, prompt in enumerate(prompts):
@@ -73,7 +73,9 @@ def search(batch: Batch, rules: Rules, prompts: Sequence[Prompt], width: int) ->
         batch.reorder(step.parents)
         history = rules.push(history.select(step.parents), step.tokens)
         batch.feed(step.tokens)
-    return _hypotheses(steps, rooms, batch.contents, Stops(prompts, rules, batch.contents, batch.model.frame))
+    given = [len(p.prefix) for p in prompts]
+    stops = Stops(prompts, rules, batch.contents, batch.model.frame)
+    return _hypotheses(steps, rooms, given, batch.contents, stops)
 
 
 def _extend(
@@ -109,34 +111,38 @@ def _stacked(steps: Sequence[_Step], name: str) -> torch.Tensor:
     return torch.stack([getattr(step, name) for step in steps])
 
 
-def _ranked(steps: Sequence[_Step], rooms: Sequence[int]) -> list[list[_Found]]:
-    """All texts found in each search, best first."""
+def _ranked(steps: Sequence[_Step], rooms: Sequence[int], given: Sequence[int]) -> list[list[_Found]]:
+    """All texts found in each search, best first. given: how many tokens were forced, which count as certain."""
     rows, totals, sums, going = (
         _stacked(steps, name).tolist() for name in ("ended", "totals", "sums", "going")
     )
     ranked = []
-    for text, room in enumerate(rooms):
+    for text, (room, forced) in enumerate(zip(rooms, given, strict=True)):
         found = []
         for step in range(len(steps)):
             if not going[step][text]:
                 break
             ended = zip(rows[step][text], totals[step][text], strict=True)
-            found += [_Found(total / (step + 1), step, row, True) for row, total in ended]
+            found += [_Found(total / (forced + step + 1), step, row, True) for row, total in ended]
             if step + 1 == room:
                 live = enumerate(sums[step][text], text * len(sums[step][text]))
-                found += [_Found(total / room, room, row, False) for row, total in live]
+                found += [_Found(total / (forced + room), room, row, False) for row, total in live]
         ranked.append(sorted((one for one in found if one.score > -np.inf), key=lambda one: -one.score))
     return ranked
 
 
 def _hypotheses(
-    steps: Sequence[_Step], rooms: Sequence[int], contents: Sequence[int], stops: Stops
+    steps: Sequence[_Step],
+    rooms: Sequence[int],
+    given: Sequence[int],
+    contents: Sequence[int],
+    stops: Stops,
 ) -> list[Hypothesis]:
     """The best text of each search, cut where it meets its stop rule, and the others."""
     parents, tokens = _stacked(steps, "parents").tolist(), _stacked(steps, "tokens").tolist()
     scores, attention = _stacked(steps, "scores"), _stacked(steps, "attention")
     width, hypotheses = steps[0].sums.shape[1], []
-    for text, ranked in enumerate(_ranked(steps, rooms)):
+    for text, ranked in enumerate(_ranked(steps, rooms, given)):
         ways = [_way(parents, found) for found in ranked[:width]]
         ids = [tuple(tokens[step][row] for step, row in way) for way in ways]
         at = torch.tensor(ways[0], dtype=torch.long, device=scores.device).view(-1, 2).T

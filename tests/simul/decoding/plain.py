@@ -79,19 +79,19 @@ def greedy(script: Script, case: Case, positions: int) -> Text:
 def beam(script: Script, case: Case, positions: int, width: int) -> list[Text]:
     """What a beam of `width` finds, best first."""
     live, found = [(0.0, Text())], []
-    room = case.prompt.room(positions)
+    room, forced = case.prompt.room(positions), len(case.prompt.prefix)
     for step in range(room):
         ways = sorted(_ways(script, case, live), key=lambda way: -way[0])
         live = []
         for total, text in ways:
             if text.ended:
-                found.append((total / (len(text.ids) + 1), text))
+                found.append((total / (forced + len(text.ids) + 1), text))
             else:
                 live.append((total, text))
             if len(live) == width:
                 break
         if step + 1 == room:
-            found += [(total / room, text) for total, text in live]
+            found += [(total / (forced + room), text) for total, text in live]
         elif len(found) >= width:
             break
     return [text for _, text in sorted(found, key=lambda one: -one[0])[:width]]

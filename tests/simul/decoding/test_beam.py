@@ -63,6 +63,24 @@ def test_a_search_is_over_when_as_many_texts_have_ended_as_the_beam_is_wide() ->
     assert decoder.fed == [(1, 1), (2, 1)]
 
 
+def test_ending_beats_saying_the_forced_text_again() -> None:
+    """The end is less likely than any word of the prefix said once more, and of all the text still the better one."""
+    said = (2, 4, 2, 4, 2, 4, 2, 4)
+
+    def repeats(number: int, seen: tuple[int, ...]) -> tuple[list[float], int]:
+        written = seen[1:]
+        again = 2 if len(written) % 2 == 0 else 4
+        scores = [-9.0] * SIZE
+        scores[again] = 1.0
+        scores[END] = 1.2 if len(written) == len(said) else -6.0
+        if len(written) > len(said):
+            scores[again] = 9.0
+        return scores, 0
+
+    (found,), _ = decode(repeats, [Case(0, Prompt((0,), said, 12))], 3)
+    assert (found.ids, found.ended) == ((), True)
+
+
 def test_a_wide_beam_finds_the_best_of_all_texts() -> None:
     script, never = random_script(5), (1, 3, 4, 5, TIME)
     case = Case(0, Prompt((0,), (), 3))

@@ -42,8 +42,12 @@ class Path:
 
     @property
     def score(self) -> float:
-        """The mean log-probability of the new tokens and, where the text ended, of the end."""
-        return float(np.mean(self.logprobs)) if self.logprobs else 0.0
+        """The mean log-probability of the text and, where it ended, of the end; the forced prefix counts as certain.
+
+        Without the prefix, saying all of it again (each token probable) would beat ending it.
+        """
+        length = len(self.text.prompt.prefix) + len(self.logprobs)
+        return sum(self.logprobs) / length if length else 0.0
 
     def push(self, token: int, logprob: float) -> None:
         """Write the token that the newest row of attention predicted."""
@@ -177,7 +181,7 @@ def search(network: Network, rules: OnnxRules, window: OnnxWindow, prompt: Promp
     """The best of the texts that a beam of `width` finds, and the others in `beams`.
 
     It ends when `width` texts have ended (Radford et al. 2023, section 4.5), or at the prompt's room, where texts
-    that have not ended count too. The best has the highest mean log-probability.
+    that have not ended count too. The best has the highest `Path.score`.
     """
     batch, paths, logits = _begin(network, rules, [window], [prompt], drafts=False)
     batch.spread(width)
