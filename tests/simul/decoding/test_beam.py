@@ -71,10 +71,8 @@ def test_ending_beats_saying_the_forced_text_again() -> None:
         written = seen[1:]
         again = 2 if len(written) % 2 == 0 else 4
         scores = [-9.0] * SIZE
-        scores[again] = 1.0
-        scores[END] = 1.2 if len(written) == len(said) else -6.0
-        if len(written) > len(said):
-            scores[again] = 9.0
+        scores[again] = 0.0 if len(written) == len(said) else 9.0
+        scores[END] = 1.5 if len(written) == len(said) else -6.0
         return scores, 0
 
     (found,), _ = decode(repeats, [Case(0, Prompt((0,), said, 12))], 3)
