@@ -106,6 +106,8 @@ class LiveSession:
         self.recorder: Recorder | None = None
         self._base_spec = spec
         self.streams: dict[str, TextStream] = {}
+        self._leaving: dict[str, TextStream] = {}
+        """Targets of before the last changes: what was heard for them is still to be settled."""
         self.configure(spec)
 
     def _new_intake(self) -> PcmIntake:
@@ -115,7 +117,8 @@ class LiveSession:
         """Languages and policy; streams that are there already stay."""
         self.spec = spec
         names = {p.SOURCE: spec.source, **{target: target for target in spec.targets}}
-        former = self.streams
+        former = {**self._leaving, **self.streams}
+        self._leaving = {name: former[name] for name in former.keys() - names.keys()}
         self.streams = {
             name: former.get(name) or TextStream(name, language, Transcript(language))
             for name, language in names.items()
@@ -221,12 +224,12 @@ class LiveSession:
     def _stream(self, event: Event) -> TextStream:
         if self.spec.targets and event.language in self.streams:
             return self.streams[event.language]
-        return self.streams[p.SOURCE]
+        return self._leaving.get(event.language or "", self.streams[p.SOURCE])
 
     def _text(self, event: Settled | Tail | Retract | SegmentEnd, lag: p.LagParts) -> None:
         stream = self._stream(event)
         held = self.revises
-        first = bool(self.spec.targets) and stream.name == self.spec.targets[0]
+        first = stream.name in self._leaving or stream.name in self.spec.targets[:1]
         change = stream.transcript.push(event)
         stream.segment = event.segment
         if isinstance(event, Settled) and not held:

@@ -25,10 +25,12 @@ from server.workers.messages import (
     SkipAudio,
     TrackOutput,
     TrackOver,
+    TrackRefused,
     TrackSpec,
 )
 from simul.engine import StreamEngine
 from simul.session.events import End, Error, Event, Start, TimedWord
+from simul.session.session import failure_message
 from simul.units import SAMPLE_RATE, Samples
 
 PAUSE = SAMPLE_RATE
@@ -148,7 +150,11 @@ class AudioTrack:
             self.processed = self.position
         elif isinstance(cut, ChangeTrack):
             self.spec = cut.spec
-        self._open(at)
+        try:
+            self._open(at)
+        except Exception as error:
+            self.over = True
+            return [*answers, TrackRefused(self.key, failure_message(error))]
         return answers
 
 

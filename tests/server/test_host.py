@@ -104,6 +104,28 @@ def test_languages_change_from_the_next_audio_on() -> None:
     assert client.text("fr").split() == expected(AUDIO[32_000:64_000], "fr").split()
 
 
+def test_what_was_heard_before_a_change_is_settled_in_the_language_it_was_heard_for() -> None:
+    client = begun(Rig(), targets=("de",)).play(AUDIO[:20_000]).say(p.SessionUpdate(targets=("fr",)))
+    client.play(AUDIO[20_000:52_000]).say(p.SessionClose())
+    assert client.text("de") == expected(AUDIO[:20_000], "de")
+    assert client.text("fr").split() == expected(AUDIO[20_000:52_000], "fr").split()
+    assert client.text().split() == [
+        *expected(AUDIO[:20_000]).split(),
+        *expected(AUDIO[20_000:52_000]).split(),
+    ]
+
+
+def test_a_change_to_a_language_that_is_not_served_ends_that_session_in_a_sentence() -> None:
+    rig = Rig()
+    neighbour, client = begun(rig), begun(rig, targets=("de",)).play(AUDIO[:20_000])
+    client.say(p.SessionUpdate(targets=("ja",)))
+    assert client.closed is not None
+    assert client.closed[0] == CloseCode.UNAVAILABLE
+    assert "'ja' is not served" in client.of(p.ErrorMessage)[0].message
+    neighbour.play(AUDIO).say(p.SessionClose())
+    assert neighbour.text() == expected(AUDIO)
+
+
 @pytest.mark.parametrize("seconds", [0.2, 2.0, 10.0, 50.0])
 @pytest.mark.parametrize("heard", [0.4, 3.1])
 def test_a_client_that_comes_back_has_lost_nothing(seconds: float, heard: float) -> None:

@@ -126,6 +126,21 @@ def test_a_microphone_is_heard_and_stopped(browser: Browser, gateway: GatewayThr
         assert gateway.do(lambda: gateway.served.host.active) == 0
 
 
+def test_a_language_that_is_not_served_leaves_the_former_one_running(
+    browser: Browser, gateway: GatewayThread
+) -> None:
+    with opened(browser, gateway.served.http + "/") as page:
+        page.until("document.querySelector('#source').value")
+        page.choose("#target", "de")
+        page.click("#start")
+        page.until(f"{TARGETS}.some((text) => text.startsWith('de'))")
+        page.choose("#target", "ja")
+        page.until(f"{STATE} === 'notice'")
+        assert page.eval("document.querySelector('#target').value") == "de"
+        rows = page.eval(f"{TARGETS}.length")
+        page.until(f"{TARGETS}.length > {rows + 1}")
+
+
 def test_the_audience_reads_along_in_a_language_of_its_choice(
     browser: Browser, gateway: GatewayThread, stage: Stage
 ) -> None:
