@@ -10,7 +10,7 @@ from server import protocol as p
 from server.connection import ConnectionLimits
 from server.live import LiveSession
 
-SOFT_QUEUE, HARD_QUEUE = 4.0, 15.0
+SOFT_QUEUE, HARD_QUEUE = 4.0, 60.0
 """Seconds of audio that wait: above the first the client is told, above the second its socket is not read."""
 CALM_QUEUE = 1.5
 PROGRESS_SECONDS = 1.0

@@ -207,7 +207,7 @@ class ScriptedServer:
 
     def begin(self) -> None:
         """Say that the session begins."""
-        limits = p.ServerLimits(65536, 15000, 60000, 14400000)
+        limits = p.ServerLimits(65536, 60000, 60000, 14400000)
         session = self.session
         self.say(p.SessionReady(session.name, session.token, 60000, self.config(session), limits, "0"))
 
