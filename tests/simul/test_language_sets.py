@@ -16,6 +16,9 @@ ELSEWHERE = {
     "LANGUAGES",
     "TARGETS",
     "EMBEDDED_TARGETS",
+    # How the mender of translations writes thousands and full hours; of no use elsewhere.
+    "_BETWEEN",
+    "_OPEN_HOUR",
 }
 
 
