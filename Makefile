@@ -38,7 +38,7 @@ $(VENV)/.peers: $(VENV)/.all tests/peers.txt
 demo: $(VENV)/.models  ## Two recordings of people, live: captions and translation, then speech, with a latency table each.
 	@mkdir -p out
 	$(BIN)/simul translate examples/printing-en.ogg --source en --target pt --simulate --captions --stats
-	$(BIN)/simul translate examples/hotline-es.ogg --source es --target en --simulate --captions --stats \
+	$(BIN)/simul translate examples/hotline-es.ogg --source es --target en --chunk-ms 1000 --simulate --captions --stats \
 		--speak out/demo.wav
 
 test: $(VENV)/.peers  ## The whole test suite.
