@@ -9,6 +9,7 @@ this machine.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ from hypothesis import settings
 settings.register_profile("simul", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, derandomize=False)
 settings.load_profile("simul")
+
+# A shell starts what runs in its background with Ctrl-C ignored, which programs under test would inherit and obey.
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 REAL_WEIGHTS = frozenset(
     {
