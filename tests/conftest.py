@@ -36,10 +36,20 @@ REAL_WEIGHTS = frozenset(
 )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    in_reading_order(items)
     for item in items:
         if REAL_WEIGHTS & set(getattr(item, "fixturenames", ())):
             item.add_marker("real_weights")
+
+
+def in_reading_order(items: list[pytest.Item]) -> None:
+    """Snippets of a document go on where the ones before them ended, whatever the order of the tests."""
+    places = [i for i, item in enumerate(items) if item.name.startswith("test_snippet_runs[")]
+    snippets = sorted((items[i] for i in places), key=lambda item: item.callspec.indices["snippet"])  # type: ignore[attr-defined]
+    for place, item in zip(places, snippets, strict=True):
+        items[place] = item
 
 
 def real_weights(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -31,7 +32,7 @@ class RawFrame:
     frame: Frame
 
 
-class Dialect:
+class Dialect(ABC):
     """Frames in, requests out; messages in, frames out.
 
     query: of the address. limits: of its connection. subprotocol: what the socket agrees on, if anything.
@@ -49,17 +50,17 @@ class Dialect:
         """What happens as soon as the socket is open."""
         return []
 
+    @abstractmethod
     def receive(self, frame: Frame) -> list[Request | RawFrame]:
         """What a frame means.
 
         Raises:
             ProtocolError: nothing.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self, message: p.ServerMessage) -> list[Frame]:
         """How the client is told a message; some are not for it."""
-        raise NotImplementedError
 
 
 def within(value: Any, *names: str) -> Any:

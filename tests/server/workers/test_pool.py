@@ -108,6 +108,7 @@ def test_a_worker_that_does_not_read_holds_up_nobody() -> None:
         try:
             for _ in range(100):
                 pool.send(0, PushAudio("nobody", bytes(64_000), 0.0))
+            assert pool.restarts == 0
         finally:
             pool.stop()
 

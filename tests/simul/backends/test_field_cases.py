@@ -59,7 +59,7 @@ def test_what_follows_a_word_said_many_times_is_written(
 ) -> None:
     said = words(segments(factory, name))
     assert rest in " ".join(said)
-    # How often the word was said the model itself counts badly; it must neither drop nor multiply it.
+    # With another processor's arithmetic the model hears three of thirteen; that is its affair, loops are ours.
     assert 2 <= said.count(word) <= rounds + 3
 
 
