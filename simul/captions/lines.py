@@ -11,7 +11,7 @@ from simul.languages import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS, SPACELESS, WIDE
 
 _CUT_INSIDE_CLAUSE = 0.5
 _NOT_FULL = 0.3
-_FEW_WORDS = 2.0
+_FEW_WORDS = 2.7
 _ACROSS_SEGMENTS = 1.6
 _FEW = 2
 
@@ -142,8 +142,9 @@ def pause_after(word: str) -> float:
 def grouped(words: Sequence[CueWord], rules: CueRules, source_rules: CueRules) -> list[list[CueWord]]:
     """Cut `words` into cues that keep to the rules, with as few and as natural cuts as can be.
 
-    Dynamic programming over the places to cut: a cue costs 1, a little for being short, 2 for holding one word or two,
-    half for ending inside a clause, and more than a further cue for holding words of two segments.
+    Dynamic programming over the places to cut: a cue costs 1, a little for being short, half for ending inside a clause,
+    more than a further cue for holding words of two segments, and for holding one word or two more than it costs to
+    break its neighbour for it.
     """
     widths = _Widths(words)
     source = [word for found in words for word in found.source]

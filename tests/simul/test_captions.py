@@ -9,7 +9,7 @@ import pytest
 import regex
 import srt as subrip
 import webvtt
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -185,7 +185,25 @@ def test_cues_keep_to_the_speech_however_fast_it_is(said, bilingual):
         assert cue.end <= max(spoken[-1][2], cue.start + 0.05) + 0.001
 
 
+def evenly(*lengths, pauses=()):
+    """Words one after the other, with pauses (seconds) before some of them, by number."""
+    spoken, at = [], 0.0
+    for number, length in enumerate(lengths):
+        at += dict(pauses).get(number, 0.0)
+        spoken.append((f"w{number}", at, at + length))
+        at += length
+    return spoken
+
+
+LAST_TWO = (
+    evenly(*[0.25] * 10, *[0.375] * 7, 0.625, 0.625, 0.75, 0.375, 0.375, pauses=[(21, 1.5)]),
+    [0, 18, 20, 21],
+)
+"""The neighbour of two words has to be broken, since all do not go together."""
+
+
 @settings(max_examples=40)
+@example(LAST_TWO)
 @given(speech())
 def test_no_cue_of_a_word_or_two_while_speech_goes_on(said):
     spoken, borders = said
