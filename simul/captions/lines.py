@@ -142,9 +142,9 @@ def pause_after(word: str) -> float:
 def grouped(words: Sequence[CueWord], rules: CueRules, source_rules: CueRules) -> list[list[CueWord]]:
     """Cut `words` into cues that keep to the rules, with as few and as natural cuts as can be.
 
-    Dynamic programming over the places to cut: a cue costs 1, a little for being short, half for ending inside a clause,
-    more than a further cue for holding words of two segments, and for holding one word or two more than it costs to
-    break its neighbour for it.
+    Dynamic programming over the places to cut: a cue costs 1, a little for being short, half for ending inside a
+    clause, more than a further cue for holding words of two segments, and for holding one word or two more than it
+    costs to break its neighbour for it.
     """
     widths = _Widths(words)
     source = [word for found in words for word in found.source]
