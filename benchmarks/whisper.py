@@ -3,7 +3,8 @@
 LIST is a table with tab stops and a heading, with the columns file (relative to it) and text, and lang where it holds
 several languages. `--first N` takes every third recording from the Nth on: settings are chosen on one third and
 judged on another. All costs count: start-up, loading, reading. The lag of a word is the audio heard when it settled
-less the end of the word as the model places it. Of each setting: words settled, edits per word of reference.
+less the end of the word as the model places it. Of each setting: words settled, edits per word of reference; and
+`written`, the errors of the same texts with their case and the marks . , ; : ? !, over recordings whose text has both.
 
     python -m benchmarks.whisper LIST... [--first N] [--clips N] [--setting "--window live --beam 5"]...
 """
@@ -26,7 +27,7 @@ from typing import Any
 import soundfile
 
 from benchmarks.machine import describe
-from simul.evaluation.word_errors import word_errors
+from simul.evaluation.word_errors import word_errors, written_errors
 from simul.session.events import Event, Settled, from_dict
 from simul.session.transcript import settled_text
 from simul.units import SAMPLE_RATE
@@ -93,7 +94,7 @@ def measure(recordings: Sequence[Recording], language: str, setting: str) -> dic
     streams, used = run(recordings, language, setting)
     texts = [settled_text(events, language) for events in streams]
     pairs = [(recording.text, text) for recording, text in zip(recordings, texts, strict=True)]
-    errors, behind = word_errors(pairs, language), sorted(lags(streams))
+    errors, forms, behind = word_errors(pairs, language), written_errors(pairs), sorted(lags(streams))
     seconds, cpu = sum(recording.seconds for recording in recordings), used.ru_utime + used.ru_stime
     return {
         "setting": setting,
@@ -101,6 +102,8 @@ def measure(recordings: Sequence[Recording], language: str, setting: str) -> dic
         "seconds": round(seconds, 1),
         "words": errors.words,
         "wer": round(errors.rate, 2),
+        "written_words": forms.words,
+        "written": round(forms.rate, 2) if forms.words else None,
         "cpu_seconds_per_second": round(cpu / seconds, 3),
         "system_share": round(used.ru_stime / cpu, 3),
         "lag_mean": round(mean(behind), 2),

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simul.evaluation.word_errors import WordErrors, normalise, word_errors
+from simul.evaluation.word_errors import WordErrors, normalise, word_errors, written, written_errors
 
 
 def test_texts_are_normalised():
@@ -29,3 +29,19 @@ def test_errors_are_counted_over_the_corpus():
     errors = word_errors([("one two three four", "one two three for"), ("five", "")])
     assert (errors.edits, errors.words, errors.rate) == (2, 5, 40)
     assert word_errors([("", "noise")]).rate != word_errors([("", "noise")]).rate
+
+
+def test_the_written_form_has_case_and_marks():
+    assert written("Don’t — stop, “e-mail” me: 3.5!") == (
+        ["Don't", "stop", ",", "e", "mail", "me", ":", "3", ".", "5", "!"]
+    )
+
+
+def test_written_errors_count_where_the_reference_has_case_and_punctuation():
+    pairs = [
+        ("Printing, then, is old.", "printing then. Is old."),
+        ("words without any marks", "Others, entirely."),
+        ("In Capitals alone", "nothing"),
+    ]
+    errors = written_errors(pairs)
+    assert (errors.edits, errors.words) == (4, 7)
