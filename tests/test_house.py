@@ -22,7 +22,7 @@ FLOORS: tuple[str, ...] = (
     "segmenter policies tts",
     "latency_metrics",
     "simul.errors simul.install simul.languages simul.clock",
-    "simul.units simul.text simul.options simul.files",
+    "simul.units simul.text simul.options simul.files simul.plain",
     "simul.memory simul.config",
     "simul.audio simul.decoding",
     "simul.hearing",

@@ -188,7 +188,11 @@ class Backend(ABC, Generic[State]):
         raise UsageError(f"The backend {self.name} cannot export the state of a stream.")
 
     def import_state(self, exported: Any) -> int:
-        """The number of a stream that goes on from an exported state."""
+        """The number of a stream that goes on from an exported state.
+
+        Raises:
+            UsageError: the state is of another model, or the backend imports none.
+        """
         raise UsageError(f"The backend {self.name} cannot import the state of a stream.")
 
 

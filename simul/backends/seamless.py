@@ -88,6 +88,7 @@ class SeamlessBackend(WindowedBackend[_Stream]):
             soft_window=15 * SAMPLE_RATE,
             hard_window=28 * SAMPLE_RATE,
             trims=True,
+            exports=True,
             meter=meter,
         )
         super().__init__(frozenset(provides), limits)

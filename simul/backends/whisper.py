@@ -22,6 +22,7 @@ from simul.languages import SPOKEN
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, Whisper
+from simul.plain import NOT_STORED
 from simul.units import SAMPLE_RATE, Samples
 
 SHORTEST = SAMPLE_RATE // 20
@@ -116,7 +117,7 @@ class _Stream(WindowedStream):
     context_dropped: bool = False
     cut: _Cut | None = None
     faults: int = 0
-    growing: tuple[int, Any] | None = None
+    growing: tuple[int, Any] | None = field(default=None, metadata=NOT_STORED)
 
     def forget_window(self) -> None:
         super().forget_window()
@@ -196,8 +197,13 @@ class WhisperBackend(WindowedBackend[_Stream]):
         soft, hard = (None, None) if model.grows else (15 * SAMPLE_RATE, 28 * SAMPLE_RATE)
         if model.detects:
             languages |= {SPOKEN}
-        limits = Limits(languages, languages | {"en"}, soft, hard, trims=not model.grows, meter=meter)
+        targets, trims = languages | {"en"}, not model.grows
+        limits = Limits(languages, targets, soft, hard, trims=trims, exports=True, meter=meter)
         super().__init__(frozenset(provides), limits)
+
+    @property
+    def runs(self) -> str:
+        return super().runs + (" and timed segments" if self.timestamps else "")
 
     def _start(self, spec: StreamSpec) -> _Stream:
         check_languages(f"the Whisper model {self.model.folder.name}", self.limits, spec)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from policies.base import Activity, Candidate, SourceView
 from simul.backends.base import Backend, DecodeRequest, StreamSpec
+from simul.errors import UsageError
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import VoiceActivity
+from simul.plain import NOT_STORED, fill_fields, read_fields, write_fields
 from simul.units import Samples
 
 
@@ -22,15 +24,15 @@ class WindowedStream:
     """
 
     spec: StreamSpec
-    audio: SpeechStream
+    audio: SpeechStream = field(metadata=NOT_STORED)
     pushed: list[Samples] = field(default_factory=list)
     closing: bool = False
     decoded_at: int = 0
     voiced_at: int = 0
     voiced: dict[int, int] = field(default_factory=dict)
     window: tuple[int, int] = (0, 0)
-    encoded: Any = None
-    failure: Exception | None = None
+    encoded: Any = field(default=None, metadata=NOT_STORED)
+    failure: Exception | None = field(default=None, metadata=NOT_STORED)
 
     def advance(self) -> None:
         """Judge the speech in what was pushed; what failed once fails again, since no audio is taken in twice."""
@@ -71,6 +73,12 @@ class WindowedBackend(Backend[Kept]):
     activity: Callable[[], VoiceActivity] | None
     model: Any
     """Encodes windows, and generates from them by prompts."""
+
+    @property
+    def runs(self) -> str:
+        """What a stream's state belongs to: the model, and how it is used."""
+        hears = "without" if self.activity is None else "with"
+        return f"{self.name} {self.model.folder.name} {hears} voice activity detection"
 
     def decode(self, requests: Sequence[DecodeRequest]) -> list[Candidate]:
         candidates = [Candidate(())] * len(requests)
@@ -154,3 +162,31 @@ class WindowedBackend(Backend[Kept]):
         state = self.state(stream)
         state.audio.trim(before)
         state.forget_window()
+
+    def export_state(self, stream: int) -> dict[str, Any]:
+        """What is encoded of the window is left out: it follows from the audio."""
+        state = self.state(stream)
+        if state.failure is not None:
+            raise state.failure
+        return {"runs": self.runs, **write_fields(state), "audio": state.audio.dump()}
+
+    def import_state(self, exported: Mapping[str, Any]) -> int:
+        """Goes on from an exported state.
+
+        Raises:
+            UsageError: the state is of another model, or damaged.
+        """
+        runs = exported.get("runs", "another backend")
+        if runs != self.runs:
+            raise UsageError(
+                f"The stream was exported from {runs}, and this is {self.runs}; "
+                "let it go on where the same model runs in the same way."
+            )
+        try:
+            state = self._start(read_fields(StreamSpec, exported["spec"]))
+            fill_fields(state, exported)
+            state.audio.load(exported["audio"])
+        except (KeyError, ValueError) as error:
+            what = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
+            raise UsageError(f"The exported stream cannot be read: {what}; export it again.") from None
+        return self._admit(state)

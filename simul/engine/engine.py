@@ -375,6 +375,8 @@ class StreamEngine:
             "bad": one.bad,
             "shift": one.shift,
             "deadline": one.since(one.deadline),
+            "begun": one.since(one.begun),
+            "passed_over": one.passed_over,
             "deciding": one.deciding,
             "final": one.final,
             "error": one.error,
@@ -395,14 +397,24 @@ class StreamEngine:
         """The number of a recording that goes on from what `dump` gave, with the same policy and configuration.
 
         Events that the other engine had not given out come from this one.
+
+        Raises:
+            UsageError: the state is not one of this backend's model; nothing stays open.
         """
         check_evidence(policy, self.backend)
         config, limits, name = config or SessionConfig(), self.backend.limits, self.backend.name
-        numbers = [self.backend.import_state(exported) for exported in dumped["backend"]]
-        streams = [
-            Stream.load(stored, policy, limits, name, number, each)
-            for stored, number, each in zip(dumped["streams"], numbers, _configs(config, beside), strict=True)
-        ]
+        numbers: list[int] = []
+        try:
+            for exported in dumped["backend"]:
+                numbers.append(self.backend.import_state(exported))
+            configs = _configs(config, beside)
+            streams = [
+                Stream.load(stored, policy, limits, name, number, each)
+                for stored, number, each in zip(dumped["streams"], numbers, configs, strict=True)
+            ]
+        except Exception:
+            self._release(numbers)
+            raise
         opened = at - dumped["time"]
         number = self._admit(config, opened, terms, streams)
         one = self._recordings[number]
@@ -414,7 +426,8 @@ class StreamEngine:
             one.asked.append((streams[i], request))
         one.bad, one.error = dumped["bad"], dumped["error"]
         one.deciding, one.final = dumped["deciding"], dumped["final"]
-        one.shift, one.deadline = dumped["shift"], opened + dumped["deadline"]
+        one.shift, one.passed_over = dumped["shift"], dumped["passed_over"]
+        one.deadline, one.begun = opened + dumped["deadline"], opened + dumped["begun"]
         self._left[number] = [from_dict(event) for event in dumped["events"]] + self._left.pop(number, [])
         return number
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Change = Literal["none", "start", "pause", "limit"]
 
@@ -83,3 +84,12 @@ class Endpointer:
     def pending_voiced(self) -> int:
         """Voiced frames among the last `lookback` ones that have not yet started an utterance."""
         return 0 if self.in_speech else sum(list(self._recent)[-self._config.lookback :])
+
+    def dump(self) -> dict[str, Any]:
+        """All that changes, as plain values."""
+        return {"recent": list(self._recent), "length": self._length, "in_speech": self.in_speech}
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave."""
+        self._recent.extend(dumped["recent"])
+        self._length, self.in_speech = dumped["length"], dumped["in_speech"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +159,34 @@ class SpeechStream:
         else:
             self._floor = max(self._floor, cut)
         self._drop()
+
+    def dump(self) -> dict[str, Any]:
+        """All that changes, as plain values and arrays."""
+        return {
+            "samples": self._buffer.copy(),
+            "base": self._base,
+            "judged": self._judged,
+            "floor": self._floor,
+            "open": self._open,
+            "last_voiced": self._last_voiced,
+            "closed": [asdict(span) for span in self.closed],
+            "received": self.received,
+            "voiced": self.voiced,
+            "ended": self.ended,
+            "endpointer": self._endpointer.dump(),
+            "activity": None if self._activity is None else self._activity.dump(),
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave, on a new stream that was made alike."""
+        self._buffer, self._base = dumped["samples"].copy(), dumped["base"]
+        self._judged, self._floor, self._open = dumped["judged"], dumped["floor"], dumped["open"]
+        self._last_voiced = dumped["last_voiced"]
+        self.closed = deque(Span(**span) for span in dumped["closed"])
+        self.received, self.voiced, self.ended = dumped["received"], dumped["voiced"], dumped["ended"]
+        self._endpointer.load(dumped["endpointer"])
+        if self._activity is not None:
+            self._activity.load(dumped["activity"])
 
     def _judge(self, voiced: bool) -> None:
         if voiced:

@@ -21,6 +21,7 @@ class LanguageConfig:
     likely: float = 0.8
 
 
+@dataclass
 class SpokenLanguage:
     """Holds the language of one stream.
 
@@ -28,11 +29,12 @@ class SpokenLanguage:
     be spoken; empty while nothing is known, and while what was expected is heard. probability: of the last look.
     """
 
-    def __init__(self, expected: str = "", config: LanguageConfig | None = None) -> None:
-        self.expected, self.config = expected, config or LanguageConfig()
-        self.spoken, self.probability = "", 0.0
-        self._other = ""
-        self._looks = 0
+    expected: str = ""
+    config: LanguageConfig = LanguageConfig()
+    spoken: str = ""
+    probability: float = 0.0
+    _other: str = ""
+    _looks: int = 0
 
     @property
     def source(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,11 +18,15 @@ CONTEXT = 64
 
 
 class VoiceActivity(Protocol):
-    """Decides for each frame of one stream whether it is voiced."""
+    """Decides for each frame of one stream whether it is voiced; `dump` gives what it carries along, for `load`."""
 
     def __call__(self, frames: NDArray[np.float32]) -> list[bool]:
         """Take in the stream's next frames, float32 [n, 512]."""
         ...
+
+    def dump(self) -> dict[str, Any]: ...
+
+    def load(self, dumped: Mapping[str, Any]) -> None: ...
 
 
 class SileroActivity:
@@ -61,3 +66,17 @@ class SileroActivity:
             self._voiced = bool(probability >= (self.release if self._voiced else self.threshold))
             voiced.append(self._voiced)
         return voiced
+
+    def dump(self) -> dict[str, Any]:
+        """All that changes, as plain values and arrays."""
+        return {
+            "h": self._h.copy(),
+            "c": self._c.copy(),
+            "before": self._before.copy(),
+            "voiced": self._voiced,
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave."""
+        self._h, self._c, self._before = dumped["h"].copy(), dumped["c"].copy(), dumped["before"].copy()
+        self._voiced = dumped["voiced"]

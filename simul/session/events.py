@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from simul.errors import SimulError
-from simul.session.plain import read_fields
+from simul.plain import read_fields
 
 SCHEMA_VERSION = 2
 WORDS = frozenset({"words", "source_words"})

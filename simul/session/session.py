@@ -211,10 +211,19 @@ class Session:
         }
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Go on from what `dump` gave, on a session of the same policy, backend, configuration and languages."""
+        """Go on from what `dump` gave, on a session of the same policy, backend, configuration and languages.
+
+        Raises:
+            UsageError: the state is not one of this backend's model; the session is closed then.
+        """
         self.close()
-        self._numbers = [self.backend.import_state(exported) for exported in dumped["backend"]]
-        self._open = True
+        self._numbers, self._open = [], True
+        try:
+            for exported in dumped["backend"]:
+                self._numbers.append(self.backend.import_state(exported))
+        except Exception:
+            self.close()
+            raise
         limits, name = self.backend.limits, self.backend.name
         self._streams = [
             Stream.load(stored, self.policy, limits, name, number, config)

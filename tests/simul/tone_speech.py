@@ -17,6 +17,12 @@ class Loud:
     def __call__(self, frames: np.ndarray) -> list[bool]:
         return [bool(np.abs(frame).max() > 0.05) for frame in frames]
 
+    def dump(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, dumped: Any) -> None:
+        assert dumped == {}
+
 
 def utterances(count: int, seed: int, words: int = 4) -> list[tuple[list[int], np.ndarray, np.ndarray]]:
     """Word numbers, samples, and int [n, 2], where each word lies."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from policies import make_policy
 from policies.base import Candidate
 from simul.backends.base import Backend, StreamSpec
-from simul.errors import SimulError, UsageError
+from simul.clock import VirtualClock
+from simul.errors import EvidenceError, SimulError, UsageError
+from simul.session import Session, SessionConfig
+from simul.session.events import Event
 from simul.units import SAMPLE_RATE
-from tests.simul.backends.streams import hear, request
+from tests.simul.backends.streams import hear, moved, request, through_files
 
 SECOND = SAMPLE_RATE
 quick = settings(max_examples=15, suppress_health_check=list(HealthCheck))
@@ -151,10 +155,37 @@ def test_a_stream_goes_on_from_its_exported_state_where_that_is_offered(
         with pytest.raises(UsageError, match="cannot export"):
             backend.export_state(stream)
         return
-    twin = backend.import_state(backend.export_state(stream))
+    twin = backend.import_state(through_files(backend.export_state(stream)))
     for number in (stream, twin):
         hear(backend, number, sound(1.4)[SECOND:])
     same(*backend.decode([request(backend, number) for number in (stream, twin)]))
+
+
+@pytest.mark.parametrize("policy", ["local-agreement(n=2)", "stream-att(align-att, keep=1)"])
+def test_a_stream_that_moves_after_a_decision_goes_on_to_the_same_events(
+    make: Callable[[], Backend[Any]], policy: str
+) -> None:
+    pieces = [sound(4.0)[begin : begin + SECOND // 2] for begin in range(0, 4 * SECOND, SECOND // 2)]
+
+    def events(moves: Collection[int]) -> list[Event]:
+        backend = make()
+        config = SessionConfig(target="en" if backend.name == "whisper" else "de", chunk=SECOND // 2)
+        session = Session(make_policy(policy), backend, VirtualClock(), config)
+        found = []
+        for number, piece in enumerate(pieces):
+            found += session.feed(piece)
+            if number in moves:
+                session = moved(session, make)
+        return found + session.finish()
+
+    try:
+        expected = events(())
+    except EvidenceError:
+        return
+    if make().limits.exports:
+        assert events(range(len(pieces))) == expected
+        for number in range(len(pieces)):
+            assert events([number]) == expected
 
 
 def test_languages_that_are_not_served_are_refused_with_those_that_are(

@@ -16,13 +16,18 @@ from policies.base import Candidate, Policy
 from simul.backends.base import Backend, DecodeRequest
 from simul.backends.cascade import CascadeBackend
 from simul.backends.scripted import ScriptedBackend
+from simul.backends.whisper import WhisperBackend
 from simul.clock import VirtualClock
 from simul.engine import StreamEngine, Terms
+from simul.engine.recording import Decided
 from simul.errors import SimulError, UsageError
 from simul.session import Session, SessionConfig
 from simul.session.events import Event
 from simul.units import SAMPLE_RATE
 from tests.policies.scripts import CHUNK, script
+from tests.simul.backends.scripted_whisper import LOOPS, Speech, speech
+from tests.simul.backends.scripted_whisper import Scripted as ScriptedWhisper
+from tests.simul.backends.streams import through_files
 from tests.simul.backends.test_cascade import SCRIPT, ScriptedRecognizer, UpperCase
 from tests.simul.session.test_session import TALK, WORDS
 
@@ -274,12 +279,23 @@ def test_one_step_decodes_all_streams_in_one_batch() -> None:
     assert sizes == [7]
 
 
+def scripted_whisper() -> Backend[Any]:
+    return WhisperBackend(ScriptedWhisper(), activity=Speech)
+
+
 @pytest.mark.parametrize("steps", range(9))
-def test_a_stream_goes_on_in_another_engine_from_its_dump(steps: int) -> None:
-    feed = Feed(np.zeros(9 * CHUNK, np.float32), CHUNK, 0.0)
-    expected = by_session(feed, ScriptedBackend(TALK))
+@pytest.mark.parametrize(
+    "make", [lambda: ScriptedBackend(TALK), scripted_whisper], ids=["scripted", "whisper"]
+)
+def test_a_stream_goes_on_in_another_engine_from_its_dump(
+    make: Callable[[], Backend[Any]], steps: int
+) -> None:
+    feed = Feed(
+        speech([1, 2, 3, LOOPS, 4, 5, 9, 10, 11]), CHUNK, 0.0, config=SessionConfig("en", "en", CHUNK)
+    )
+    expected = by_session(feed, make())
     clock = VirtualClock()
-    engine = StreamEngine(ScriptedBackend(TALK))
+    engine = StreamEngine(make())
     number = engine.open(feed.policy, feed.config)
     events: list[Event] = []
     for turn, (at, samples) in enumerate(feed.pieces()):
@@ -289,15 +305,43 @@ def test_a_stream_goes_on_in_another_engine_from_its_dump(steps: int) -> None:
         else:
             engine.push(number, samples, at)
         if turn == steps:
-            dumped = engine.dump(number, at)
+            dumped = through_files(engine.dump(number, at))
             engine.close(number)
-            other = StreamEngine(ScriptedBackend(TALK))
-            other.open(LocalAgreement(2))
+            other = StreamEngine(make())
+            other.open(LocalAgreement(2), SessionConfig("en", "en"))
             number = other.load(dumped, feed.policy, feed.config, at)
             engine = other
         for _ in range(4):
             events += engine.step(clock.now).get(number, [])
+    assert any(event.type == "settled" for event in events)
     assert by_language(events) == by_language(expected)
+
+
+def test_a_recording_of_which_one_stream_is_refused_leaves_none_open() -> None:
+    engine, backend = StreamEngine(scripted_whisper()), scripted_whisper()
+    number = engine.open(LocalAgreement(2), SessionConfig("en", "en"))
+    dumped = engine.dump(number, 0.0)
+    dumped["backend"].append({**dumped["backend"][0], "runs": "whisper of another kind"})
+    other = StreamEngine(backend)
+    with pytest.raises(UsageError, match="exported from whisper of another kind"):
+        other.load(dumped, LocalAgreement(2), SessionConfig("en", "en"))
+    assert backend.streams == ()
+    assert other.open_numbers == ()
+
+
+def test_what_is_told_of_a_decision_that_moved_is_when_its_audio_was_there() -> None:
+    told: list[Decided] = []
+    engine = StreamEngine(ScriptedBackend(TALK))
+    number = engine.open(LocalAgreement(2), SessionConfig(chunk=CHUNK), 1.0)
+    for turn in range(1, 10):
+        engine.push(number, np.zeros(CHUNK, np.float32), 1.0 + turn * 0.5)
+        engine.step(lambda turn=turn: 1.0 + turn * 0.5)  # type: ignore[misc]
+        if engine.due:
+            break
+    other = StreamEngine(ScriptedBackend(TALK), on_decision=told.append)
+    other.load(engine.dump(number, 6.0), LocalAgreement(2), SessionConfig(chunk=CHUNK), 106.0)
+    other.step(lambda: 106.25)
+    assert [(each.ready, each.deadline) for each in told] == [(101 + turn * 0.5, 101.5 + turn * 0.5)]
 
 
 def test_what_is_no_audio_is_refused_and_what_is_no_number_is_counted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,12 @@ class Loud:
 
     def __call__(self, frames: np.ndarray) -> list[bool]:
         return [bool(np.abs(frame).max() > 0.05) for frame in frames]
+
+    def dump(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, dumped: Any) -> None:
+        assert dumped == {}
 
 
 def speech(*parts: tuple[float, bool]) -> np.ndarray:
@@ -155,7 +162,8 @@ def test_a_trimmed_rest_without_voice_counts_as_silent() -> None:
     assert not stream.speaking
 
 
-def test_silero_hears_a_reader_and_not_silence_however_the_frames_come() -> None:
+def clip_frames() -> np.ndarray:
+    """A reader, with a second of silence before and after."""
     pytest.importorskip("faster_whisper")
     pytest.importorskip("onnxruntime")
     import soundfile
@@ -163,13 +171,68 @@ def test_silero_hears_a_reader_and_not_silence_however_the_frames_come() -> None
     clip, rate = soundfile.read(CLIP, dtype="float32")
     assert rate == SAMPLE_RATE
     audio = np.concatenate([np.zeros(SAMPLE_RATE, np.float32), clip, np.zeros(SAMPLE_RATE, np.float32)])
-    frames = audio[: len(audio) // FRAME * FRAME].reshape(-1, FRAME)
+    return audio[: len(audio) // FRAME * FRAME].reshape(-1, FRAME)
+
+
+def test_silero_hears_a_reader_and_not_silence_however_the_frames_come() -> None:
+    frames = clip_frames()
     whole = SileroActivity()(frames)
     one = SileroActivity()
     assert [one(frame[None])[0] for frame in frames] == whole
     assert not any(whole[: SAMPLE_RATE // FRAME - 2])
     assert not any(whole[-SAMPLE_RATE // FRAME + 8 :])
     assert np.mean(whole[SAMPLE_RATE // FRAME : -SAMPLE_RATE // FRAME]) > 0.7
+
+
+@given(data=st.data())
+def test_a_stream_goes_on_from_its_dump(data: st.DataObject) -> None:
+    """Its dump is taken before the end or after it, and does not change with the stream."""
+    audio = speech(
+        (0.5, False), (1.2, True), (0.7, False), (0.4, True), (30, True), (0.8, False), (0.1, True)
+    )
+    cut = data.draw(st.integers(0, len(audio)))
+    vad, ended = data.draw(st.booleans()), data.draw(st.booleans())
+    one, other = (SpeechStream(Loud if vad else None) for _ in range(2))
+    one.push(audio[:cut])
+    if ended:
+        one.end()
+    elif one.closed:
+        one.next()
+        one.trim(one.start + 100)
+    dumped = one.dump()
+    other.load(dumped)
+    before = other.dump()
+    for stream in (one, other):
+        if not ended:
+            stream.push(audio[cut:])
+        stream.end()
+    np.testing.assert_equal(dumped, before)
+    assert (one.received, one.voiced, one.final, one.finished) == (
+        other.received,
+        other.voiced,
+        other.final,
+        other.finished,
+    )
+    assert one.closed == other.closed
+    while one.closed:
+        np.testing.assert_array_equal(one.cut(one.start, one.until), other.cut(other.start, other.until))
+        assert (one.voiced_end, one.closed_by) == (other.voiced_end, other.closed_by)
+        one.next()
+        other.next()
+
+
+def test_silero_goes_on_from_its_dump() -> None:
+    frames = clip_frames()
+    whole, moving = SileroActivity(), SileroActivity()
+    expected, voiced = [], []
+    for begin in range(0, len(frames), 20):
+        expected += whole(frames[begin : begin + 20])
+        voiced += moving(frames[begin : begin + 20])
+        dumped, left = moving.dump(), moving
+        moving = SileroActivity()
+        moving.load(dumped)
+        left(frames[:20])
+    assert voiced == expected
 
 
 guard = GuardConfig()
