@@ -38,7 +38,7 @@ COMMANDS = {
     "dugan": Command("simul.cli.dugan", "run the experiment of Dugan et al. 2023"),
     "score": Command("simul.cli.score.command", "score logs of simultaneous systems, compare systems"),
     "bench": Command("simul.cli.bench.command", "measure how many live streams this machine holds"),
-    "train": Command("simul.cli.train.command", "train translation models"),
+    "train": Command("simul.cli.train.command", "train translators, and Whisper encoders for live speech"),
     "models": Command("simul.cli.models", "list, fetch, check, find and remove models"),
     "policies": Command("simul.cli.policies", "list the read/write policies and their parameters"),
     "doctor": Command("simul.cli.doctor", "check packages, devices, models and the microphone"),
@@ -75,6 +75,21 @@ STUDENT = {
 }
 """`simul train student STEP`."""
 
+CAUSAL_WHISPER = {
+    "prepare": Command(
+        "simul.cli.train.causal_whisper.prepare", "recordings into one pool of sound, once for all runs"
+    ),
+    "train": Command(
+        "simul.cli.train.causal_whisper.train", "teach an encoder to hear in blocks; goes on where it stopped"
+    ),
+    "export": Command("simul.cli.train.causal_whisper.export", "a run's encoder into its model's folder"),
+    "score": Command("simul.cli.train.causal_whisper.score", "distance to the teacher, and word errors"),
+}
+"""`simul train causal-whisper STEP`."""
+
+RECIPES = {"student": STUDENT, "causal-whisper": CAUSAL_WHISPER}
+"""`simul train RECIPE STEP`."""
+
 
 def find(name: str, table: Mapping[str, Command], before: str) -> Command:
     """The command called `name`, which stands behind `before` on the command line.
@@ -97,6 +112,7 @@ def listing(table: Mapping[str, Command]) -> list[str]:
 def parsers() -> Iterator[Parser]:
     """The parsers of all commands, which takes importing them."""
     groups = ("simul.cli.score.command", "simul.cli.train.command", "simul.cli.bench.command")
-    for command in (*COMMANDS.values(), *SCORES.values(), *BENCHES.values(), *STUDENT.values()):
+    steps = [command for recipe in RECIPES.values() for command in recipe.values()]
+    for command in (*COMMANDS.values(), *SCORES.values(), *BENCHES.values(), *steps):
         if command.module not in groups:
             yield import_module(command.module).parser()

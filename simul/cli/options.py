@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
-from simul.cli.commands import COMMANDS, SCORES, STUDENT, parsers
+from simul.cli.commands import COMMANDS, RECIPES, SCORES, parsers
 from simul.cli.context import Context
 from simul.errors import UsageError, did_you_mean
 from simul.options import texts, truth
@@ -99,9 +100,8 @@ class Parser(argparse.ArgumentParser):
                     near = did_you_mean(dest, {*known, *(commands if names else ())})
                     raise UsageError(f"{where} has no option {key!r}{near}; see `{self.prog} --help`.")
         if names and isinstance(table.get(names[0]), dict):
-            found += self._from_table(
-                table[names[0]], f"{where}: [{names[0]}]", names[1:], (*SCORES, "student", *STUDENT)
-            )
+            below = (*SCORES, *RECIPES, *chain(*RECIPES.values()))
+            found += self._from_table(table[names[0]], f"{where}: [{names[0]}]", names[1:], below)
         return found
 
 

@@ -15,35 +15,9 @@ pytest.importorskip("onnxruntime", reason="the encoder is computed by onnxruntim
 
 from simul.models.whisper.causal import CausalEncoder, CausalState
 from simul.models.whisper.features import FFT, HOP, TAIL, log_energies, normalize
+from tests.simul.models.whisper.toy import BANDS, HEADS, LAYERS, WIDTH, random_weights
 
-WIDTH, HEADS, BANDS, LAYERS = 16, 2, 8, 2
 RATE = 16_000
-
-
-def random_weights(seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-
-    def matrix(*shape: int) -> np.ndarray:
-        return rng.normal(0, 1.5 / math.sqrt(math.prod(shape[1:])), shape).astype(np.float32)
-
-    weights = {
-        "encoder/num_heads": np.array(HEADS, np.int16),
-        "encoder/conv1/weight": matrix(WIDTH, BANDS, 3),
-        "encoder/conv2/weight": matrix(WIDTH, WIDTH, 3),
-        "encoder/position_encodings/encodings": matrix(400, WIDTH),
-    }
-    for layer in range(LAYERS):
-        name = f"encoder/layer_{layer}/"
-        weights[name + "self_attention/linear_0/weight"] = matrix(3 * WIDTH, WIDTH)
-        weights[name + "self_attention/linear_1/weight"] = matrix(WIDTH, WIDTH)
-        weights[name + "ffn/linear_0/weight"] = matrix(4 * WIDTH, WIDTH)
-        weights[name + "ffn/linear_1/weight"] = matrix(WIDTH, 4 * WIDTH)
-    for name in [n for n in weights if n.endswith("/weight")]:
-        weights[name.removesuffix("weight") + "bias"] = matrix(len(weights[name]), 1)[:, 0]
-    norms = [f"encoder/layer_{i}/{n}/layer_norm" for i in range(LAYERS) for n in ("self_attention", "ffn")]
-    for name in [*norms, "encoder/layer_norm"]:
-        weights[name + "/gamma"], weights[name + "/beta"] = 1 + matrix(WIDTH, 1)[:, 0], matrix(WIDTH, 1)[:, 0]
-    return weights
 
 
 def masked(weights: dict[str, np.ndarray], samples: np.ndarray, block: int) -> np.ndarray:

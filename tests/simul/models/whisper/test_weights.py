@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +9,7 @@ import pytest
 
 from simul.errors import ModelMissingError
 from simul.models.whisper.weights import FileWeights, as_float, as_rows, read_variables, save_variables
-
-
-def write(
-    path: Path, variables: dict[str, np.ndarray], aliases: dict[str, str], spec: str = "WhisperSpec"
-) -> None:
-    """CTranslate2's format 6."""
-    kinds = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}
-
-    def text(value: str) -> bytes:
-        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
-
-    parts = [struct.pack("<I", 6), text(spec), struct.pack("<II", 3, len(variables))]
-    for name, value in variables.items():
-        parts += [text(name), struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)]
-        parts += [struct.pack("<BI", kinds[value.dtype.name], value.nbytes), value.tobytes()]
-    parts.append(struct.pack("<I", len(aliases)))
-    parts += [text(alias) + text(name) for alias, name in aliases.items()]
-    path.write_bytes(b"".join(parts))
+from tests.simul.models.whisper.toy import write_weights
 
 
 @pytest.fixture
@@ -43,7 +25,7 @@ def variables() -> dict[str, np.ndarray]:
 
 
 def test_what_was_written_is_read(tmp_path: Path, variables: dict[str, np.ndarray]) -> None:
-    write(tmp_path / "model.bin", variables, {"c/weight": "a/weight"})
+    write_weights(tmp_path / "model.bin", variables, {"c/weight": "a/weight"})
     found = FileWeights(tmp_path / "model.bin")
     assert set(found) == {*variables, "c/weight"}
     for name, value in variables.items():
@@ -54,10 +36,10 @@ def test_what_was_written_is_read(tmp_path: Path, variables: dict[str, np.ndarra
 
 def test_damaged_files_are_refused_in_a_sentence(tmp_path: Path, variables: dict[str, np.ndarray]) -> None:
     path = tmp_path / "model.bin"
-    write(path, variables, {}, spec="TransformerSpec")
+    write_weights(path, variables, {}, spec="TransformerSpec")
     with pytest.raises(ModelMissingError, match="no Whisper model"):
         FileWeights(path)
-    write(path, variables, {})
+    write_weights(path, variables, {})
     whole = path.read_bytes()
     for length in (0, 3, 40, len(whole) // 2, len(whole) - 5):
         path.write_bytes(whole[:length])

@@ -1,0 +1,1 @@
+"""The steps of `simul train causal-whisper`."""

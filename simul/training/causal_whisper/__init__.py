@@ -1,0 +1,1 @@
+"""The recipe of Whisper encoders for short windows and causal blocks, distilled from audio alone."""
