@@ -46,7 +46,8 @@ def run(arguments: list[str], context: Context) -> int:
     given = parser().parse(arguments, context)
     if given.run is None and given.clips is None:
         raise UsageError("There is nothing to score; give --run FOLDER, --clips FILE or both.")
-    from simul.training.causal_whisper.score import read_clips, score_states, score_words
+    from simul.evaluation.word_errors import word_errors
+    from simul.training.causal_whisper.score import decode_clips, read_clips, score_states
     from simul.training.causal_whisper.teacher import teacher_folder
 
     folder = teacher_folder(given.model)
@@ -56,9 +57,12 @@ def run(arguments: list[str], context: Context) -> int:
             found["distance"] = score_states(folder, Path(given.run), given.windows, draw)
     if given.clips is not None:
         clips = read_clips(Path(given.clips), given.limit)
+        said = [clip.text for clip in clips]
         with progress(context, "decoding") as draw:
-            found["word errors %"] = score_words(
-                folder, clips, given.language, given.beam, given.compute, draw
-            )
+            texts = decode_clips(folder, clips, given.language, given.beam, given.compute, draw)
+        found["word errors %"] = {
+            way: round(word_errors(zip(said, written, strict=True), given.language).rate, 2)
+            for way, written in texts.items()
+        }
     context.stdout.write(json.dumps(found, indent=1) + "\n")
     return ExitCode.OK
