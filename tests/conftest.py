@@ -2,7 +2,8 @@
 
 How long an example takes is the machine's affair, so hypothesis sets it no deadline. Every run draws the same examples,
 whatever the order of the tests and the seed of pytest-randomly, so that a suite that passes here passes elsewhere;
-`pytest --hypothesis-profile=explore` looks for further ones, and what it finds becomes an example of its test. A test
+`pytest --hypothesis-profile=explore` looks for further ones, and what it finds becomes an example of its test; with
+`mutants` there are fewer, for the many runs of docs/mutants.md. A test
 that uses a fixture of real weights is marked real_weights, and skipped with the reason where the weights are not on
 this machine.
 """
@@ -18,6 +19,7 @@ from hypothesis import settings
 
 settings.register_profile("simul", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, derandomize=False)
+settings.register_profile("mutants", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("simul")
 
 # A shell starts what runs in its background with Ctrl-C ignored, which programs under test would inherit and obey.

@@ -131,7 +131,7 @@ class _Paced:
                 continue
             self._ahead = ahead
             break
-        return pile[0] if len(pile) == 1 else np.concatenate(pile)
+        return np.concatenate(pile)
 
     def _next(self) -> Samples | SimulError | None:
         """The next piece; a failure of the source is given out in its turn, after what was heard before."""

@@ -362,7 +362,7 @@ class Stream:
         """Put out the end of the segment that was left, now that it is known where the next one begins."""
         self._put_left(view.segment_start, at)
         self._state = self.policy.next_segment(self._state)
-        self._window.clear()
+        self._window.forget()
         self._begin_segment()
 
     def _put_left(self, border: int, at: float) -> None:

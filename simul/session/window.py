@@ -60,12 +60,8 @@ class Window:
         if count:
             del self.tokens[-count:], self.ids[-count:], self._ends[-count:]
 
-    def clear(self) -> None:
-        """A new segment begins; its context is the end of the text so far."""
-        self.forget(len(self.tokens))
-
-    def forget(self, count: int) -> list[str]:
-        """The first `count` tokens, which leave the prefix and become context."""
+    def forget(self, count: int | None = None) -> list[str]:
+        """The first `count` tokens (None: all), which leave the prefix and become context."""
         gone = self.tokens[:count]
         self.context = (self.context + join(gone))[-CONTEXT_CHARACTERS:]
         self.context_ids = [*self.context_ids, *self.ids[:count]][-CONTEXT_IDS:]

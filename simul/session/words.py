@@ -25,7 +25,7 @@ def target_words(
     tokens = [candidate.tokens[i] for i in chosen]
     times = candidate.times
     words: list[TimedWord] = []
-    for first, last in word_ranges(tokens, spaceless) if tokens else ():
+    for first, last in word_ranges(tokens, spaceless):
         text = join(tokens[first:last]).strip(" ")
         if not text:
             continue
@@ -58,12 +58,11 @@ class Standing:
         self.tokens, self.passes = list(tokens), list(passes)
 
     def update(self, base: int, tokens: Sequence[str]) -> list[int]:
-        """Take in a pass whose `tokens` begin at place `base` of the segment; the count of each."""
+        """Take in a pass whose `tokens` begin at place `base` of what stood before; the count of each."""
         counts = []
         for place, token in enumerate(tokens, base):
             known = place < len(self.tokens) and self.tokens[place] == token
             counts.append(self.passes[place] + 1 if known else 1)
-        missing = base - len(self.tokens)
-        self.tokens = [*self.tokens[:base], *[""] * missing, *tokens]
-        self.passes = [*self.passes[:base], *[0] * missing, *counts]
+        self.tokens = [*self.tokens[:base], *tokens]
+        self.passes = [*self.passes[:base], *counts]
         return counts
