@@ -3,9 +3,8 @@
 How long an example takes is the machine's affair, so hypothesis sets it no deadline. Every run draws the same examples,
 whatever the order of the tests and the seed of pytest-randomly, so that a suite that passes here passes elsewhere;
 `pytest --hypothesis-profile=explore` looks for further ones, and what it finds becomes an example of its test; with
-`mutants` there are fewer, for the many runs of docs/mutants.md. A test
-that uses a fixture of real weights is marked real_weights, and skipped with the reason where the weights are not on
-this machine.
+`mutants` there are fewer, for the many runs of docs/mutants.md. A test that uses a fixture of real weights is marked
+real_weights, and skipped with the reason where the weights are not on this machine.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, make_dataclass
+from typing import Any, Optional
 
 import numpy as np
 import pytest
@@ -29,6 +29,11 @@ class Tree:
     open: bool = False
     other: Leaf | None = None
     network: Any = field(default=None, metadata=NOT_STORED)
+
+
+def read(hint: Any, value: Any) -> Any:
+    """The value of a field of that type, of a class that was never read before."""
+    return read_fields(make_dataclass("Fresh", [("x", hint)]), {"x": value}).x
 
 
 def tree() -> Tree:
@@ -85,22 +90,76 @@ def test_filling_leaves_what_is_not_stored() -> None:
     assert (other.leaf, other.network) == (whole.leaf, 3)
 
 
+OPTIONAL = Optional[int]  # noqa: UP045
+"""Not of the type that `int | None` is, on some versions of Python."""
+VALUES: list[tuple[Any, Any]] = [
+    (str, "a"),
+    (int, -(2**63)),
+    (int, 2**63 - 1),
+    (float, 0.5),
+    (float, 3),
+    (bool, False),
+    (OPTIONAL, None),
+    (OPTIONAL, 3),
+    (None | str, "a"),
+    (int | None, 3),
+    (int | None, None),
+    (tuple[int, str], (3, "a")),
+    (tuple[int, ...], ()),
+    (tuple[tuple[int, int], ...], ((1, 2), (3, 4))),
+    (list[str], ["a", "b"]),
+    (dict[int, str], {3: "a"}),
+    (Leaf, Leaf("a", (1, 2))),
+    (tuple[Leaf, ...], (Leaf("a"), Leaf("b"))),
+]
+
+
+@pytest.mark.parametrize(("hint", "value"), VALUES)
+def test_every_type_of_field_is_read_as_it_was_written(hint: Any, value: Any) -> None:
+    written = write_fields(make_dataclass("Written", [("x", hint)])(value))["x"]
+    found = read(hint, json.loads(json.dumps(written)))
+    assert found == value
+    assert type(found) is type(value)
+
+
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("hint", "value", "wanted"),
     [
-        ("leaf", None, "leaf is None, not an object"),
-        ("leaf", {"name": 3}, "leaf is an object, not a text|name is 3, not a text"),
-        ("counts", [[1]], "counts is a list, not a list of 2"),
-        ("counts", 3, "counts is 3, not a list"),
-        ("pieces", [3], "pieces is a list, not an array of float32"),
-        ("weights", np.zeros(2, np.float32), "weights is an array of float32, not an array of float64"),
-        ("pair", (1, "x"), "pair is "),
-        ("open", 1, "open is 1, not true or false"),
+        (str, 3, "3, not a text"),
+        (int, "3", "'3', not a whole number"),
+        (int, 3.0, "3.0, not a whole number"),
+        (int, True, "True, not a whole number"),
+        (int, 2**63, "a huge number, not a whole number"),
+        (int, -(2**63) - 1, "a huge number, not a whole number"),
+        (int, "a" * 50, "'" + "a" * 36 + "..., not a whole number"),
+        (int, "a" * 38, "'" + "a" * 38 + "', not a whole number"),
+        (float, "3", "'3', not a whole number"),
+        (float, float("nan"), "nan, not a whole number"),
+        (float, float("inf"), "inf, not a whole number"),
+        (bool, 1, "1, not true or false"),
+        (OPTIONAL, "x", "'x', not a whole number"),
+        (tuple[int, str], [3], "a list, not a list of 2"),
+        (tuple[int, str], "ab", "'ab', not a list"),
+        (tuple[int, ...], ["a"], "a list, not a whole number"),
+        (list[int], {}, "an object, not a list"),
+        (dict[int, int], [[1]], "a list, not a list of 2"),
+        (NDArray[np.float32], [1.0], "a list, not an array of float32"),
+        (NDArray[np.float32], np.zeros(2), "an array of float64, not an array of float32"),
+        (Leaf, None, "None, not an object"),
+        (Leaf, [], "a list, not an object"),
+        (Leaf, {"name": 3}, "an object, not name is 3, not a text"),
+        (Leaf, {}, "an object, not it has no name"),
     ],
 )
-def test_what_is_of_another_type_is_refused(name: str, value: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        read_fields(Tree, {**write_fields(tree()), name: value})
+def test_what_is_of_another_type_is_refused_with_what_was_wanted(hint: Any, value: Any, wanted: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        read(hint, value)
+    assert str(refused.value) == f"x is {wanted}"
+
+
+def test_what_is_not_there_has_its_default_and_what_is_not_known_is_passed_over() -> None:
+    assert read_fields(Leaf, {"name": "a", "more": 3}) == Leaf("a", ())
+    assert read_fields(Tree, {"leaf": {"name": "a"}}).counts == {}
 
 
 def test_what_is_missing_is_named() -> None:

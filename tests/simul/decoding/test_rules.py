@@ -75,11 +75,30 @@ def test_logprobs_are_those_among_the_allowed_tokens_in_single_precision() -> No
 def test_a_frame_is_too_near_the_end_from_so_many_samples_on(at_frame: int, first: int) -> None:
     """Of four frames of audio; silence after them is never attended, whatever the model says."""
     stops = Stops([Prompt((0,), stop=StopRule(at_frame=at_frame))], rules(), [4], FRAME)
-    attention = torch.eye(6)[:4] * 0.4
-    attention[:, 5] = 0.6
+    attention = torch.eye(6)[:4] * 0.3
+    attention[:, 4:] = 0.35
     rows = torch.zeros(4, dtype=torch.long)
     met = stops.met(rows, torch.full((4,), 2), torch.zeros(4), attention)
     assert met.tolist() == [frame >= first for frame in range(4)]
+
+
+def test_a_score_is_compared_in_double_precision() -> None:
+    stops = Stops([Prompt((0,), stop=StopRule(score_below=-0.1))], rules(), [1], FRAME)
+    scores = torch.tensor([-0.1, -0.1 - 1e-12], dtype=torch.float64)
+    rows = torch.zeros(2, dtype=torch.long)
+    assert stops.met(rows, rows + 2, scores, torch.zeros((2, 0))).tolist() == [False, True]
+
+
+def test_everything_is_computed_where_the_rules_lie() -> None:
+    """On the device without memory, whatever is made elsewhere would not fit."""
+    made = Rules(*(torch.zeros(SIZE, dtype=torch.bool, device="meta") for _ in range(3)))
+    prompts = [Prompt((0,), stop=StopRule(at_frame=1, score_below=-1.0))]
+    history = made.start(prompts)
+    rows = torch.zeros(1, dtype=torch.long, device="meta")
+    scores = made.logprobs(torch.zeros((1, SIZE), device="meta"), made.push(history, rows))
+    stops = Stops(prompts, made, [2], FRAME)
+    met = stops.met(rows, rows, scores[:, 0], torch.zeros((1, 3), device="meta"))
+    assert (met.device.type, met.shape) == ("meta", (1,))
 
 
 def test_each_row_is_judged_by_its_own_rule_and_only_text_meets_one() -> None:

@@ -54,6 +54,17 @@ def test_without_coalescing_every_chunk_is_decided_however_late() -> None:
     assert len(steps) == 9
     assert late(steps) == []
     assert steps[-1].done == pytest.approx(0.5 + 9 * 2.0)
+    lags = [e.seconds for step in steps for e in step.events if e.type == "lag"]  # type: ignore[attr-defined]
+    # The first decision is not more than the limit behind; the ninth, at the end, has no new audio.
+    assert lags == pytest.approx([0.5 + 2.0 * n - 0.5 * min(n, 8) for n in range(2, 10)])
+    assert {e.type for step in steps for e in step.events} == {
+        "start",
+        "tail",
+        "settled",
+        "lag",
+        "segment",
+        "end",
+    }
 
 
 def test_late_streams_take_in_all_that_has_arrived_and_decide_once() -> None:
@@ -131,6 +142,7 @@ def test_a_source_that_fails_is_told_after_what_was_heard_is_settled() -> None:
             steps.extend(drive(pieces(9, 3), made(clock), clock, coalesce=coalesce))
         kinds = [event.type for step in steps for event in step.events]
         assert kinds[-2:] == ["error", "end"]
+        assert steps[-1].events[-2].message == "the file is damaged"  # type: ignore[attr-defined]
         assert steps[-1].events[-1].heard == 3 * CHUNK  # type: ignore[attr-defined]
         text = "".join(e.text for s in steps for e in s.events if e.type == "settled")  # type: ignore[attr-defined]
         assert text == "a" + " a" * 19

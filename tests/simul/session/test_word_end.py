@@ -76,7 +76,7 @@ def test_the_next_piece_at_the_time_of_the_commit_decides(
 
 def test_a_prefix_that_no_pass_proposed_is_open() -> None:
     end = WordEnd("de")
-    assert not end.complete(())
+    assert end.complete(()) is False
     assert not end.complete((" Morgen",))
     end.note((), (" Abend", " auf"), True)
     assert not end.complete((" Morgen", " auf"))
@@ -103,6 +103,20 @@ def test_what_is_known_of_a_word_outlives_the_trimming_of_what_stands_before_it(
     trimmed.note(text[gone:count], ("n",), False)
     assert plain.complete(text[:count]) == trimmed.complete(text[gone:count])
     assert not trimmed.complete(())
+
+
+def test_a_word_is_known_to_be_over_when_much_before_it_is_trimmed() -> None:
+    end = WordEnd("de")
+    end.note((), (" a", " b", " c", " d"), False)
+    assert end.complete((" a", " b", " c"))
+    end.note((" a", " b", " c"), ("n",), False)
+    assert end.complete((" c",))
+
+
+def test_of_a_word_that_was_said_twice_the_last_one_is_meant() -> None:
+    end = WordEnd("de")
+    end.note((" x", " auf", "n", " auf"), (" b",), False)
+    assert end.complete((" auf",))
 
 
 def test_without_spaces_no_word_counts_as_over() -> None:
