@@ -35,6 +35,9 @@ class ServeOptions:
     )
     certfile: str | None = option(None, "certificate for TLS (PEM)", "FILE")
     keyfile: str | None = option(None, "its key, where it is not in the certificate's file", "FILE")
+    self_signed: bool = option(
+        False, "TLS with a certificate that the server makes; browsers ask once whether to trust it"
+    )
     stage: bool = option(
         False, "one speaker, and an audience that reads along, each in a language of its own"
     )
@@ -55,3 +58,10 @@ class ServeOptions:
         check_options(self)
         if self.keyfile and not self.certfile:
             raise UsageError("--keyfile is of no use alone; give --certfile too.")
+        if self.certfile and self.self_signed:
+            raise UsageError("--certfile and --self-signed are two certificates; give one of them.")
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether sockets are wrapped in TLS."""
+        return self.self_signed or self.certfile is not None

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from server.certificate import FILE, certificate_folder, fingerprint, self_signed
 from server.gateway import LOOPBACK, Gateway
 from server.host import Host
 from server.hosted import HostLimits
@@ -109,19 +110,26 @@ def check_exposure(options: ServeOptions) -> None:
 
 
 def tls_of(options: ServeOptions) -> ssl.SSLContext | None:
-    """The certificate, where one is given.
+    """The certificate, where one is given or made.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: it cannot be read, or made.
     """
-    if options.certfile is None:
+    if not options.encrypted:
         return None
+    own = self_signed(names_of(options.host), certificate_folder()) if options.self_signed else None
+    certfile = str(own or options.certfile)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(options.certfile, options.keyfile)
+        context.load_cert_chain(certfile, options.keyfile)
     except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"The certificate {options.certfile} cannot be used: {error}.") from error
+        raise UsageError(f"The certificate {certfile} cannot be used: {error}.") from error
     return context
+
+
+def names_of(host: str) -> tuple[str, ...]:
+    """What a server at this address is called: by this machine, and by others."""
+    return tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", socket.gethostname(), reachable_name(host))))
 
 
 async def run_server(
@@ -154,8 +162,12 @@ async def run_server(
         raise UsageError(
             f"The server cannot listen at {options.host}, port {options.port}: {error.strerror or error}."
         ) from error
-    scheme = "https" if options.certfile else "http"
+    scheme = "https" if options.encrypted else "http"
     say(f"Listening at {scheme}://{options.host}:{port}/ with {count} workers; loading the models.")
+    if reachable_name(options.host) != options.host:
+        say(f"Others reach it at {scheme}://{reachable_name(options.host)}:{port}/")
+    if options.self_signed:
+        say(f"Its certificate's SHA-256: {fingerprint(certificate_folder() / FILE)}")
     if options.stage:
         base = f"{scheme}://{reachable_name(options.host)}:{port}"
         host.stage = Stage(offered(options, stream.source), host.translate)

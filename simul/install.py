@@ -33,6 +33,7 @@ EXTRA_OF = {
     "torch": "hf",
     "transformers": "hf",
     "websockets": "serve",
+    "cryptography": "serve",
 }
 """The extra that brings a module which the plain installation lacks."""
 

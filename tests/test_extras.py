@@ -45,6 +45,7 @@ IMPORTS: dict[str, tuple[str, str]] = {
     ),
     "tqdm": ("whisper whisper-base hf", "simul/models/catalogue/downloads.py"),
     "websockets": ("serve", "server"),
+    "cryptography": ("serve", "server"),
     "transformers": ("hf", "simul/decoding simul/models latency_metrics/formats/detokenizers.py"),
 }
 """Import: the extras that bring it ("": the plain installation; "none": the user), and the places that may import it.
