@@ -16,6 +16,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
+from latency_metrics.quantiles import quantiles
 from server import protocol as p
 from server.codec import decode_server, encode
 from simul.errors import ExitCode, SimulError
@@ -81,14 +82,14 @@ class ClientReport:
     def summary(self) -> dict[str, Any]:
         """Without the single lags."""
         found = asdict(self)
-        lags = sorted(found.pop("lags"))
+        lags = found.pop("lags")
         found["lag_p50"], found["lag_p95"] = quantile(lags, 0.5), quantile(lags, 0.95)
         return {name: round(value, 3) if isinstance(value, float) else value for name, value in found.items()}
 
 
-def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The value that `share` of the ordered ones do not exceed."""
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least `share` of them do not exceed; None of nothing."""
+    return quantiles(values, share)[0] if values else None
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ async def run_load(job: LoadJob, recordings: Sequence[ReplayedRecording]) -> lis
 
 def to_report(job: LoadJob, reports: Sequence[ClientReport]) -> dict[str, Any]:
     """The report: each client, and all together."""
-    lags = sorted(lag for report in reports for lag in report.lags)
+    lags = [lag for report in reports for lag in report.lags]
     known = [r for r in reports if r.edits is not None and r.reference_words]
     total = WordErrors(sum(r.edits or 0 for r in known), sum(r.reference_words or 0 for r in known))
     finished = [r.finished for r in reports if r.finished is not None]

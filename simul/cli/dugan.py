@@ -19,7 +19,7 @@ from simul.languages import language_code
 from simul.options import add_options, from_namespace
 
 if TYPE_CHECKING:
-    from simul.evaluation.dugan.windows import Utterance
+    from simul.evaluation.dugan.windows import DecodedUtterance
 
 WHISPER_BEAM = 5
 """The beam of their evaluation."""
@@ -88,7 +88,7 @@ def _run(given: argparse.Namespace, context: Context, model: ModelConfig) -> int
     from simul.evaluation.dugan.experiment import PROFILES, WINDOWS, experiment
     from simul.evaluation.dugan.tables import LATENCY_HEADER, latency_rows, paper_table
 
-    pairs: dict[str, list[Utterance]] = {}
+    pairs: dict[str, list[DecodedUtterance]] = {}
     count: Callable[[str], int] = _words
     for text in given.lists:
         pair, path = _pair(text, given)
@@ -127,11 +127,11 @@ def _pair(text: str, given: argparse.Namespace) -> tuple[str, str]:
 
 def _utterances(
     given: argparse.Namespace, context: Context, model: ModelConfig, pair: str, path: str
-) -> tuple[list[Utterance], Callable[[str], int]]:
+) -> tuple[list[DecodedUtterance], Callable[[str], int]]:
     """The utterances of a list with their models, and what counts tokens."""
     from simul.cli.lists import Columns, read_table
     from simul.evaluation.dugan.readers import reader_of
-    from simul.evaluation.dugan.windows import DecodedWindows, Utterance
+    from simul.evaluation.dugan.windows import DecodedUtterance, DecodedWindows
     from simul.units import SAMPLE_RATE
 
     source, _, target = pair.partition("-")
@@ -150,7 +150,7 @@ def _utterances(
         windows = kept.get(item.name) or DecodedWindows(None, len(samples) / SAMPLE_RATE)
         windows.reader = reader_of(backend, samples, source, target)
         reference = windows.whole()[0] if given.pseudo_references else item.reference
-        found.append(Utterance(item.name, str(reference), windows))
+        found.append(DecodedUtterance(item.name, str(reference), windows))
     return found, count
 
 
@@ -194,7 +194,7 @@ def _kept(folder: str | None, pair: str) -> dict[str, Any]:
     return read_passes(path) if folder and path.is_file() else {}
 
 
-def _keep(folder: str, pairs: dict[str, list[Utterance]]) -> None:
+def _keep(folder: str, pairs: dict[str, list[DecodedUtterance]]) -> None:
     from simul.evaluation.dugan.windows import write_passes
     from simul.files import make_folder
 

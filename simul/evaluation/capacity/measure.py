@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from latency_metrics.quantiles import quantiles
 from simul.audio.files import FileSource
 from simul.audio.intake import to_samples
 from simul.clock import MeteredClock
@@ -163,11 +164,10 @@ class CapacityMeasurement:
 
 
 def _row(report: ServiceReport) -> dict[str, Any]:
-    waits = np.array(report.waits or [0.0])
     return {
         "streams": report.streams,
         "in_time": round(report.share, 4),
-        "wait_p95": round(float(np.quantile(waits, 0.95)), 3),
+        "wait_p95": round(quantiles(report.waits or [0.0], 0.95)[0], 3),
         "lost_samples": report.pushed - report.heard + report.skipped,
         "failed": report.failed,
         "refused": len(report.refusals),

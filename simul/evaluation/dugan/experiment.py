@@ -19,7 +19,7 @@ from policies.dugan import EvaluationLoop, Spoken, published_average_lagging, pu
 from policies.offline import Offline
 from policies.registry import make_policy
 from policies.segments import SegmentPolicy
-from simul.evaluation.dugan.windows import DecodedWindows, Utterance
+from simul.evaluation.dugan.windows import DecodedUtterance, DecodedWindows
 
 WINDOWS = (1.0, 2.0)
 """Increments of the window, in seconds."""
@@ -84,7 +84,7 @@ def speak(
 class _Said:
     """What a policy spoke of an utterance, with computing taking its time and taking none; `tokens` counts a text's."""
 
-    utterance: Utterance
+    utterance: DecodedUtterance
     timed: list[Spoken]
     untimed: list[Spoken]
     tokens: Callable[[str], int]
@@ -127,11 +127,11 @@ class _Said:
 def cell(
     row: tuple[str, str, Mapping[str, Any]],
     pair: str,
-    utterances: Sequence[Utterance],
+    utterances: Sequence[DecodedUtterance],
     window: float,
     profile: str,
     tokens: Callable[[str], int],
-    spoke: Callable[[Utterance], None] = lambda utterance: None,
+    spoke: Callable[[DecodedUtterance], None] = lambda utterance: None,
 ) -> CellResult:
     """One cell: a row of the table on the utterances of a language pair.
 
@@ -175,7 +175,7 @@ def _corpus(metric: type[AL] | type[YAAL], instances: Sequence[Instance]) -> flo
 
 
 def experiment(
-    pairs: Mapping[str, Sequence[Utterance]],
+    pairs: Mapping[str, Sequence[DecodedUtterance]],
     tokens: Callable[[str], int],
     windows: Sequence[float] = WINDOWS,
     profiles: Sequence[str] = PROFILES,
@@ -191,7 +191,7 @@ def experiment(
     for profile, (pair, utterances), window, row in product(profiles, pairs.items(), windows, ROWS):
         place = f"{pair}, {window:g} s, {profile}: {row[0]}"
 
-        def spoke(utterance: Utterance, place: str = place) -> None:
+        def spoke(utterance: DecodedUtterance, place: str = place) -> None:
             nonlocal done
             done += 1
             progress(done, total, f"{place}, {utterance.name}")

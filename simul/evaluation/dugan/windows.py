@@ -77,7 +77,7 @@ class DecodedWindows:
 
 
 @dataclass(frozen=True)
-class Utterance:
+class DecodedUtterance:
     """One recording of the experiment."""
 
     name: str
@@ -85,7 +85,7 @@ class Utterance:
     windows: DecodedWindows
 
 
-def write_passes(path: str | os.PathLike[str], utterances: Sequence[Utterance]) -> None:
+def write_passes(path: str | os.PathLike[str], utterances: Sequence[DecodedUtterance]) -> None:
     """Keep the decoded windows, one utterance a line.
 
     Raises:

@@ -23,7 +23,7 @@ FOLDERS_VARIABLE = "SIMUL_MODELS"
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ModelPlace:
     """A place that seems to hold a model: of each file its pieces on disk. `at` says in words where."""
 
     source: Source
@@ -168,7 +168,7 @@ def state_of(entry: Entry, places: Places) -> State:
     return State(entry, wrong=tuple(wrong))
 
 
-def candidates(entry: Entry, places: Places) -> Iterator[Candidate]:
+def candidates(entry: Entry, places: Places) -> Iterator[ModelPlace]:
     """Places that hold files with the names of the model's, in the order in which they count."""
     for folder in places.folders:
         for within in (entry.slug, *(name.rpartition("/")[2] for name in entry.names), ""):
@@ -215,17 +215,17 @@ def _half_there(entry: Entry) -> str:
     return f": {' and '.join(missing)} is missing" if len(missing) < len(owners) else ""
 
 
-def _whole(entry: Entry, folder: Path, source: Source, sized: bool = False) -> Candidate | None:
+def _whole(entry: Entry, folder: Path, source: Source, sized: bool = False) -> ModelPlace | None:
     """`folder` if it has all files of the model; `sized`: and each with the right size."""
     pieces = {file.name: (folder / file.name,) for file in entry.files}
     for file in entry.files:
         path = folder / file.name
         if not path.is_file() or (sized and path.stat().st_size != file.size):
             return None
-    return Candidate(source, str(folder), pieces)
+    return ModelPlace(source, str(folder), pieces)
 
 
-def _packaged(entry: Entry) -> Candidate | None:
+def _packaged(entry: Entry) -> ModelPlace | None:
     """The model's files in installed packages, found without importing one."""
     if entry.package is None:
         return None
@@ -242,7 +242,7 @@ def _packaged(entry: Entry) -> Candidate | None:
             paths.append(path)
         pieces[name] = tuple(paths)
     said = "package" if len(owners) == 1 else "packages"
-    return Candidate("package", f"the {said} {' and '.join(owners)}", pieces)
+    return ModelPlace("package", f"the {said} {' and '.join(owners)}", pieces)
 
 
 def _installed_file(owner: str, inside: str) -> Path | None:
@@ -262,7 +262,7 @@ def _installed_file(owner: str, inside: str) -> Path | None:
     return None
 
 
-def _ready(entry: Entry, candidate: Candidate, store: Store, progress: Progress) -> Path:
+def _ready(entry: Entry, candidate: ModelPlace, store: Store, progress: Progress) -> Path:
     """The folder of a candidate whose files have the right hashes, joined into the store if they lie in pieces."""
     folder = candidate.folder()
     if folder is None:

@@ -72,3 +72,4 @@ def test_lags_are_summed_up() -> None:
     assert report.summary()["lag_p50"] == 0.2
     assert report.summary()["lag_p95"] == 0.3
     assert quantile([], 0.5) is None
+    assert quantile([4.0, 2.0, 3.0, 1.0], 0.5) == 2.0

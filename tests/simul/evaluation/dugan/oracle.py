@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.dugan import ClipSegment
-from simul.evaluation.dugan.windows import DecodedWindows, Utterance
+from simul.evaluation.dugan.windows import DecodedUtterance, DecodedWindows
 
 
 def words(text: str) -> int:
@@ -31,8 +31,8 @@ class Oracle:
         return " " + " ".join(self.text), 0.5
 
 
-def utterances(texts: list[list[str]]) -> list[Utterance]:
+def utterances(texts: list[list[str]]) -> list[DecodedUtterance]:
     return [
-        Utterance(str(i), " ".join(text), DecodedWindows(Oracle(text), len(text) / 2))
+        DecodedUtterance(str(i), " ".join(text), DecodedWindows(Oracle(text), len(text) / 2))
         for i, text in enumerate(texts)
     ]

@@ -10,7 +10,7 @@ import pytest
 from policies.registry import make_policy
 from simul.errors import UsageError
 from simul.evaluation.dugan.experiment import experiment, speak
-from simul.evaluation.dugan.windows import Utterance, read_passes, write_passes
+from simul.evaluation.dugan.windows import DecodedUtterance, read_passes, write_passes
 from tests.simul.evaluation.dugan.oracle import utterances, words
 
 
@@ -26,7 +26,7 @@ def test_kept_windows_give_the_same_table_without_a_model(tmp_path: Path) -> Non
     results = experiment({"en-de": found}, words)
     write_passes(tmp_path / "passes.jsonl", found)
     kept = read_passes(tmp_path / "passes.jsonl")
-    again = [Utterance(u.name, u.reference, kept[u.name]) for u in found]
+    again = [DecodedUtterance(u.name, u.reference, kept[u.name]) for u in found]
     assert experiment({"en-de": again}, words) == results
     policy = make_policy("greedy", {"profile": "faithful"})
     with pytest.raises(UsageError, match="was not kept"):
