@@ -44,6 +44,11 @@ class ServeOptions:
     stage_language: tuple[str, ...] = option(
         (), "with --stage, a language to offer (repeatable; all that are known unless given)", "LANG"
     )
+    caption_sink: tuple[str, ...] = option(
+        (),
+        "with --stage, where lines of a language are posted to as Zoom and YouTube take captions (repeatable)",
+        "LANG=URL",
+    )
     journal: str | None = option(
         None,
         "write every session down there, so that clients can resume after the server was restarted",
@@ -60,6 +65,8 @@ class ServeOptions:
             raise UsageError("--keyfile is of no use alone; give --certfile too.")
         if self.certfile and self.self_signed:
             raise UsageError("--certfile and --self-signed are two certificates; give one of them.")
+        if self.caption_sink and not self.stage:
+            raise UsageError("--caption-sink posts the lines of a stage; give --stage too.")
 
     @property
     def encrypted(self) -> bool:

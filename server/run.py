@@ -21,6 +21,7 @@ from server.hosted import HostLimits
 from server.line_port import LinePort
 from server.options import ServeOptions
 from server.stage.audience import Audience, Frames, terminal_code
+from server.stage.sink import CaptionSink, SinkAddress, posting
 from server.stage.stage import Stage
 from server.workers.core import WorkerModels
 from server.workers.pool import ProcessPool
@@ -75,6 +76,22 @@ def offered(options: ServeOptions, source: str) -> tuple[str, ...]:
 
     named = options.stage_language or (tuple(EMBEDDED_TARGETS) if source == "en" else ("en",))
     return (source, *(code for code in named if code != source))
+
+
+def caption_sinks(options: ServeOptions, stage: Stage, say: Callable[[str], None]) -> list[CaptionSink]:
+    """Receivers that watch the stage.
+
+    Raises:
+        UsageError: a language of theirs is not offered.
+    """
+    sinks = [CaptionSink(SinkAddress.parse(given), say) for given in options.caption_sink]
+    for sink in sinks:
+        if not stage.watch(sink, sink.address.language, None, time.monotonic()):
+            raise UsageError(
+                f"--caption-sink {sink.address.language}: the stage offers {', '.join(stage.languages)}; "
+                "name the language with --stage-language too."
+            )
+    return sinks
 
 
 def reachable_name(host: str) -> str:
@@ -168,10 +185,12 @@ async def run_server(
         say(f"Others reach it at {scheme}://{reachable_name(options.host)}:{port}/")
     if options.self_signed:
         say(f"Its certificate's SHA-256: {fingerprint(certificate_folder() / FILE)}")
+    sinks: list[CaptionSink] = []
     if options.stage:
         base = f"{scheme}://{reachable_name(options.host)}:{port}"
         host.stage = Stage(offered(options, stream.source), host.translate)
         gateway.audience = Audience(host.stage, Frames(), time.monotonic, f"{base}/watch")
+        sinks = caption_sinks(options, host.stage, say)
         say(stage_notice(base, keys))
     if taken := host.take_over(time.monotonic()):
         say(f"{taken} sessions of the journal wait for their clients.")
@@ -180,8 +199,9 @@ async def run_server(
         await lines.start("127.0.0.1", options.line_port)
     pool.start()
     try:
-        await _until_stopped(pool, host, stop, say)
-        await _drained(host, options.drain_seconds)
+        async with posting(sinks):
+            await _until_stopped(pool, host, stop, say)
+            await _drained(host, options.drain_seconds)
     finally:
         await lines.stop()
         await gateway.stop()
