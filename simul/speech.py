@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,6 +80,22 @@ class SpeechOutput:
             except OutputError as error:
                 self._players.remove(play)
                 self._lost(error)
+
+
+class SpokenLanguages:
+    """Speaks the streams of several languages, each with a voice of its own."""
+
+    def __init__(self, voices: Mapping[str, SpeechOutput]) -> None:
+        self._voices = voices
+
+    def voiced(self, step: Step) -> Step:
+        """`step` with the speech that its text brought about, behind it."""
+        events = list(step.events)
+        for language, voice in self._voices.items():
+            own = [event for event in step.events if event.stream == language]
+            spoken = voice.voiced(replace(step, events=own)).events
+            events += [replace(e, stream=language) for e in spoken if isinstance(e, Speech)]
+        return replace(step, events=events)
 
 
 def into_wav(writer: WavWriter) -> Callable[[SpeechUnit], None]:

@@ -61,6 +61,14 @@ def check_apart(outputs: Iterable[tuple[str, str]], inputs: Iterable[str], conte
         taken.update(dict.fromkeys(_keys(place, context), option or f"the text on {_STANDARD_OUTPUT}"))
 
 
+def announce_replaced(places: Iterable[str], context: Context) -> None:
+    """Say which files of an earlier run are about to be written anew."""
+    found = [place for place in places if os.path.isfile(place) and os.path.getsize(place)]
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        context.note(f"Replacing {found[0]}{more}, which an earlier run wrote.")
+
+
 def _refusal(option: str, shown: str, other: str) -> str:
     if other.endswith("is an input and"):
         return f"{other} would be overwritten by {option}; choose another output."

@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, TextIO
 
 from simul.cli import inputs
@@ -14,7 +15,7 @@ from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.heard import Heard
 from simul.cli.options import Parser, whole
-from simul.cli.places import STANDARD, check_apart
+from simul.cli.places import STANDARD, announce_replaced, check_apart
 from simul.cli.view.formats import SUFFIXES, add_output_options, check_outputs, output_format
 from simul.cli.voice import engine_of, make_voice
 from simul.errors import ExitCode, UsageError, exit_code_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from simul.clock import Clock
     from simul.evaluation.records import LogFolder, StreamRecord
     from simul.session.factory import SessionFactory
-    from simul.speech import SpeechOutput
+    from simul.speech import SpeechOutput, SpokenLanguages
     from tts import Engine
 
 
@@ -68,7 +69,10 @@ def run(arguments: list[str], context: Context) -> int:
     targets = _targets(given)
     factory = session_factory(given, context)
     factory.beside = targets[1:]
-    job = Translation(given, context, factory, engine_of(given, context, factory.stream.target))
+    job = Translation(given, context, factory)
+    job.engines = {
+        code: engine for code in job.targets if (engine := engine_of(given, context, code)) is not None
+    }
     return job.run(inputs.expand(given.files))
 
 
@@ -83,14 +87,13 @@ def _targets(given: argparse.Namespace) -> tuple[str, ...]:
     )
     if len(codes) < 2:
         return codes or (given.target,)
-    for option, name in (
-        ("captions", "--captions"),
-        ("speak", "--speak"),
-        ("play", "--play"),
-        ("log", "--log"),
-    ):
+    for option, name in (("captions", "--captions"), ("play", "--play")):
         if getattr(given, option):
             raise UsageError(f"{name} serves one language; give --target one, not {', '.join(codes)}.")
+    if given.speak and not inputs.is_folder(given.speak):
+        raise UsageError(
+            "Speech in several languages needs a file each; give --speak a folder, such as speech/."
+        )
     if output_format(given) in ("srt", "vtt") and not (given.output and inputs.is_folder(given.output)):
         raise UsageError(
             "Subtitles in several languages need a file each; give -o a folder, such as subtitles/."
@@ -106,9 +109,14 @@ class Translation:
     given: argparse.Namespace
     context: Context
     factory: SessionFactory
-    engine: Engine | None = None
+    engines: Mapping[str, Engine] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
     records: list[tuple[str, StreamRecord]] = field(default_factory=list)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The languages that are written."""
+        return (self.factory.stream.target, *self.factory.beside)
 
     def run(self, given: list[Input]) -> int:
         """Translate every input; a failing one is reported and does not hold up the others."""
@@ -120,13 +128,13 @@ class Translation:
             return self._exit_code(len(given))
         self._check_places(given)
         with contextlib.ExitStack() as stack:
-            log = self._log(stack, given)
+            logs = self._logs(stack, given)
             shared = self._shared_output(stack)
             announce(self.factory, self.context)
             interrupts = stack.enter_context(Interrupts())
             for item in usable:
                 try:
-                    self._stream(item, shared, log, interrupts, several)
+                    self._stream(item, shared, logs, interrupts, several)
                 except Exception as error:
                     if not several or exit_code_of(error) is None:
                         raise
@@ -177,18 +185,33 @@ class Translation:
         if given.captions and kind != "text":
             raise UsageError("--captions shows text; leave --format away, or write another format with -o.")
         check_apart(self._places(items), [item.name for item in items if item.name != STANDARD], self.context)
+        announce_replaced((place for option, place in self._places(items) if option != "--log"), self.context)
 
     def _places(self, items: list[Input]) -> Iterator[tuple[str, str]]:
         """The option and the place of everything that is written."""
         given, suffix = self.given, SUFFIXES[output_format(self.given)]
         if given.output is None:
             yield "", STANDARD
-        for option, place, ending in (("-o", given.output, suffix), ("--speak", given.speak, "wav")):
+        for option, place, kind in (("-o", given.output, suffix), ("--speak", given.speak, "wav")):
             if place is not None:
-                yield from ((option, place) for place in inputs.places(place, items, ending))
-        if given.log:
-            yield "--log", os.path.join(given.log, "instances.log")
-            yield from (("--log", os.path.join(given.log, "events", f"{item.stem}.jsonl")) for item in items)
+                found = (inputs.places(place, items, self._ending(kind, code)) for code in self.targets)
+                # Languages that share a file are in one text.
+                yield from ((option, path) for path in dict.fromkeys(chain.from_iterable(found)))
+        for folder in self._log_folders().values():
+            yield "--log", os.path.join(folder, "instances.log")
+            yield from (("--log", os.path.join(folder, "events", f"{item.stem}.jsonl")) for item in items)
+
+    def _ending(self, kind: str, code: str) -> str:
+        """How the files of one language end."""
+        return f"{code}.{kind}" if self.factory.beside else kind
+
+    def _log_folders(self) -> dict[str, str]:
+        """The folder of logs of each language: --log itself, or of several a folder in it for each."""
+        if not self.given.log:
+            return {}
+        if not self.factory.beside:
+            return {self.factory.stream.target: self.given.log}
+        return {code: os.path.join(self.given.log, code) for code in self.targets}
 
     def _shared_output(self, stack: contextlib.ExitStack) -> TextIO | None:
         """The stream that every input's results go to; None where each has its own file."""
@@ -200,26 +223,34 @@ class Translation:
             return None
         return stack.enter_context(create(self.given.output))
 
-    def _log(self, stack: contextlib.ExitStack, items: list[Input]) -> LogFolder | None:
+    def _logs(self, stack: contextlib.ExitStack, items: list[Input]) -> dict[str, LogFolder]:
+        """The logs of each language."""
         from dataclasses import asdict
 
         from simul.evaluation.claim import claimed
         from simul.evaluation.records import LogFolder
 
-        if not self.given.log:
-            return None
-        settings = {
-            "inputs": [os.path.abspath(item.name) if item.name != STANDARD else None for item in items],
-            **asdict(self.factory.stream),
-            "model": asdict(self.factory.model),
-        }
-        # What came through standard input is not the same another time.
-        same = None if None in settings["inputs"] else settings
-        stack.enter_context(claimed(self.given.log, same, self.given.overwrite))
-        return stack.enter_context(LogFolder(self.given.log))
+        found = {}
+        for code, folder in self._log_folders().items():
+            settings = {
+                "inputs": [os.path.abspath(item.name) if item.name != STANDARD else None for item in items],
+                **asdict(self.factory.stream),
+                "target": code,
+                "model": asdict(self.factory.model),
+            }
+            # What came through standard input is not the same another time.
+            same = None if None in settings["inputs"] else settings
+            stack.enter_context(claimed(folder, same, self.given.overwrite))
+            found[code] = stack.enter_context(LogFolder(folder))
+        return found
 
     def _stream(
-        self, item: Input, shared: TextIO | None, log: LogFolder | None, interrupts: Interrupts, several: bool
+        self,
+        item: Input,
+        shared: TextIO | None,
+        logs: Mapping[str, LogFolder],
+        interrupts: Interrupts,
+        several: bool,
     ) -> None:
         """Run one input through a session into its outputs."""
         from simul.cli.view.outputs import Outputs
@@ -233,15 +264,17 @@ class Translation:
         session = self.factory(clock)
         if isinstance(clock, MeteredClock):
             clock.measure_by(session.backend.meter)
-        codes = (self.factory.stream.target, *self.factory.beside)
-        records = {code: StreamRecord(code) for code in codes}
+        records = {code: StreamRecord(code) for code in self.targets}
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(
                 inputs.open_input(item.name, self.given, self.context, interrupts.stopped)
             )
             heard = Heard(source, self.context)
             voice = self._voice(item, clock, session.policy.revises, stack)
-            logged = [_logged(log, item.stem, stack)] if log else []
+            logged = [
+                _logged(log, item.stem, stack, code if self.factory.beside else "")
+                for code, log in logs.items()
+            ]
             shown = self._outputs(item, shared, source, session.policy.revises, several, stack)
             outputs = Outputs([*shown, *logged], self._failed)
             with outputs.closing():
@@ -253,7 +286,7 @@ class Translation:
                     for code, record in records.items():
                         record.step(only(spoken, code) if len(records) > 1 else spoken)
                     outputs.step(spoken)
-            self._finish(item, records, heard, log)
+            self._finish(item, records, heard, logs)
 
     def _stop(self, item: Input, interrupts: Interrupts) -> Callable[[], bool]:
         """When to read no more. Standard input ends by itself, after what it had already taken in."""
@@ -261,18 +294,28 @@ class Translation:
             return lambda: False
         return interrupts.stopped
 
-    def _own_output(self, item: Input, stack: contextlib.ExitStack, code: str = "") -> TextIO:
+    def _own_output(self, item: Input, stack: contextlib.ExitStack, code: str) -> TextIO:
         from simul.files import create
 
-        suffix = SUFFIXES[output_format(self.given)]
-        path = inputs.place(self.given.output, item.stem, f"{code}.{suffix}" if code else suffix)
-        return stack.enter_context(create(path))
+        ending = self._ending(SUFFIXES[output_format(self.given)], code)
+        return stack.enter_context(create(inputs.place(self.given.output, item.stem, ending)))
 
     def _voice(
         self, item: Input, clock: Clock, revises: bool, stack: contextlib.ExitStack
-    ) -> SpeechOutput | None:
-        path = str(inputs.place(self.given.speak, item.stem, "wav")) if self.given.speak else None
-        return make_voice(self.engine, self.given, self.context, path, clock, revises, stack, self._failed)
+    ) -> SpeechOutput | SpokenLanguages | None:
+        from simul.speech import SpokenLanguages
+
+        made = {}
+        for code, engine in self.engines.items():
+            path = None
+            if self.given.speak:
+                path = str(inputs.place(self.given.speak, item.stem, self._ending("wav", code)))
+            voice = make_voice(engine, self.given, self.context, path, clock, revises, stack, self._failed)
+            if voice is not None:
+                made[code] = voice
+        if len(made) > 1:
+            return SpokenLanguages(made)
+        return next(iter(made.values()), None)
 
     def _outputs(
         self,
@@ -288,7 +331,7 @@ class Translation:
 
         if self.factory.beside:
             return self._by_language(item, shared, revises, several, stack)
-        stream = self._own_output(item, stack) if shared is None else shared
+        stream = self._own_output(item, stack, self.factory.stream.target) if shared is None else shared
         duration = source.duration_samples
         status = FileStatus(item.stem if several else "", duration, self.given.simulate)
         extra = {"file": item.name} if several else {}
@@ -301,8 +344,7 @@ class Translation:
         from simul.cli.view.outputs import JsonOutput
         from simul.cli.view.several import LabelledText, language_output
 
-        options, kind = self.factory.stream, output_format(self.given)
-        codes = (options.target, *self.factory.beside)
+        options, kind, codes = self.factory.stream, output_format(self.given), self.targets
         if shared is None:
             below = options.source if self.given.bilingual else None
             return [
@@ -314,17 +356,24 @@ class Translation:
         return [LabelledText(shared, codes)]
 
     def _finish(
-        self, item: Input, records: Mapping[str, StreamRecord], heard: Heard, log: LogFolder | None
+        self,
+        item: Input,
+        records: Mapping[str, StreamRecord],
+        heard: Heard,
+        logs: Mapping[str, LogFolder],
     ) -> None:
-        record = records[self.factory.stream.target]
-        for code, of_language in records.items():
-            self.records.append((f"{item.stem} {code}" if len(records) > 1 else item.stem, of_language))
-        if log:
-            log.instance(record.instance(len(self.records) - 1), item.name)
-        heard.finish(record)
+        number = len(self.records) // len(records)
+        for code, record in records.items():
+            self.records.append((f"{item.stem} {code}" if len(records) > 1 else item.stem, record))
+            if code in logs:
+                logs[code].instance(record.instance(number), item.name)
+        heard.finish(records[self.factory.stream.target])
 
 
-def _logged(log: LogFolder, name: str, stack: contextlib.ExitStack) -> Output:
+def _logged(log: LogFolder, name: str, stack: contextlib.ExitStack, code: str) -> Output:
+    """The events of one language as a log; of a session in one language, all of them."""
     from simul.cli.view.outputs import JsonOutput
+    from simul.cli.view.several import OneLanguage
 
-    return JsonOutput(stack.enter_context(log.events(name)))
+    made = JsonOutput(stack.enter_context(log.events(name)))
+    return OneLanguage(made, code) if code else made

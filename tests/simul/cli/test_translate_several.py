@@ -52,7 +52,9 @@ def test_one_text_names_the_language_of_each_line(beginning: str, capsys: pytest
     [
         (["--captions"], "--captions serves one language; give --target one, not de, es."),
         (["--format", "srt"], "give -o a folder"),
-        (["--speak", "x.wav"], "--speak serves one language"),
+        (["--play", "--simulate"], "--play serves one language; give --target one, not de, es."),
+        (["--speak", "x.wav"], "needs a file each; give --speak a folder, such as speech/."),
+        (["--speak", "-", "-o", "x.txt"], "give --speak a folder"),
     ],
 )
 def test_what_serves_one_language_is_refused(
@@ -60,3 +62,73 @@ def test_what_serves_one_language_is_refused(
 ) -> None:
     assert main(["translate", beginning, "--target", "de,es", *more]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_subtitles_and_speech_have_a_file_for_each_language(beginning: str, tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader")
+    given = ["translate", beginning, "--model", "embedded", "--target", "de,es", "-q", "--format", "vtt"]
+    assert main([*given, "-o", f"{tmp_path}/out/", "--speak", f"{tmp_path}/speech/"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["talk.de.vtt", "talk.es.vtt"]
+    assert "Berlín" in (tmp_path / "out" / "talk.es.vtt").read_text("utf-8")
+    lengths = {}
+    for code in ("de", "es"):
+        samples, rate = soundfile.read(tmp_path / "speech" / f"talk.{code}.wav")
+        assert abs(samples).max() > 0.1
+        lengths[code] = len(samples) / rate
+    assert lengths["de"] != lengths["es"]
+
+
+def test_speech_events_name_their_language(
+    beginning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("espeakng_loader")
+    given = ["translate", beginning, "--model", "embedded", "--target", "de,es", "-q", "--format", "json"]
+    assert main([*given, "--speak", f"{tmp_path}/speech/"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for code in ("de", "es"):
+        settled, spoken = (
+            "".join(e["text"] + " " for e in events if e["type"] == kind and e["stream"] == code)
+            for kind in ("settled", "speech")
+        )
+        assert spoken.split() == settled.split()
+
+
+def test_each_language_has_a_folder_of_logs_that_another_run_may_not_replace(
+    beginning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["translate", beginning, "--model", "embedded", "--target", "de,es", "-q", "--log", str(tmp_path)]
+    assert main(given) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    for code in ("de", "es"):
+        (instance,) = (tmp_path / code / "instances.log").read_text("utf-8").splitlines()
+        text = " ".join(line for language, line in lines if language == code)
+        assert json.loads(instance)["prediction"].split() == text.split()
+        events = [json.loads(x) for x in (tmp_path / code / "events" / "talk.jsonl").read_text().splitlines()]
+        assert {e["stream"] for e in events} == {code}
+        assert json.loads((tmp_path / code / "settings.json").read_text())["target"] == code
+    assert main([*given, "--chunk-ms", "700"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_files_of_each_language_are_kept_apart_from_inputs(
+    beginning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, other = tmp_path / "talk.wav", tmp_path / "talk.de.wav"
+    for place in (source, other):
+        place.write_bytes(Path(beginning).read_bytes())
+    given = ["translate", str(source), str(other), "--model", "embedded", "--target", "de,es"]
+    assert main([*given, "--speak", f"{tmp_path}/"]) == 2
+    assert f"{other} is an input and would be overwritten by --speak" in capsys.readouterr().err
+    assert other.read_bytes() == source.read_bytes()
+
+
+def test_replacing_what_an_earlier_run_wrote_is_said(
+    beginning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given, first in ((["--target", "de,es"], "talk.de.txt"), (["--target", "en"], "talk.txt")):
+        command = ["translate", beginning, "--model", "embedded", *given, "-o", f"{tmp_path}/"]
+        assert main(command) == 0
+        assert "Replacing" not in capsys.readouterr().err
+        assert main(command) == 0
+        more = " and 1 more" if "," in given[1] else ""
+        assert f"Replacing {tmp_path}/{first}{more}, which an earlier run wrote." in capsys.readouterr().err
