@@ -25,7 +25,9 @@ def parser() -> Parser:
         "Serve live translation over WebSockets: a page for browsers, and protocols of other servers.",
     )
     add_options(p, ServeOptions, "server")
-    p.add_argument("--check", action="store_true", help="say whether the options can be used, and stop")
+    p.add_argument(
+        "--check", action="store_true", help="load the model, say whether the options can be used, and stop"
+    )
     add_session_options(p)
     return p
 
@@ -41,17 +43,20 @@ def run(arguments: list[str], context: Context) -> int:
         raise UsageError(f"The server needs websockets: {install_hint('serve')}.")
     from policies.registry import make_policy
     from server.run import check_exposure, run_server, tls_of, tokens_of
+    from server.workers.core import InstalledModels
     from server.workers.process import InstalledModelsFactory
 
     make_policy(stream.policy, stream.policy_arguments())
     check_exposure(options)
+    model = replace(model, threads=model.threads or 1)
+    if options.stage:
+        stream = replace(stream, target=stream.source)
     if given.check:
         tokens_of(options.token_file)
         tls_of(options)
-        context.note("The options can be used.")
+        said = InstalledModels(stream, model, context.load_backend).load()
+        context.note(f"The options can be used. {said}")
         return ExitCode.OK
-    if options.stage:
-        stream = replace(stream, target=stream.source)
-    models = InstalledModelsFactory(stream, replace(model, threads=model.threads or 1))
+    models = InstalledModelsFactory(stream, model)
     asyncio.run(run_server(options, stream, models, context.note, version("simul")))
     return ExitCode.OK

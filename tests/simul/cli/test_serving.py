@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from server import protocol as p
+from simul.backends.families import load_backend
 from simul.errors import ExitCode
 from tests.server.proof import expected
 from tests.server.rig import Rig, noise
@@ -49,9 +50,35 @@ def test_options_that_can_work_are_said_to(tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("one\ntwo\n", "utf-8")
     code, _, err = command("serve", "--check", "--host", "0.0.0.0", "--token-file", str(tokens))
-    assert (code, err) == (0, "The options can be used.\n")
+    assert (code, err) == (0, "The options can be used. Scripted model.\n")
     tokens.write_text("\n", "utf-8")
     assert "holds no token" in command("serve", "--check", "--token-file", str(tokens))[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--target", "xx"], "not 'en' into 'xx'"),
+        (["--target", "ja"], "not 'en' into 'ja'"),
+        (["--source", "de", "--target", "de"], "hears English only, not 'de'"),
+        (["--source", "de", "--target", "xx", "--stage"], "hears English only, not 'de'"),
+    ],
+)
+def test_languages_that_no_model_serves_are_refused(options: list[str], said: str) -> None:
+    pytest.importorskip("pocketsphinx")
+    code, _, err = command("serve", "--check", "--model", "embedded", *options, loader=load_backend)
+    assert code == ExitCode.USAGE
+    assert said in err
+    assert "can be used" not in err
+
+
+def test_a_stage_needs_a_model_for_its_own_language_only() -> None:
+    pytest.importorskip("pocketsphinx")
+    code, _, err = command(
+        "serve", "--check", "--model", "embedded", "--stage", "--target", "xx", loader=load_backend
+    )
+    assert code == 0
+    assert "The options can be used." in err
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
