@@ -26,6 +26,7 @@ from server.workers.messages import (
     CutReached,
     DropTrack,
     FinishTrack,
+    Offer,
     TextTranslated,
     TrackOpened,
     TrackOutput,
@@ -66,7 +67,7 @@ class Host:
         self.sessions: dict[str, Hosted] = {}
         self.metrics = Metrics()
         self.draining: float | None = None
-        self.description = ""
+        self.offer = Offer("")
         self.stage: Stage | None = None
         self.journal = journal
         self._new_token = new_token
@@ -320,9 +321,9 @@ class Host:
 
     # -- what workers say -----------------------------------------------------------------------------------------
 
-    def ready(self, worker: int, description: str) -> None:
+    def ready(self, worker: int, offer: Offer) -> None:
         """A worker has loaded its models: it takes the sessions that wait for it."""
-        self.description = description
+        self.offer = offer
         for hosted in self.sessions.values():
             if hosted.worker == worker and hosted.status == "loading":
                 self._place(hosted)

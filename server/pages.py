@@ -80,11 +80,17 @@ class Pages:
         transcribes = options.source == options.target
         return {
             "server": host.version,
-            "model": host.description,
+            "model": host.offer.description,
             "ready": host.ready_workers > 0,
             "source": options.source,
             "targets": [] if transcribes else [options.target],
+            "languages": {
+                side: sorted(codes)
+                for side, codes in (("source", host.offer.sources), ("target", host.offer.targets))
+                if codes
+            },
             "policy": options.policy,
+            "policies": list(host.offer.policies),
             "chunk_ms": options.chunk_ms,
             "audio": {"rate": [8000, 48000], "encodings": ["pcm_s16le", "pcm_f32le", "mulaw", "alaw"]},
             "stage": host.stage and {"watch": "watch", "qr": "v1/watch/qr.svg"},

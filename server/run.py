@@ -228,7 +228,7 @@ async def _until_stopped(
             raise WorkersFailed(failed.message, failed.exit_code)
         if not told and host.ready_workers:
             told = True
-            say(f"Ready. {host.description}")
+            say(f"Ready. {host.offer.description}")
 
 
 async def _drained(host: Host, seconds: float) -> None:

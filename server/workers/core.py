@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from policies.registry import make_policy
+from policies.registry import describe, make_policy
 from server.workers.messages import (
     Answer,
     Command,
     DropTrack,
+    Offer,
     OpenTrack,
     TextTranslated,
     TrackOpened,
@@ -32,8 +33,8 @@ from simul.session.stream import SessionConfig
 class WorkerModels(Protocol):
     """Where a worker's backends and text translators come from."""
 
-    def load(self) -> str:
-        """Load what the server was started with; says what that is."""
+    def load(self) -> Offer:
+        """Load what the server was started with; says what that is and does."""
 
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
         """A backend that serves the languages and shows what the policy needs, and what it is called."""
@@ -150,10 +151,23 @@ class InstalledModels:
     loaded: list[tuple[Backend[Any], str, frozenset[Any]]] = field(default_factory=list)
     translators: dict[tuple[str, str], Any] = field(default_factory=dict)
 
-    def load(self) -> str:
+    def load(self) -> Offer:
         """Load what the options name."""
         policy = make_policy(self.stream.policy, self.stream.policy_arguments())
-        return self.backend(self.stream.source, (self.stream.target,), policy)[1]
+        backend, name = self.backend(self.stream.source, (self.stream.target,), policy)
+        return Offer(name, *self._languages(backend), policies_for(backend))
+
+    def _languages(self, backend: Backend[Any]) -> tuple[frozenset[str], frozenset[str]]:
+        """What the backend hears and writes. A cascade is loaded for a source; which others its recogniser has, it
+        does not say, and of a target that another translator writes it is not known before that is loaded."""
+        from simul.backends.cascade import CascadeBackend
+        from simul.backends.families import EMBEDDED_TARGETS
+
+        limits = backend.limits
+        if not isinstance(backend, CascadeBackend):
+            return limits.sources, limits.targets
+        further = EMBEDDED_TARGETS if self.config.mt is None else ()
+        return frozenset(), limits.targets.union(further)
 
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
         """A backend that is loaded and serves the languages, or one that is loaded now."""
@@ -179,6 +193,12 @@ class InstalledModels:
             self.translators[source, target] = load_translators(self.config, source, [target])[target].made
         [result] = self.translators[source, target].translate([TextRequest(text, target)])
         return "".join(result.tokens).strip()
+
+
+def policies_for(backend: Backend[Any]) -> tuple[str, ...]:
+    """Policies, as they are without parameters, for which the backend shows enough."""
+    simple = [info.name for info in describe() if info.operands == (0, 0)]
+    return tuple(name for name in simple if make_policy(name).needs <= backend.provides)
 
 
 def _serves(backend: Backend[Any], source: str, targets: tuple[str, ...]) -> bool:

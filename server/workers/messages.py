@@ -93,10 +93,21 @@ Command = OpenTrack | PushAudio | Cut | SkipAudio | ChangeTrack | FinishTrack | 
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What a worker's models do: what they are called, the languages they hear and write (none: not known before
+    they are asked for), and the policies that may rule them."""
+
+    description: str
+    sources: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class WorkerReady:
     """The models are loaded."""
 
-    description: str
+    offer: Offer
 
 
 @dataclass(frozen=True)

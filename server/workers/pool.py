@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from server.workers.messages import Answer, Command, WorkerFailed, WorkerReady
+from server.workers.messages import Answer, Command, Offer, WorkerFailed, WorkerReady
 from server.workers.process import WorkerModels, run
 
 RESTART_SECONDS = 1.0
@@ -23,7 +23,7 @@ class PoolListener(Protocol):
 
     def answered(self, worker: int, answer: Answer) -> None: ...
 
-    def ready(self, worker: int, description: str) -> None: ...
+    def ready(self, worker: int, offer: Offer) -> None: ...
 
     def lost(self, worker: int, reason: str) -> None: ...
 
@@ -136,7 +136,7 @@ class ProcessPool:
             if isinstance(answer, WorkerReady):
                 worker.ready = True
                 if self.listener:
-                    self.listener.ready(number, answer.description)
+                    self.listener.ready(number, answer.offer)
             elif isinstance(answer, WorkerFailed):
                 worker.failure = answer.message
                 if self.failed is not None and not self.failed.done():

@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from policies.base import Candidate, Need, SourceView
+from server.workers.core import policies_for
+from server.workers.messages import Offer
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
 from simul.units import Samples
 
@@ -132,9 +134,10 @@ class ProofModels:
     on_decode: Callable[[int], None] = lambda batch: None
     made: Any = None
 
-    def load(self) -> str:
+    def load(self) -> Offer:
         self.made = ProofBackend(self.on_decode)
-        return "proof"
+        limits = self.made.limits
+        return Offer("proof", limits.sources, limits.targets, policies_for(self.made))
 
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
         for target in targets:

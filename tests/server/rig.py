@@ -24,7 +24,7 @@ from server.host import Host
 from server.hosted import HostLimits
 from server.port import ClientPort, Keys
 from server.workers.core import WorkerCore, WorkerModels
-from server.workers.messages import Answer, Command
+from server.workers.messages import Answer, Command, Offer
 from server.workers.pool import PoolListener
 from simul.clock import VirtualClock
 from simul.config import StreamOptions
@@ -57,19 +57,19 @@ class InlineWorkers:
     def is_ready(self, worker: int) -> bool:
         return self._cores[worker] is not None
 
-    def _start(self, number: int) -> str:
+    def _start(self, number: int) -> Offer:
         core = WorkerCore(self._make(), self._clock.now)
-        description = core.load().description
+        offer = core.load().offer
         self._cores[number] = core
-        return description
+        return offer
 
     def load(self) -> None:
         """Every worker that is not ready becomes it."""
         for number, core in enumerate(self._cores):
             if core is None:
-                description = self._start(number)
+                offer = self._start(number)
                 assert self.listener is not None
-                self.listener.ready(number, description)
+                self.listener.ready(number, offer)
 
     def kill(self, worker: int) -> None:
         """A worker dies with all that it had not said."""

@@ -271,6 +271,14 @@ def test_plain_http() -> None:
             assert (await client.get("/v1/asyncapi")).json()["asyncapi"] == "3.0.0"
             info = (await client.get("/v1/info")).json()
             assert (info["source"], info["targets"]) == ("en", [])
+            models = ProofModels()
+            served.host.ready(0, models.load())
+            info = (await client.get("/v1/info")).json()
+            limits = models.made.limits
+            assert info["model"] == "proof"
+            assert info["languages"] == {"source": sorted(limits.sources), "target": sorted(limits.targets)}
+            assert "local-agreement" in info["policies"]
+            assert "gate" not in info["policies"], "it is made of others"
             assert (await client.get("/v1/capacity")).json()["free"] == served.host.limits.sessions
             for path in ("/nowhere", "/../secret.json", "/..%2fx.html", "//etc/passwd.html", "/.hidden.js"):
                 assert (await client.get(path)).status_code == 404

@@ -14,6 +14,7 @@ from server.codec import decode_server, encode
 from server.dialects.native import NativeDialect
 from server.host import Host
 from server.port import ClientPort, Keys
+from server.workers.messages import Offer
 from server.workers.pool import ProcessPool
 from simul.config import StreamOptions
 from simul.errors import ModelMissingError
@@ -26,7 +27,7 @@ AUDIO = noise(6.0, seed=5)
 class MissingModels(ProofModels):
     """A worker whose model is not there."""
 
-    def load(self) -> str:
+    def load(self) -> Offer:
         raise ModelMissingError("There is no such model; get one.")
 
 
