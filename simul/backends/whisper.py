@@ -19,6 +19,7 @@ from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.spoken_language import SpokenLanguage
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SPOKEN
+from simul.models.whisper.capital import with_capital
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, Whisper
@@ -241,7 +242,10 @@ class WhisperBackend(WindowedBackend[_Stream]):
             for i, hypothesis in zip(echoes, again, strict=True):
                 jobs[i].state.context_dropped = True
                 found[i] = hypothesis
-        return found
+        return [
+            h if job.before else with_capital(self.model.tokens, job.prompt, h)
+            for job, h in zip(jobs, found, strict=True)
+        ]
 
     def _echoes(self, job: _Job, hypothesis: Hypothesis) -> bool:
         """Whether a segment begins with the words that the text before it ended with."""
