@@ -91,6 +91,10 @@ def test_above_the_soft_limit_the_cut_is_the_newest_known_end_inside_what_was_he
     assert made.cut(0, 1500) == (1000, 10)
     assert made.cut(0, 1501) == (1501, 11)
     assert made.cut(1000, 2500) == (1501, 11)
+    first = window()
+    first.commit(candidate(1), [0])
+    first.commit(candidate(1, spans=False), [0])
+    assert first.cut(0, 1500) == (100, 1)
     # An end at the window's beginning would free nothing.
     assert made.cut(1501, 2800) is None
 
