@@ -402,14 +402,14 @@ class StreamEngine:
             UsageError: the state is not one of this backend's model; nothing stays open.
         """
         check_evidence(policy, self.backend)
-        config, limits, name = config or SessionConfig(), self.backend.limits, self.backend.name
+        config, limits = config or SessionConfig(), self.backend.limits
         numbers: list[int] = []
         try:
             for exported in dumped["backend"]:
                 numbers.append(self.backend.import_state(exported))
             configs = _configs(config, beside)
             streams = [
-                Stream.load(stored, policy, limits, name, number, each)
+                Stream.load(stored, policy, limits, number, each)
                 for stored, number, each in zip(dumped["streams"], numbers, configs, strict=True)
             ]
         except Exception:

@@ -224,9 +224,8 @@ class Session:
         except Exception:
             self.close()
             raise
-        limits, name = self.backend.limits, self.backend.name
         self._streams = [
-            Stream.load(stored, self.policy, limits, name, number, config)
+            Stream.load(stored, self.policy, self.backend.limits, number, config)
             for stored, number, config in zip(dumped["streams"], self._numbers, self._configs(), strict=True)
         ]
         self._pace = Pace(self.config.chunk)

@@ -94,7 +94,7 @@ class Stream:
         self, policy: Policy, limits: Limits, name: str, number: int, config: SessionConfig | None = None
     ) -> None:
         self.policy, self.config, self.number = policy, config or SessionConfig(), number
-        self._limits, self._backend = limits, name
+        self._limits = limits
         self._spoken = ""
         self._state = policy.start()
         self._window = Window(limits)
@@ -414,12 +414,11 @@ class Stream:
         dumped: Mapping[str, Any],
         policy: Policy,
         limits: Limits,
-        name: str,
         number: int,
         config: SessionConfig | None = None,
     ) -> Stream:
         """The stream that `dump` stored, as stream `number` of a backend; a request that was open is given again."""
-        stream = cls(policy, limits, name, number, config)
+        stream = cls(policy, limits, "", number, config)
         stream._state = policy.load_state(dumped["policy"])
         stream._spoken = dumped["spoken"]
         stream._word_end.write(stream.language)

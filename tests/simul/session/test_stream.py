@@ -194,7 +194,7 @@ def played(policy: str, seed: int, killed_at: int | None = None) -> list[Event]:
         if steps == killed_at:
             stored = json.loads(json.dumps([core.dump(), backend.export_state(core.number)]))
             number = backend.import_state(stored[1])
-            core = Stream.load(stored[0], make_policy(policy), backend.limits, backend.name, number, config)
+            core = Stream.load(stored[0], make_policy(policy), backend.limits, number, config)
 
     def decide(at: float) -> None:
         backend.advance([core.number])

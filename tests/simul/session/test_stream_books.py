@@ -222,7 +222,8 @@ def test_half_a_character_at_the_end_of_a_segment_is_told_as_such() -> None:
         Settled(0, "\ufffd", (), 8000, 0.7, reason="segment end", **NAMED),
     )
     core.end(1.0)
-    assert core.events()[0].text == "a\ufffd"  # type: ignore[attr-defined]
+    segment = core.events()[0]
+    assert (segment.text, segment.time) == ("a\ufffd", 1.0)  # type: ignore[attr-defined]
 
 
 def test_a_segment_lasts_to_where_the_next_begins_but_not_beyond_what_was_heard() -> None:
@@ -387,8 +388,10 @@ def test_where_no_blanks_are_written_words_are_characters_and_none_is_known_to_b
     settled, tail = core.events()
     assert [each.text for each in settled.words] == words  # type: ignore[attr-defined]
     assert [each.text for each in tail.words] == ["x"]  # type: ignore[attr-defined]
-    assert step(core, 16_000, Candidate(("家", "が"))).word_complete is whole
-    assert [each.text for each in core.events()[0].words] == words  # type: ignore[attr-defined]
+    stored = replica(core)
+    for each in (core, stored):
+        assert step(each, 16_000, Candidate(("家", "が"))).word_complete is whole
+        assert [word.text for word in each.events()[0].words] == words  # type: ignore[attr-defined]
 
 
 def test_a_word_after_which_the_decoder_ended_is_over() -> None:
@@ -489,7 +492,7 @@ def rich() -> Stream:
 def replica(core: Stream) -> Stream:
     stored = json.loads(json.dumps(core.dump()))
     policy = Scripted(core.policy.decisions, core.policy.plans)  # type: ignore[attr-defined]
-    other = Stream.load(stored, policy, FREE, "model", 7, SessionConfig(name="hall"))
+    other = Stream.load(stored, policy, FREE, 7, core.config)
     assert other.dump() == core.dump()
     return other
 
@@ -505,6 +508,7 @@ def test_a_stream_goes_on_from_its_dump_at_any_moment() -> None:
                 # A request that was open is given again.
                 assert other.request(9.0) == one.request(9.0)
             assert getattr(one, name)(*given) == getattr(other, name)(*given)
+            assert one.dump() == other.dump()
             other = replica(one)
 
     both(
