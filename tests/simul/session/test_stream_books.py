@@ -204,13 +204,15 @@ def test_the_end_of_a_segment_settles_all_whatever_the_policy_reads_or_waits_for
 
 
 def test_a_segment_that_holds_nothing_is_not_told_nor_counted() -> None:
-    core = made(Decision(0), Decision(0))
+    core = made(Decision(0), Decision(0), Decision(0))
     step(core, 8000, Candidate(()), segment_final=True)
     step(core, 16_000, candidate(" a"), segment_final=True)
+    step(core, 24_000, candidate(" b", " c"), segment_final=True)
     core.end(2.0)
-    segments = [event.segment for event in core.events() if isinstance(event, SegmentEnd)]
-    assert segments == [0]
-    assert core.dump()["policy"] == 1
+    *events, end = core.events()
+    assert [event.segment for event in events if isinstance(event, SegmentEnd)] == [0, 1]
+    assert end == End(24_000, 0, 2, 3, 3, 0, 2.0, stream="hall")
+    assert core.dump()["policy"] == 2
 
 
 def test_half_a_character_at_the_end_of_a_segment_is_told_as_such() -> None:
