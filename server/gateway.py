@@ -23,6 +23,7 @@ from server.dialects.base import Dialect
 from server.dialects.deepgram import DeepgramDialect
 from server.dialects.native import NativeDialect
 from server.dialects.openai import OpenAITranscription, OpenAITranslation
+from server.dialects.simulstream import SimulstreamDialect
 from server.dialects.vosk import VoskDialect
 from server.dialects.whisperlivekit import WhisperLiveKitDialect
 from server.host import Host
@@ -46,6 +47,7 @@ DIALECTS: Mapping[str, type[Dialect]] = {
     "/v1/realtime/translations": OpenAITranslation,
     "/v1/listen": DeepgramDialect,
     "/vosk": VoskDialect,
+    "/simulstream": SimulstreamDialect,
 }
 """What is spoken where."""
 WATCH = "/v1/watch"

@@ -13,6 +13,7 @@ from server.dialects.base import Dialect
 from server.dialects.deepgram import DeepgramDialect
 from server.dialects.lines import LineDialect
 from server.dialects.openai import OpenAITranscription, OpenAITranslation
+from server.dialects.simulstream import SimulstreamDialect
 from server.dialects.vosk import VoskDialect
 from simul.audio.resample import StreamResampler
 from simul.units import Samples
@@ -183,6 +184,41 @@ def test_vosk_answers_every_frame_once_and_the_end() -> None:
     assert client.closed == (1000, "")
 
 
+# -- simulstream ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("target", "language"), [(None, ""), ("de", "de")])
+def test_simulstream_gets_all_text_as_it_settles(target: str | None, language: str) -> None:
+    client = connected(SimulstreamDialect({}))
+    settings = {"sample_rate": 16000, "source_lang": "en", "metrics_metadata": {"wav_name": "a.wav"}}
+    say(client, **settings, **({"target_lang": target} if target else {}))
+    client.play(AUDIO, 1601)
+    before_the_end = len(client.frames)
+    say(client, end_of_stream=True)
+    *texts, last = heard(client)
+    assert last == {"end_of_processing": True}
+    assert before_the_end > 3
+    assert {answer["deleted"] for answer in texts} == {""}
+    assert "".join(answer["new"] for answer in texts).strip() == expected(AUDIO, language)
+
+
+def test_simulstream_changes_the_language_and_not_the_rate() -> None:
+    client = connected(SimulstreamDialect({}))
+    client.play(AUDIO[:16_000])
+    say(client, target_lang="de", sample_rate=16000)
+    client.play(AUDIO[16_000:])
+    assert any(answer["new"].lstrip().startswith("de") for answer in heard(client))
+    say(client, sample_rate=8000)
+    assert "cannot change" in heard(client)[-1]["error"]
+
+
+@pytest.mark.parametrize("message", ["[]", '{"sample_rate": "fast"}', '{"sample_rate": true}'])
+def test_simulstream_says_what_it_cannot_read(message: str) -> None:
+    client = connected(SimulstreamDialect({}))
+    client.send(message)
+    assert heard(client)[-1]["error"]
+
+
 # -- lines ---------------------------------------------------------------------------------------------------------
 
 
@@ -199,7 +235,8 @@ def test_lines_hold_times_and_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "dialect", [OpenAITranscription({}), DeepgramDialect({}), VoskDialect({}), LineDialect({})]
+    "dialect",
+    [OpenAITranscription({}), DeepgramDialect({}), VoskDialect({}), SimulstreamDialect({}), LineDialect({})],
 )
 def test_a_client_that_cannot_come_back_leaves_nothing_behind(dialect: Dialect) -> None:
     client = connected(dialect)

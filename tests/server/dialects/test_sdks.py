@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import wave
+from functools import partial
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -98,3 +103,33 @@ def test_deepgram_sdk() -> None:
         assert " ".join(text for text in texts if text) == expected(AUDIO)
 
     run(test)
+
+
+def test_simulstream_client(tmp_path: Path) -> None:
+    """Its reader of WAV files ends once everything was processed; it sends the last piece twice."""
+    client = pytest.importorskip("simulstream.client.wav_reader_client")
+    file = tmp_path / "talk.wav"
+    with wave.open(str(file), "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(16_000)
+        writer.writeframes(PCM)
+    twice = np.concatenate([AUDIO, AUDIO[-1600:]])
+    got: list[str] = []
+
+    async def test(served: Served) -> None:
+        class Recorded(client.websockets.ClientConnection):  # type: ignore[misc, name-defined]
+            async def recv(self, *given: Any, **more: Any) -> Any:
+                got.append(await super().recv(*given, **more))
+                return got[-1]
+
+        connect = partial(client.websockets.connect, create_connection=Recorded, proxy=None)
+        with patch.object(client.websockets, "connect", connect):
+            await client.stream_wav_files(
+                f"ws://127.0.0.1:{served.port}/simulstream", [str(file)], tgt_lang="de", src_lang="en"
+            )
+
+    run(test)
+    answers = [json.loads(frame) for frame in got]
+    assert answers[-1] == {"end_of_processing": True}
+    assert "".join(answer["new"] for answer in answers[:-1]).strip() == expected(twice, "de")
