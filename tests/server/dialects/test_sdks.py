@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib.util
 import json
+import sys
 import wave
 from functools import partial
 from pathlib import Path
@@ -133,3 +135,35 @@ def test_simulstream_client(tmp_path: Path) -> None:
     answers = [json.loads(frame) for frame in got]
     assert answers[-1] == {"end_of_processing": True}
     assert "".join(answer["new"] for answer in answers[:-1]).strip() == expected(twice, "de")
+
+
+def whisperlivekit_client() -> Any:
+    """WhisperLiveKit's client, without its package, which imports its models."""
+    package = importlib.util.find_spec("whisperlivekit")
+    if package is None or not package.submodule_search_locations:
+        pytest.skip("whisperlivekit is not installed")
+    file = Path(package.submodule_search_locations[0]) / "test_client.py"
+    spec = importlib.util.spec_from_file_location("whisperlivekit_test_client", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Its dataclass looks its module up by name.
+    with patch.dict(sys.modules, {spec.name: module}):
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("mode", ["full", "diff"])
+def test_whisperlivekit_client(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = whisperlivekit_client()
+    monkeypatch.setattr(client, "load_audio_pcm", lambda path: PCM)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    async def test(served: Served) -> None:
+        url = f"ws://127.0.0.1:{served.port}/asr"
+        result = await client.transcribe_audio("talk.wav", url, 0.1, speed=0, mode=mode)
+        assert result.committed_text == expected(AUDIO)
+        assert result.text == expected(AUDIO)
+        assert result.n_updates > 1
+
+    run(test)
