@@ -26,13 +26,14 @@ class Loudspeaker:
 
     Args:
         rate: samples per second of what is played.
+        device: number or part of the name of the output; the default one where it is None.
         backend: a module with the interface of `sounddevice`; that package itself by default.
 
     Raises:
         DeviceError: sounddevice or PortAudio is missing, or there is no usable output.
     """
 
-    def __init__(self, rate: int, backend: Any = None) -> None:
+    def __init__(self, rate: int, backend: Any = None, device: str | None = None) -> None:
         backend = backend or load_backend()
         self.rate = rate
         self._lock = threading.Lock()
@@ -42,12 +43,18 @@ class Loudspeaker:
         self._empty.set()
         try:
             self._stream = backend.OutputStream(
-                samplerate=rate, channels=1, dtype="float32", callback=self._fill
+                samplerate=rate,
+                channels=1,
+                dtype="float32",
+                callback=self._fill,
+                device=int(device) if device is not None and device.isdecimal() else device,
             )
             self._stream.start()
         except (backend.PortAudioError, ValueError) as error:
+            named = "" if device is None else f" by the name {device}"
             raise DeviceError(
-                f"No loudspeaker can be used ({error}); plug one in, or write the speech to a file with --speak."
+                f"No loudspeaker can be used{named} ({error}); plug one in, name another with --play-device, or "
+                "write the speech to a file with --speak."
             ) from error
 
     def play(self, samples: NDArray[np.float32], onset: float) -> None:

@@ -60,10 +60,24 @@ def make_voice(
     if given.play:
         from simul.audio.loudspeaker import Loudspeaker
 
-        loudspeaker = stack.enter_context(Loudspeaker(engine.rate, context.sound))
+        loudspeaker = stack.enter_context(
+            Loudspeaker(engine.rate, context.sound, _play_device(given, context, stack))
+        )
         stack.callback(loudspeaker.wait, _LAST_WORDS_SECONDS)
         players.append(to_loudspeaker(loudspeaker))
     return SpeechOutput(Speaker(engine, stopwatch=clock.now), players, revises, context.warn, lost)
+
+
+def _play_device(given: argparse.Namespace, context: Context, stack: contextlib.ExitStack) -> str | None:
+    """The device that --play-device names; a virtual microphone lasts until the command ends."""
+    from simul.audio.virtual_microphone import TITLE, VIRTUAL, VirtualMicrophone
+
+    if given.play_device != VIRTUAL:
+        name: str | None = given.play_device
+        return name
+    microphone = stack.enter_context(VirtualMicrophone())
+    context.note(f"Other programs hear the translation from the microphone {TITLE}.")
+    return microphone.device
 
 
 def sound_file(

@@ -32,6 +32,11 @@ def add_output_options(p: Parser) -> None:
         help="also speak the translation into a WAV file, a folder/, or - for standard output",
     )
     group.add_argument("--play", action="store_true", help="speak the translation through the loudspeaker")
+    group.add_argument(
+        "--play-device",
+        metavar="NAME",
+        help="with --play, the output: number or part of its name; virtual: a microphone for other programs",
+    )
     group.add_argument("--voice", metavar="NAME", help="voice of --speak and --play")
     group.add_argument("--captions", action="store_true", help="live caption panel, on a terminal")
     group.add_argument("--stats", action="store_true", help="print a latency table at the end")
@@ -54,6 +59,8 @@ def check_outputs(given: argparse.Namespace) -> None:
         suffix = os.path.splitext(name or "")[1].lower()
         if suffix in OTHER_SOUND:
             raise UsageError(f"{option} writes WAV, not {suffix}; name a file ending in .wav.")
+    if given.play_device and not given.play:
+        raise UsageError("--play-device says where --play speaks; give --play too.")
     if given.log is not None:
         check_folder("--log", given.log)
 

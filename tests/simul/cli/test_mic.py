@@ -45,9 +45,10 @@ class Sound:
             for name in self.names
         ]
 
-    def OutputStream(self, samplerate, channels, dtype, callback):
+    def OutputStream(self, samplerate, channels, dtype, callback, device):
         """A device that plays as fast as it is given something."""
         self.played, playing = [], threading.Event()
+        self.played_on = device
 
         def run():
             while not playing.wait(0.001):
@@ -221,6 +222,26 @@ def test_pieces_are_played_in_order_with_their_pauses():
         assert not loudspeaker.wait(0)
         assert hear(4) + hear(6) == [1, 2, 3, 0, 0, 4, 5, 0, 0, 0]
         assert loudspeaker.wait(0)
+
+
+@pytest.mark.parametrize(("named", "device"), [(None, None), ("3", 3), ("cable", "cable")])
+def test_the_output_is_the_one_that_is_named(named, device):
+    from simul.audio.loudspeaker import Loudspeaker
+
+    asked = []
+
+    def stream(**options):
+        asked.append(options["device"])
+        return SimpleNamespace(start=lambda: None, close=lambda: None)
+
+    Loudspeaker(10, SimpleNamespace(OutputStream=stream, PortAudioError=PortAudioError), named).close()
+    assert asked == [device]
+
+
+def test_a_play_device_without_play_is_refused():
+    code, _, err = command("mic", "--play-device", "cable", sound=Sound())
+    assert code == ExitCode.USAGE
+    assert "give --play too" in err
 
 
 def test_no_loudspeaker_is_exit_code_4():
