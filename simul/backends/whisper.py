@@ -22,7 +22,7 @@ from simul.languages import SPOKEN
 from simul.models.whisper.capital import with_capital
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import GuardConfig
-from simul.models.whisper.interface import Encoded, GrowingWhisper, Whisper
+from simul.models.whisper.interface import Encoded, GrowingWhisper, GrowingWindows, Whisper
 from simul.plain import NOT_STORED
 from simul.units import SAMPLE_RATE, Samples
 
@@ -109,8 +109,8 @@ class _Pass:
 
 @dataclass
 class _Stream(WindowedStream):
-    """spoken: which language is. faults: how many passes in a row ended in a loop or too early. growing: the sample
-    from which a growing window is encoded, and what the model keeps of it.
+    """spoken: which language is. faults: how many passes in a row ended in a loop or too early. growing: what the
+    model keeps of growing windows.
     """
 
     spoken: SpokenLanguage = field(default_factory=SpokenLanguage)
@@ -118,20 +118,21 @@ class _Stream(WindowedStream):
     context_dropped: bool = False
     cut: _Cut | None = None
     faults: int = 0
-    growing: tuple[int, Any] | None = field(default=None, metadata=NOT_STORED)
+    growing: GrowingWindows = field(default_factory=GrowingWindows, metadata=NOT_STORED)
 
     def forget_window(self) -> None:
         super().forget_window()
-        self.last, self.growing, self.cut, self.faults = _Pass(), None, None, 0
+        self.last, self.growing, self.cut, self.faults = _Pass(), GrowingWindows(), None, 0
 
 
 @dataclass(frozen=True)
 class _Window:
-    """Samples [start, until) of a stream."""
+    """Samples [start, until) of a stream; again: heard anew for once, beside the window that goes on."""
 
     state: _Stream
     start: int
     until: int
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class _Job:
     """One stream's work in a pass: samples [start, until) of the stream, and the prompt.
 
     prefix: committed tokens in this audio. before: the segment's tokens before this audio; ahead: those among them that
-    are not committed.
+    are not committed. again: part of the audio is heard anew for once.
     """
 
     index: int
@@ -151,6 +152,7 @@ class _Job:
     before: tuple[int, ...] = ()
     ahead: _Heard = _Heard()
     final: bool = False
+    again: bool = False
 
     @property
     def lasting(self) -> bool:
@@ -222,9 +224,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         model = cast(GrowingWhisper, self.model)
         kept = []
         for job in jobs:
-            if job.state.growing is None or job.state.growing[0] != job.start:
-                job.state.growing = job.start, model.start()
-            kept.append(job.state.growing[1])
+            kept.append(job.state.growing.at(job.start, job.again, model.start))
         return model.grow(kept, windows)
 
     def _generate(self, jobs: Sequence[_Job], windows: Sequence[Any]) -> list[Hypothesis]:
@@ -400,7 +400,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         """What is heard from the stream sample `at` on, without any text before it."""
         room = self.guard.budget((job.until - at) / SAMPLE_RATE)
         prompt = Prompt(self._head(job.state, (), ()), (), room, job.prompt.stop)
-        later = replace(job, start=at, prefix=(), prompt=prompt, before=before, ahead=ahead)
+        later = replace(job, start=at, prefix=(), prompt=prompt, before=before, ahead=ahead, again=True)
         windows = self._encoded([later])
         found = self.model.generate(windows, [prompt])
         spans = self._align([later], windows, found)[0]

@@ -130,16 +130,13 @@ class CausalEncoder:
         }
         for layer in range(self._layers):
             for name, kept in (("key", "keys"), ("value", "values")):
-                pasts = [getattr(state, kept)[layer] for state in states]
-                feeds[f"{name}_{layer}"] = np.stack(
-                    [np.pad(past, ((lack, 0), (0, 0))) for past, lack in zip(pasts, lacks, strict=True)]
-                )
+                feeds[f"{name}_{layer}"] = _stacked([getattr(s, kept)[layer] for s in states], lacks)
         names = [output.name for output in self._session.get_outputs()]
         found = dict(zip(names, self._session.run(names, feeds), strict=True))
         for row, (state, lack) in enumerate(zip(states, lacks, strict=True)):
             state.before = found["after"][row].copy()
             state.keys, state.values = (
-                tuple(found[f"{kind}_{layer}"][row, lack:].copy() for layer in range(self._layers))
+                tuple(_apart(found[f"{kind}_{layer}"], row, lack) for layer in range(self._layers))
                 for kind in ("keys", "values")
             )
             state.frames += count
@@ -155,3 +152,15 @@ class CausalEncoder:
         features = np.concatenate([state.last, fresh])
         state.last, state.energies = fresh[count - 1 : count], state.energies[count:]
         return features
+
+
+def _stacked(arrays: Sequence[Array], lacks: Sequence[int]) -> Array:
+    """Arrays [n, width] with `lacks` rows of zeros before each as one [arrays, n, width]; one array is not copied."""
+    if len(arrays) == 1:
+        return arrays[0][None]
+    return np.stack([np.pad(each, ((lack, 0), (0, 0))) for each, lack in zip(arrays, lacks, strict=True)])
+
+
+def _apart(stacked: Array, row: int, lack: int) -> Array:
+    """The inverse for one row, which keeps no memory of the others."""
+    return stacked[0] if len(stacked) == 1 else stacked[row, lack:].copy()

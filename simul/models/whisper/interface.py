@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,6 +71,23 @@ class GrowingWhisper(Whisper, Protocol):
     def grow(self, kept: Sequence[Any], windows: Sequence[NDArray[np.float32]]) -> list[Encoded]:
         """Encoder output of windows whose samples, given whole, have become more."""
         ...
+
+
+class GrowingWindows:
+    """What a model keeps of the growing windows of a stream, by the sample that they begin with: at most two.
+
+    The first is the one that goes on from pass to pass; what is heard anew beside it must not cost it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Any] = {}
+
+    def at(self, start: int, again: bool, make: Callable[[], Any]) -> Any:
+        """What is kept of the window that begins at `start`, or what `make` gives; again: it is beside another."""
+        found = self._kept[start] if start in self._kept else make()
+        others = [each for each in self._kept.items() if again or each[0] != start][:1]
+        self._kept = dict([*others, (start, found)] if again else [(start, found), *others])
+        return found
 
 
 def check_source(folder: Path, tokens: WhisperTokens, source: str) -> None:
