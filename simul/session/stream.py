@@ -327,7 +327,7 @@ class Stream:
         start, end = view.segment_start, view.heard
         if times is not None:
             start, end = int(times[dropped, 0].min()), int(times[dropped, 1].max())
-        self._totals.skipped += max(0, end - start)
+        self._totals.skipped += end - start
         self._put(Skipped(start, end, "the policy skipped it", at))
 
     def _show_tail(

@@ -352,6 +352,16 @@ def test_a_policy_that_revises_sees_no_forced_prefix_and_takes_back_what_it_says
         step(core, 16_000, candidate(" a"))
 
 
+@pytest.mark.parametrize("revises", [False, True])
+def test_words_of_the_tail_count_the_passes_in_which_they_stood_after_what_settled(revises: bool) -> None:
+    core = made(Decision(1), Decision(1 if revises else 0), revises=revises)
+    step(core, 8000, candidate(" a", " b", " c"))
+    again = (" a", " b", " c", " d")
+    step(core, 16_000, candidate(*again[0 if revises else 1 :]))
+    tail = core.events()[-1]
+    assert [(each.text, each.stability) for each in tail.words] == [("b", 2), ("c", 2), ("d", 1)]  # type: ignore[attr-defined]
+
+
 def test_the_same_tail_is_not_told_twice() -> None:
     core = made(Decision(0), Decision(0), Decision(0))
     step(core, 8000, candidate(" a", source_text="one"))
@@ -362,12 +372,13 @@ def test_the_same_tail_is_not_told_twice() -> None:
 
 def test_a_language_that_is_found_out_is_told_once_and_is_that_of_the_text() -> None:
     config = SessionConfig(SPOKEN, SPOKEN)
-    core = Stream(Scripted([Decision(1)] * 4), FREE, "model", 7, config)
+    core = Stream(Scripted([Decision(1)] * 5), FREE, "model", 7, config)
     core.events()
     step(core, 8000, candidate(" a", spoken="fr"))
     step(core, 16_000, candidate(" a", spoken="fr"))
     step(core, 24_000, candidate(" a", spoken=""))
     step(core, 32_000, candidate("家", "が", spoken="ja"))
+    assert not step(core, 40_000, candidate("が")).word_complete
     spoken = [event for event in core.events() if isinstance(event, SpokenIn)]
     assert spoken == [SpokenIn("fr", "", 8000, 0.7), SpokenIn("ja", "", 32_000, 2.2)]
     assert core.language == "ja"
@@ -450,7 +461,7 @@ def test_a_failure_tells_the_segment_that_was_left_the_error_and_the_end_and_ord
     core.fail("Again.", 2.0)
     assert core.events() == []
     assert core.request(2.0) is None
-    with pytest.raises(SimulError, match="The stream has ended; open another one"):
+    with pytest.raises(SimulError, match=r"^The stream has ended; open another one\.$"):
         core.receive(SourceView(16_000, 8000), 3.0)
     waiting = made()
     waiting.receive(SourceView(8000, 8000), 0.5)
@@ -458,7 +469,9 @@ def test_a_failure_tells_the_segment_that_was_left_the_error_and_the_end_and_ord
     waiting.fail("It broke.", 0.6)
     assert waiting.request(0.7) is None
     assert waiting.events()[-1] == End(8000, 0, 0, 0, 0, 0, 0.6, stream="hall")
-    with pytest.raises(SimulError, match="No request of the stream is open; ask for one before answering"):
+    with pytest.raises(
+        SimulError, match=r"^No request of the stream is open; ask for one before answering\.$"
+    ):
         waiting.answer(Candidate(()), 0.7)
 
 
@@ -467,7 +480,7 @@ def test_a_request_stays_open_until_it_is_answered() -> None:
     core.receive(SourceView(8000, 8000), 0.5)
     request = core.request(0.5)
     assert core.request(0.6) is request
-    with pytest.raises(SimulError, match="A request of the stream is open; answer it first"):
+    with pytest.raises(SimulError, match=r"^A request of the stream is open; answer it first\.$"):
         core.receive(SourceView(16_000, 8000), 1.0)
     core.answer(Candidate(()), 1.0)
     with pytest.raises(SimulError, match="No request of the stream is open"):
