@@ -339,7 +339,8 @@ def test_a_policy_that_revises_sees_no_forced_prefix_and_takes_back_what_it_says
     core = made(Decision(3), Decision(3, retract=2), Decision(3), revises=True)
     assert step(core, 8000, candidate(" a", " b", " c")).prefix_ids == ()
     core.events()
-    step(core, 16_000, candidate(" a", " x", " y", " z"))
+    second = step(core, 16_000, candidate(" a", " x", " y", " z"))
+    assert (second.prefix, second.prefix_ids, second.word_complete) == ((), (), False)
     retract, settled, tail = core.events()
     assert retract == Retract(0, 4, 2, 16_000, 1.2, **NAMED)
     assert (settled.text, tail.text) == (" x y", " z")  # type: ignore[attr-defined]
@@ -373,6 +374,7 @@ def test_the_same_tail_is_not_told_twice() -> None:
 def test_a_language_that_is_found_out_is_told_once_and_is_that_of_the_text() -> None:
     config = SessionConfig(SPOKEN, SPOKEN)
     core = Stream(Scripted([Decision(1)] * 5), FREE, "model", 7, config)
+    assert core.language == ""
     core.events()
     step(core, 8000, candidate(" a", spoken="fr"))
     step(core, 16_000, candidate(" a", spoken="fr"))
