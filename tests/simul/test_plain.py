@@ -132,6 +132,7 @@ def test_every_type_of_field_is_read_as_it_was_written(hint: Any, value: Any) ->
         (int, 2**63, "a huge number, not a whole number"),
         (int, -(2**63) - 1, "a huge number, not a whole number"),
         (int, "a" * 50, "'" + "a" * 36 + "..., not a whole number"),
+        (int, "a" * 39, "'" + "a" * 36 + "..., not a whole number"),
         (int, "a" * 38, "'" + "a" * 38 + "', not a whole number"),
         (float, "3", "'3', not a whole number"),
         (float, float("nan"), "nan, not a whole number"),
@@ -155,6 +156,11 @@ def test_what_is_of_another_type_is_refused_with_what_was_wanted(hint: Any, valu
     with pytest.raises(ValueError) as refused:
         read(hint, value)
     assert str(refused.value) == f"x is {wanted}"
+
+
+def test_an_array_is_read_as_it_was_written() -> None:
+    found = read(NDArray[np.float32], np.arange(3, dtype=np.float32))
+    assert (found.dtype, found.tolist()) == (np.float32, [0, 1, 2])
 
 
 def test_what_is_not_there_has_its_default_and_what_is_not_known_is_passed_over() -> None:
