@@ -106,13 +106,15 @@ class Word:
     """One recognised word of the source.
 
     `start_sample` and `end_sample` (exclusive) count samples from the start of the stream. `confidence` is
-    the word's posterior probability in the final lattice, or None while the utterance is still open.
+    the word's posterior probability in the final lattice, or None while the utterance is still open. `heard`: what a
+    term was put in the place of, None for a word as it was understood.
     """
 
     text: str
     start_sample: int
     end_sample: int
     confidence: float | None = None
+    heard: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ class Candidate:
     committable: tokens from this index on are a draft: they may be shown but not committed.
     source_text: what a cascade's recogniser understood so far in this segment, settled or not.
     beams: other hypotheses of the pass (token tuples), best first.
+    repairs: (start, stop, heard): tokens that a term put in the place of the words `heard`.
     spoken: the language that is spoken (ISO 639-1), where the backend was to find it out or hears another one than it
         was told; empty otherwise.
     """
@@ -189,6 +192,7 @@ class Candidate:
     committable: int | None = None
     source_text: str | None = None
     spoken: str = ""
+    repairs: tuple[tuple[int, int, str], ...] = ()
     ended: bool = True
     """The decoder ended the candidate itself (false: a token limit or stop rule cut it)."""
 

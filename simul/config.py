@@ -105,6 +105,12 @@ class ModelConfig:
         span=(1, MOST_BEAM),
     )
 
+    terms: str | None = option(
+        None,
+        "names and rare words, one a line: what sounds like one of them, and was not clearly said, becomes it",
+        "FILE",
+    )
+
     def __post_init__(self) -> None:
         check_options(self)
         if not self.mt_key_variable.isidentifier():

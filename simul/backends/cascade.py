@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
 from simul.clock import cpu_seconds
+from simul.models.terms.repair import TermMatcher, named_words
 from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.models.words import Utterance, Word, stretches
 from simul.units import Samples
@@ -61,10 +62,11 @@ class Hearing:
     """What is heard of one recording, for all the streams that translate it.
 
     words: of the utterance that is open at the end of what was advanced to. utterances: those that have ended and that
-    a stream has not left yet.
+    a stream has not left yet. terms: what misheard words are written as.
     """
 
     recognizer: Recognizer
+    terms: TermMatcher | None = None
     streams: list[CascadeState] = field(default_factory=list)
     pushed: list[Samples] = field(default_factory=list)
     received: int = 0
@@ -85,11 +87,18 @@ class Hearing:
     def look(self) -> None:
         """Ask the recogniser what it understood."""
         with self._at_most_once():
-            self.utterances.extend(self.recognizer.events())
+            self.utterances.extend(map(self._named, self.recognizer.events()))
             if self.closing and not self.ended:
                 self.ended = True
-                self.utterances.extend(self.recognizer.finish())
-            self.words = () if self.ended else self.recognizer.hypothesis()
+                self.utterances.extend(map(self._named, self.recognizer.finish()))
+            words = () if self.ended else self.recognizer.hypothesis()
+            self.words = words if self.terms is None else named_words(self.terms, words)
+
+    def _named(self, utterance: Utterance) -> Utterance:
+        """An utterance whose words are written as terms where they sound like them."""
+        if self.terms is None:
+            return utterance
+        return replace(utterance, words=named_words(self.terms, utterance.words))
 
     @contextmanager
     def _at_most_once(self) -> Iterator[None]:
@@ -138,7 +147,7 @@ class CascadeBackend(Backend[CascadeState]):
     two pauses; as Whisper's, those of a pass share a no-speech probability, here the part of the utterance so far in
     which no word was recognised.
 
-    meter: what computing is measured by.
+    meter: what computing is measured by. terms: what misheard words are written as, before they are translated.
     """
 
     name: ClassVar[str] = "cascade"
@@ -149,7 +158,9 @@ class CascadeBackend(Backend[CascadeState]):
         translator: TextTranslator | None,
         languages: frozenset[str] = frozenset({"en"}),
         meter: Callable[[], float] = cpu_seconds,
+        terms: TermMatcher | None = None,
     ) -> None:
+        self.terms = terms
         self.make_recognizer, self.translator = recognizer, translator
         self._idle: list[Recognizer] = []
         """The recogniser of the last stream that was closed: loading one takes longer than a chunk."""
@@ -162,7 +173,7 @@ class CascadeBackend(Backend[CascadeState]):
             recognizer = self._idle.pop()
         except IndexError:
             recognizer = self.make_recognizer()
-        return _joined(CascadeState(spec, Hearing(recognizer)))
+        return _joined(CascadeState(spec, Hearing(recognizer, self.terms)))
 
     def beside(self, stream: int, target: str) -> int:
         first = self.state(stream)
@@ -223,8 +234,15 @@ class CascadeBackend(Backend[CascadeState]):
             texts = tuple(word.text for word in words)
             stable = len(texts) if request.final else max(_agreeing(state.before, texts), _certain(words))
             state.before = texts
-            candidates.append(_candidate(result, words, stable, request.view))
+            candidate = _candidate(result, words, stable, request.view)
+            if self._writes_words(state):
+                candidate = replace(candidate, repairs=_repairs(words[len(request.prefix) :]))
+            candidates.append(candidate)
         return candidates
+
+    def _writes_words(self, state: CascadeState) -> bool:
+        """Whether what was recognised is the output."""
+        return self.translator is None or state.spec.source == state.spec.target
 
     def _translate(self, requests: Sequence[DecodeRequest]) -> list[TextResult]:
         """Results in order; a stream whose source and prefix have not changed gets its former result."""
@@ -237,7 +255,7 @@ class CascadeBackend(Backend[CascadeState]):
             asked = request.prefix, request.prefix_ids, request.max_new_tokens, request.word_complete
             key: Key = (text, request.final, *asked)
             keys.append(key)
-            if self.translator is None or state.spec.source == state.spec.target:
+            if self._writes_words(state):
                 results.append(_as_words(words, len(request.prefix), request.max_new_tokens))
             elif state.cached is not None and state.cached[0] == key:
                 results.append(state.cached[1])
@@ -300,6 +318,11 @@ def _as_words(words: tuple[Word, ...], skip: int, limit: int | None) -> TextResu
     stop = None if limit is None else skip + limit
     tokens = tuple(" " + word.text for word in words[skip:stop])
     return TextResult(tokens, (), None, np.arange(skip, skip + len(tokens), dtype=np.int64))
+
+
+def _repairs(words: Sequence[Word]) -> tuple[tuple[int, int, str], ...]:
+    """Which of some words, each a token, are terms, and what was heard there."""
+    return tuple((i, i + 1, word.heard) for i, word in enumerate(words) if word.heard is not None)
 
 
 def _candidate(result: TextResult, words: tuple[Word, ...], stable: int, view: SourceView) -> Candidate:

@@ -18,6 +18,7 @@ from simul.models.hub import FoundModel
 if TYPE_CHECKING:
     from simul.backends.base import Backend
     from simul.backends.cascade import Recognizer
+    from simul.models.terms.repair import TermMatcher
     from simul.models.translation.interface import TextTranslator
     from simul.models.whisper.interface import Whisper
 
@@ -192,12 +193,30 @@ WHISPERS: Mapping[str, Callable[[Asked], Whisper]] = {
 """What computes a folder of the Whisper family."""
 
 
+def term_matcher(config: ModelConfig, language: str) -> TermMatcher | None:
+    """What writes words of `language` as the terms that are given; None where none are.
+
+    Raises:
+        UsageError: the terms cannot be read.
+    """
+    if config.terms is None:
+        return None
+    from simul.models.embedded.vocabulary import known_words
+    from simul.models.terms.reading import read_terms
+    from simul.models.terms.repair import TermMatcher
+
+    return TermMatcher(read_terms(Path(config.terms)), known_words() if language == "en" else None)
+
+
 def whisper(asked: Asked) -> Part[Backend]:
     """Whisper alone: transcription, or translation into English."""
     from simul.backends.whisper import WhisperBackend
 
     backend = WhisperBackend(
-        WHISPERS[asked.kind](asked), timestamps=Need.SEGMENTS in asked.needs, meter=_meter(asked.config)
+        WHISPERS[asked.kind](asked),
+        timestamps=Need.SEGMENTS in asked.needs,
+        meter=_meter(asked.config),
+        terms=term_matcher(asked.config, asked.target),
     )
     task = "transcription" if asked.source == asked.target else "translation into English"
     return Part(backend, f"Whisper model {asked.name}: {task} from speech.")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from policies.base import Alignment, Candidate, Need, Segment
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
+from simul.backends.heard_text import NOTHING, HeardText
 from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.clock import cpu_seconds
 from simul.decoding.interface import Hypothesis, Prompt
@@ -19,10 +20,12 @@ from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.spoken_language import SpokenLanguage
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SPOKEN
+from simul.models.terms.repair import TermMatcher
 from simul.models.whisper.capital import with_capital
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, GrowingWindows, Whisper
+from simul.models.whisper.naming import with_terms
 from simul.plain import NOT_STORED
 from simul.units import SAMPLE_RATE, Samples
 
@@ -35,64 +38,12 @@ PREFIX_TOKENS = 224
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """What a pass found: tokens, and for each its log-probability, source span and attention, where the model tells.
-
-    attention: [tokens, frames], on frames from the stream sample `origin` on. The rest as in `Hypothesis`.
-    """
-
-    ids: tuple[int, ...] = ()
-    logprobs: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    spans: NDArray[np.int64] | None = None
-    attention: NDArray[np.float32] | None = None
-    origin: int = 0
-    ended: bool = True
-    stopped: bool = False
-    beams: tuple[tuple[int, ...], ...] = ()
-
-    def part(self, start: int, stop: int | None = None) -> _Heard:
-        """Some of the tokens."""
-        chosen = slice(start, stop)
-        return replace(
-            self,
-            ids=self.ids[chosen],
-            logprobs=self.logprobs[chosen],
-            spans=None if self.spans is None else self.spans[chosen],
-            attention=None if self.attention is None else self.attention[chosen],
-            beams=(),
-        )
-
-    def then(self, other: _Heard) -> _Heard:
-        """These tokens and then those that another pass found in later audio."""
-        if not self.ids:
-            return other
-        spans = attention = None
-        if self.spans is not None and other.spans is not None:
-            spans = np.concatenate([self.spans, other.spans])
-        if self.attention is not None and other.attention is not None:
-            later = (other.origin - self.origin) // STEP
-            width = max(self.attention.shape[1], later + other.attention.shape[1])
-            attention = np.zeros((len(self.ids) + len(other.ids), width), np.float32)
-            attention[: len(self.ids), : self.attention.shape[1]] = self.attention
-            attention[len(self.ids) :, later : later + other.attention.shape[1]] = other.attention
-        return replace(
-            other,
-            ids=(*self.ids, *other.ids),
-            logprobs=np.concatenate([self.logprobs, other.logprobs]),
-            spans=spans,
-            attention=attention,
-            origin=self.origin,
-            beams=(),
-        )
-
-
-@dataclass(frozen=True)
 class _Cut:
     """After a loop a segment is heard anew from the sample `at` on. ids: its tokens before it; heard: the last ones."""
 
     at: int
     ids: tuple[int, ...]
-    heard: _Heard
+    heard: HeardText
 
 
 @dataclass(frozen=True)
@@ -150,7 +101,7 @@ class _Job:
     prefix: tuple[int, ...]
     prompt: Prompt
     before: tuple[int, ...] = ()
-    ahead: _Heard = _Heard()
+    ahead: HeardText = NOTHING
     final: bool = False
     again: bool = False
 
@@ -169,7 +120,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
     timestamps: let the model divide its text into timed segments (`Need.SEGMENTS`), as the policies that judge
         segments want; without, the text after a forced prefix is cleaner and passes are shorter.
     activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
-    guard: limits against invented text. meter: what the model's computing is measured by.
+    guard: limits against invented text. meter: what the model's computing is measured by. terms: what misheard words
+        are written as.
     """
 
     name: ClassVar[str] = "whisper"
@@ -181,7 +133,9 @@ class WhisperBackend(WindowedBackend[_Stream]):
         activity: Callable[[], VoiceActivity] | None = SileroActivity,
         guard: GuardConfig | None = None,
         meter: Callable[[], float] = cpu_seconds,
+        terms: TermMatcher | None = None,
     ) -> None:
+        self.terms = terms
         self.model, self.timestamps, self.activity = model, timestamps, activity
         self.guard = guard or GuardConfig()
         provides = {Need.TOKENS, Need.LOGPROBS}
@@ -242,10 +196,15 @@ class WhisperBackend(WindowedBackend[_Stream]):
             for i, hypothesis in zip(echoes, again, strict=True):
                 jobs[i].state.context_dropped = True
                 found[i] = hypothesis
-        return [
-            h if job.before else with_capital(self.model.tokens, job.prompt, h)
-            for job, h in zip(jobs, found, strict=True)
-        ]
+        return [self._written(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
+
+    def _written(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
+        """A hypothesis with the capital of its first word, and with terms where it sounds like them."""
+        if not job.before:
+            hypothesis = with_capital(self.model.tokens, job.prompt, hypothesis)
+        if self.terms is not None:
+            hypothesis = with_terms(self.model.tokens, self.terms, job.prompt, hypothesis)
+        return hypothesis
 
     def _echoes(self, job: _Job, hypothesis: Hypothesis) -> bool:
         """Whether a segment begins with the words that the text before it ended with."""
@@ -276,7 +235,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         self._listen(state, start, until, request.final)
         if not state.spoken.source:
             return None
-        prefix, cut, ahead = request.prefix_ids, state.cut, _Heard()
+        prefix, cut, ahead = request.prefix_ids, state.cut, NOTHING
         before: tuple[int, ...] = ()
         if cut is not None and (prefix[: len(cut.ids)] == cut.ids or cut.ids[: len(prefix)] == prefix):
             old = len(cut.ids) - len(cut.heard.ids)
@@ -353,7 +312,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         known = job.prefix or job.before
         return not known and self.guard.is_silence(hypothesis.no_speech_prob, hypothesis.logprobs)
 
-    def _without_loop(self, job: _Job, heard: _Heard, spans: NDArray[np.int64] | None) -> _Heard:
+    def _without_loop(self, job: _Job, heard: HeardText, spans: NDArray[np.int64] | None) -> HeardText:
         """What was heard, but for a loop at its end; after it the rest of the audio is heard anew.
 
         spans: of committed and new tokens; without them a loop is cut after its first round, and nothing is heard anew.
@@ -381,7 +340,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
             return replace(kept, ended=False)
         return kept.then(self._again(job, at, cut.ids, cut.heard))
 
-    def _whole(self, job: _Job, heard: _Heard, spans: NDArray[np.int64] | None) -> _Heard:
+    def _whole(self, job: _Job, heard: HeardText, spans: NDArray[np.int64] | None) -> HeardText:
         """What was heard and, where the text ended long before the speech, what is heard after it."""
         if not heard.ended or spans is None or not len(spans) or self.timestamps:
             job.state.faults = 0
@@ -396,7 +355,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         at = max(at, job.start + STRIDE)
         return heard.then(self._again(job, at, (*job.before, *job.prefix, *heard.ids), heard))
 
-    def _again(self, job: _Job, at: int, before: tuple[int, ...], ahead: _Heard) -> _Heard:
+    def _again(self, job: _Job, at: int, before: tuple[int, ...], ahead: HeardText) -> HeardText:
         """What is heard from the stream sample `at` on, without any text before it."""
         room = self.guard.budget((job.until - at) / SAMPLE_RATE)
         prompt = Prompt(self._head(job.state, (), ()), (), room, job.prompt.stop)
@@ -406,15 +365,15 @@ class WhisperBackend(WindowedBackend[_Stream]):
         spans = self._align([later], windows, found)[0]
         return self._text_of(later, found[0], spans)
 
-    def _text_of(self, job: _Job, hypothesis: Hypothesis, spans: NDArray[np.int64] | None) -> _Heard:
+    def _text_of(self, job: _Job, hypothesis: Hypothesis, spans: NDArray[np.int64] | None) -> HeardText:
         """The text of a hypothesis, without silence and loops. spans: of committed and new tokens."""
         text = [i for i, token in enumerate(hypothesis.ids) if self.model.tokens.is_text(token)]
         is_text = self.model.tokens.is_text
         if self._is_silence(job, hypothesis):
-            return _Heard(
+            return HeardText(
                 ended=hypothesis.ended, origin=job.start, spans=None if spans is None else spans[:0]
             )
-        heard = _Heard(
+        heard = HeardText(
             tuple(hypothesis.ids[i] for i in text),
             hypothesis.logprobs[text],
             None if spans is None else spans[len(job.prefix) :],
@@ -451,7 +410,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         timed = (*job.prompt.prefix, *hypothesis.ids) if self.timestamps else ()
         job.state.last = self._last(job, heard, spans, timed)
         segments = self._segments(job, timed, hypothesis.no_speech_prob) if self.timestamps else None
-        heard = job.ahead.then(heard)
+        old, heard = len(job.ahead.ids), job.ahead.then(heard)
         alignment = None
         if heard.attention is not None:
             alignment = Alignment(heard.attention, STEP, heard.origin)
@@ -465,11 +424,12 @@ class WhisperBackend(WindowedBackend[_Stream]):
             beams=tuple(tokens.surfaces(beam) for beam in heard.beams),
             committable=len(heard.ids) - 1 if heard.stopped else None,
             spoken=job.state.spoken.spoken,
+            repairs=tuple((a + old, b + old, said) for a, b, said in hypothesis.repairs),
             ended=heard.ended,
         )
 
     @staticmethod
-    def _last(job: _Job, heard: _Heard, spans: NDArray[np.int64] | None, timed: tuple[int, ...]) -> _Pass:
+    def _last(job: _Job, heard: HeardText, spans: NDArray[np.int64] | None, timed: tuple[int, ...]) -> _Pass:
         """What is remembered of a pass."""
         ids = (*job.before, *job.prefix, *heard.ids)
         if spans is None or heard.spans is None:

@@ -50,7 +50,7 @@ class Hypothesis:
     policy sees whether it begins a word. attention: float32 [n, frames], the cross-attention from which each token
     was predicted, mean of the heads that the model reads, on the encoder frames of the audio; None: the model does
     not show it. beams: the other hypotheses, best first. no_speech_prob: how likely nobody speaks, where the model
-    tells.
+    tells. repairs: (start, stop, heard) of ids that a term put in the place of the words `heard`.
     """
 
     ids: tuple[int, ...]
@@ -60,6 +60,7 @@ class Hypothesis:
     attention: NDArray[np.float32] | None = None
     beams: tuple[tuple[int, ...], ...] = ()
     no_speech_prob: float = 0.0
+    repairs: tuple[tuple[int, int, str], ...] = ()
 
     def first(self, count: int, stopped: bool = False) -> Hypothesis:
         """The hypothesis cut after `count` tokens, by a stop rule if `stopped`."""

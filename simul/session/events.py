@@ -47,7 +47,8 @@ class TimedWord:
     """A word of the target or the source, or a part of one where an event ends inside it.
 
     start, end: stream samples it rests on. confidence: its probability, 0 to 1. stability: how many passes in a row
-    have shown it in this place (words of a tail). joined: it makes the word before it longer. None: not known.
+    have shown it in this place (words of a tail). joined: it makes the word before it longer. heard: what had been
+    understood where a term stands now. None: not known.
     """
 
     text: str
@@ -56,6 +57,7 @@ class TimedWord:
     confidence: float | None = None
     stability: int | None = None
     joined: bool = False
+    heard: str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ def view_to_json(view: SourceView) -> dict[str, Any]:
         if found[name] == nothing:
             del found[name]
     if view.words:
-        found["words"] = [dataclasses.asdict(word) for word in view.words]
+        words = [dataclasses.asdict(word) for word in view.words]
+        found["words"] = [{k: v for k, v in word.items() if (k, v) != ("heard", None)} for word in words]
     return found
 
 

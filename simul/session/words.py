@@ -38,13 +38,14 @@ def target_words(
         if passes is not None:
             stability = min(passes[i] for i in place)
         joined = not words and not begins_word(tokens[first])
-        words.append(TimedWord(text, start, end, confidence, stability, joined))
+        understood = next((h for a, b, h in candidate.repairs if a <= place[0] < b), None)
+        words.append(TimedWord(text, start, end, confidence, stability, joined, understood))
     return tuple(words)
 
 
 def source_words(words: Sequence[Word]) -> tuple[TimedWord, ...]:
     """What a recogniser understood, as timed words."""
-    return tuple(TimedWord(w.text, w.start_sample, w.end_sample, w.confidence) for w in words)
+    return tuple(TimedWord(w.text, w.start_sample, w.end_sample, w.confidence, heard=w.heard) for w in words)
 
 
 def _probability(logprobs: NDArray[Any]) -> float:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from policies.punctuation_hold import ends_sentence
 from simul.decoding.interface import Hypothesis, Prompt
+from simul.models.whisper.rewrite import rewritten
 from simul.models.whisper.tokens import WhisperTokens
 from simul.text import join
 
@@ -21,16 +20,9 @@ def with_capital(tokens: WhisperTokens, prompt: Prompt, found: Hypothesis) -> Hy
         return found
     beams = tuple(_changed(tokens, beam)[2] for beam in found.beams)
     start, stop, ids = _changed(tokens, found.ids)
-    count = len(ids) - len(found.ids) + stop - start
-    if ids == found.ids:
-        return replace(found, beams=beams)
-    # The word's tokens share what was known of them: its log-probability in equal parts, its attention row by row.
-    rows = [start + min(i, stop - start - 1) for i in range(count)]
-    order = [*range(start), *rows, *range(stop, len(found.ids))]
-    logprobs = found.logprobs[order].copy()
-    logprobs[start : start + count] = found.logprobs[start:stop].sum() / count
-    attention = None if found.attention is None else np.asarray(found.attention)[order]
-    return replace(found, ids=ids, logprobs=logprobs, attention=attention, beams=beams)
+    if ids != found.ids:
+        found = rewritten(found, start, stop, ids[start : len(ids) - len(found.ids) + stop])
+    return replace(found, beams=beams)
 
 
 def _begins_sentence(tokens: WhisperTokens, head: Sequence[int]) -> bool:

@@ -26,6 +26,8 @@ from simul.backends.base import DecodeRequest, StreamSpec
 from simul.backends.cascade import CascadeBackend
 from simul.clock import VirtualClock
 from simul.errors import EvidenceError, UsageError
+from simul.models.terms.reading import Term
+from simul.models.terms.repair import TermMatcher
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.models.words import Utterance, Word
 from simul.session import Session, SessionConfig
@@ -458,3 +460,19 @@ def test_a_language_that_is_not_served_beside_is_refused_and_nothing_stays_open(
     with pytest.raises(UsageError, match="'xx' is not served"):
         Session(LocalAgreement(2), cascade, VirtualClock(), beside=("xx",))
     assert cascade.streams == ()
+
+
+@pytest.mark.parametrize("translator", [None, UpperCase()])
+def test_words_become_terms_before_they_are_translated_and_events_say_what_was_heard(
+    translator: UpperCase | None,
+) -> None:
+    terms = TermMatcher([Term("Newgate")], frozenset({"at", "new", "gate", "once"}))
+    script = ["at", "new", "gate", "once", "|"]
+    cascade = CascadeBackend(lambda: ScriptedRecognizer(script), translator, terms=terms)
+    config = SessionConfig(target="de" if translator else "en", chunk=WORD)
+    events = run(Session(LocalAgreement(2), cascade, VirtualClock(), config), 6 * WORD, WORD)
+    (end,) = (e for e in events if isinstance(e, SegmentEnd))
+    heard = [("at", None), ("Newgate", "new gate"), ("once", None)]
+    assert [(word.text, word.heard) for word in end.source_words] == heard
+    settled = [(w.text, w.heard) for e in events if isinstance(e, Settled) for w in e.words]
+    assert settled == ([(text.upper(), None) for text, _ in heard] if translator else heard)

@@ -1,0 +1,28 @@
+"""Lists of terms are read, and what is no list is refused in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simul.errors import UsageError
+from simul.models.terms.reading import MOST_TERMS, Term, read_terms
+
+
+def test_a_term_a_line_with_its_spoken_forms(tmp_path: Path) -> None:
+    path = tmp_path / "terms.txt"
+    path.write_text("\ufeff# People\nJohn  Neild\n\nC++\tsee plus plus\tc plus\nC++\n", encoding="utf-8")
+    assert read_terms(path) == (Term("John Neild"), Term("C++", ("see plus plus", "c plus")))
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\xff\xfe\x00", b"x%d\n" * 1])
+def test_what_is_no_list_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "terms.txt"
+    if content.startswith(b"x"):
+        content = b"".join(content % i for i in range(MOST_TERMS + 1))
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"terms\.txt"):
+        read_terms(path)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_terms(tmp_path / "missing")
