@@ -167,7 +167,7 @@ def measure(
             "words": errors.words,
         }
     found["first word"] = first_words(recordings[:sessions], language, block_ms)
-    found["allowed"] = block_ms / 1000 + ALLOWED
+    found["allowed"] = round(block_ms / 1000 + ALLOWED, 2)
     return found
 
 

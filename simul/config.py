@@ -96,7 +96,10 @@ class ModelConfig:
         choices=("auto", "padded", "bucket", "live", "causal"),
     )
     block_ms: int = option(
-        1000, "length of the blocks of --window causal, in milliseconds", "MS", span=(20, 30_000)
+        1000,
+        "length of the blocks of --window causal, in milliseconds; the encoder has learnt 500, 640, 1000 and 1920",
+        "MS",
+        span=(20, 30_000),
     )
     beam: int | None = option(
         None,
