@@ -23,7 +23,7 @@ from simul.languages import SPOKEN
 from simul.models.terms.repair import TermMatcher
 from simul.models.whisper.capital import with_capital
 from simul.models.whisper.features import STEP
-from simul.models.whisper.guard import GuardConfig
+from simul.models.whisper.guard import SENTENCE, GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, GrowingWindows, Whisper
 from simul.models.whisper.naming import with_terms
 from simul.plain import NOT_STORED
@@ -307,10 +307,10 @@ class WhisperBackend(WindowedBackend[_Stream]):
             forced.append(token)
         return tuple(forced)
 
-    def _is_silence(self, job: _Job, hypothesis: Hypothesis) -> bool:
-        """Whether a text that nothing was committed of looks made up over silence."""
+    def _is_invented(self, job: _Job, hypothesis: Hypothesis) -> bool:
+        """Whether a text that nothing was committed of looks made up."""
         known = job.prefix or job.before
-        return not known and self.guard.is_silence(hypothesis.no_speech_prob, hypothesis.logprobs)
+        return not known and self.guard.is_invented(hypothesis, job.until - job.start, job.final)
 
     def _without_loop(self, job: _Job, heard: HeardText, spans: NDArray[np.int64] | None) -> HeardText:
         """What was heard, but for a loop at its end; after it the rest of the audio is heard anew.
@@ -331,14 +331,20 @@ class WhisperBackend(WindowedBackend[_Stream]):
         if count is None:
             return heard
         count = max(count, len(job.prefix))
-        kept, at = heard.part(0, count - len(job.prefix)), int(spans[count - 1, 1])
+        kept = heard.part(0, count - len(job.prefix))
         if not job.lasting:
             return replace(kept, ended=False)
         job.state.context_dropped = True
+        at = self._end_of(job, text[:count]) if loop.length >= SENTENCE else int(spans[count - 1, 1])
         cut = job.state.cut = _Cut(at, (*job.before, *job.prefix, *kept.ids), job.ahead.then(kept))
         if at - job.start < SHORTEST or job.until - at < SHORTEST:
             return replace(kept, ended=False)
         return kept.then(self._again(job, at, cut.ids, cut.heard))
+
+    def _end_of(self, job: _Job, text: tuple[int, ...]) -> int:
+        """The stream sample at which a text ends that is all of what was heard from the job's start on."""
+        found = self.model.align(self._encoded([job]), self._task(job.state), [text], [job.until - job.start])
+        return job.start + int(found[0][-1, 1])
 
     def _whole(self, job: _Job, heard: HeardText, spans: NDArray[np.int64] | None) -> HeardText:
         """What was heard and, where the text ended long before the speech, what is heard after it."""
@@ -366,10 +372,10 @@ class WhisperBackend(WindowedBackend[_Stream]):
         return self._text_of(later, found[0], spans)
 
     def _text_of(self, job: _Job, hypothesis: Hypothesis, spans: NDArray[np.int64] | None) -> HeardText:
-        """The text of a hypothesis, without silence and loops. spans: of committed and new tokens."""
+        """The text of a hypothesis, without inventions and loops. spans: of committed and new tokens."""
         text = [i for i, token in enumerate(hypothesis.ids) if self.model.tokens.is_text(token)]
         is_text = self.model.tokens.is_text
-        if self._is_silence(job, hypothesis):
+        if self._is_invented(job, hypothesis):
             return HeardText(
                 ended=hypothesis.ended, origin=job.start, spans=None if spans is None else spans[:0]
             )

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simul.decoding.interface import Hypothesis
 from simul.units import SAMPLE_RATE
 
 _WORD = re.compile(r"\w+")
-LONGEST_LOOP = 16
+LONGEST_LOOP = 80
+SENTENCE = 17
+"""Tokens of a loop that says whole sentences again: one repetition is enough."""
 REPEATED = 4
 """Rounds of a loop whose pace tells whether they were said."""
 
@@ -33,7 +36,9 @@ class GuardConfig:
     rate, slack: at most `rate` tokens per second of audio whose text is not committed, and `slack` more.
     no_speech, logprob: a candidate with a no-speech probability above the first and a mean log-probability
         below the second counts as silence (Radford et al. 2023, section 4.5).
-    repeats: a run of tokens that follows itself so often is a loop (twice as often for a single token).
+    doubt: seconds of audio whose text is likelier than `logprob` when it was understood.
+    repeats: a run of tokens that follows itself so often is a loop (twice as often for a single token, once for a
+        sentence).
     missing: seconds of speech after the end of a text that show that it ended too early.
     """
 
@@ -41,6 +46,7 @@ class GuardConfig:
     slack: int = 10
     no_speech: float = 0.6
     logprob: float = -1.0
+    doubt: float = 2.0
     repeats: int = 4
     missing: float = 2.0
 
@@ -51,6 +57,17 @@ class GuardConfig:
     def is_silence(self, no_speech: float, logprobs: Sequence[float] | np.ndarray) -> bool:
         """Whether a candidate looks like text made up over silence."""
         return len(logprobs) > 0 and no_speech > self.no_speech and float(np.mean(logprobs)) < self.logprob
+
+    def is_invented(self, found: Hypothesis, samples: int, final: bool) -> bool:
+        """Whether a text that nothing was committed of looks made up, over silence or over voices without words.
+
+        What it says again is likely whatever was heard, and does not count. Where more is to come, an unlikely text
+        is not believed: it mostly changes. At the end of a segment it is, when that is so short that the model knew
+        little.
+        """
+        if not found.ids or float(np.mean(found.logprobs[: _said_once(found.ids)])) >= self.logprob:
+            return False
+        return found.no_speech_prob > self.no_speech or not final or samples >= self.doubt * SAMPLE_RATE
 
     def missed(self, samples: int) -> bool:
         """Whether a text ended so many samples too early that speech was left out."""
@@ -71,7 +88,8 @@ class GuardConfig:
         for length in range(1, LONGEST_LOOP + 1):
             run = _run(text, length)
             rounds = 1 + run // length
-            if rounds >= (self.repeats * 2 if length == 1 else self.repeats):
+            least = self.repeats * 2 if length == 1 else self.repeats if length < SENTENCE else 2
+            if rounds >= least:
                 return Loop(len(text) - length - run, length, rounds)
         return None
 
@@ -86,14 +104,23 @@ class GuardConfig:
         """How many tokens of a text were said, when each token ends at a sample of `ends`; None: all of them.
 
         People do repeat words. A loop begins with the first round after which `REPEATED` more take less time than
-        anyone needs to say them: there the decoder writes on without hearing on.
+        anyone needs to say them: there the decoder writes on without hearing on. Of a sentence one round stands; where
+        each lies in the audio is not known well enough to tell, so what follows the first has to be heard anew.
         """
+        if loop.length >= SENTENCE:
+            return loop.begin + loop.length
         marks = [ends[loop.begin + loop.length * (r + 1) - 1] for r in range(loop.rounds)]
         least = REPEATED * loop.length / self.rate * SAMPLE_RATE
         for r in range(loop.rounds - REPEATED):
             if marks[r + REPEATED] - marks[r] < least:
                 return loop.begin + loop.length * (r + 1)
         return None
+
+
+def _said_once(text: Sequence[int]) -> int:
+    """How many tokens a text has without what its end says again, if that is at least half of what comes before."""
+    runs = ((length, _run(text, length)) for length in range(1, 1 + len(text) // 2 + len(text) // 4))
+    return len(text) - max((run for length, run in runs if run > 2 and 2 * run >= length), default=0)
 
 
 def _run(text: Sequence[int], length: int) -> int:

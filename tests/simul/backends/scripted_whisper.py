@@ -14,9 +14,10 @@ from simul.models.whisper.interface import MAX_POSITIONS
 RATE = 16_000
 UNIT = RATE // 2
 """A word lasts half a second; its samples say its number."""
-LOOPS, DEAF, ECHOES = 7, 8, 6
-"""The word that is written over and over; the one after which nothing is heard, but at the beginning of a window; and
-the one that makes the previous text the text of its window."""
+LOOPS, DEAF, ECHOES, ROUNDS, MUMBLED = 7, 8, 6, 48, 47
+"""The word that is written over and over; the one after which nothing is heard, but at the beginning of a window; the
+one that makes the previous text the text of its window; the one after which all of the text is written over and over;
+and the one that makes the text of its window unlikely."""
 
 
 class Tokens:
@@ -78,12 +79,18 @@ class Scripted:
             if word == LOOPS and place:
                 written += [word] * prompt.room(MAX_POSITIONS)
                 break
+            if word == ROUNDS and place:
+                written *= 1 + prompt.room(MAX_POSITIONS) // len(written)
+                break
         new = written[len(prompt.prefix) :]
         ended = len(new) <= prompt.room(MAX_POSITIONS)
         new = new[: prompt.room(MAX_POSITIONS)]
         frames = len(words) * 25
         return Hypothesis(
-            tuple(new), np.full(len(new), -0.1), ended, attention=self._rows(new, words, frames)
+            tuple(new),
+            np.full(len(new), -2.0 if MUMBLED in words else -0.1),
+            ended,
+            attention=self._rows(new, words, frames),
         )
 
     def _rows(self, new: list[int], words: list[int], frames: int) -> np.ndarray:

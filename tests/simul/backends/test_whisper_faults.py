@@ -15,7 +15,18 @@ from simul.backends.whisper import WhisperBackend
 from simul.clock import VirtualClock
 from simul.session import Session, SessionConfig
 from simul.session.events import SegmentEnd
-from tests.simul.backends.scripted_whisper import DEAF, ECHOES, LOOPS, RATE, UNIT, Scripted, Speech, speech
+from tests.simul.backends.scripted_whisper import (
+    DEAF,
+    ECHOES,
+    LOOPS,
+    MUMBLED,
+    RATE,
+    ROUNDS,
+    UNIT,
+    Scripted,
+    Speech,
+    speech,
+)
 from tests.simul.backends.streams import decode, hear
 
 
@@ -96,3 +107,35 @@ def test_what_repeats_the_previous_text_is_decoded_without_it() -> None:
     ]
     # The segment after it has its previous text again.
     assert model.prompts[-1].head[:4] == (model.tokens.previous, 1, 2, 3)
+
+
+def test_a_sentence_that_is_written_again_is_cut_and_what_follows_is_heard() -> None:
+    words = [*range(10, 28), ROUNDS, 30, 31, 32, 33]
+    found, model, _ = candidate(words)
+    assert list(found.ids) == words
+    assert len(model.prompts) == 2
+
+
+def test_a_sentence_that_is_said_again_is_written_again() -> None:
+    words = [*range(10, 28)]
+    found, model, _ = candidate([*words, *words])
+    assert list(found.ids) == [*words, *words]
+    assert model.prompts[1].prefix == ()
+
+
+@pytest.mark.parametrize(
+    ("count", "end", "believed"), [(2, False, False), (2, True, True), (5, False, False), (5, True, False)]
+)
+def test_an_unlikely_text_is_believed_only_at_the_end_of_a_short_segment(
+    count: int, end: bool, believed: bool
+) -> None:
+    words = [MUMBLED, 1, 2, 3, 4][:count]
+    found, _, _ = candidate(words, end)
+    assert list(found.ids) == (words if believed else [])
+
+
+def test_an_unlikely_text_goes_on_from_what_is_committed() -> None:
+    _, _, backend = candidate([1, 2, 3], end=False)
+    (stream,) = backend.streams
+    hear(backend, stream, speech([MUMBLED, 4, 5]))
+    assert list(decode(backend, stream, (" w1", " w2"), (1, 2)).ids) == [3, MUMBLED, 4, 5]

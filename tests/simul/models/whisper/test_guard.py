@@ -1,10 +1,13 @@
-"""Echoes of the previous text."""
+"""Echoes of the previous text, and texts that are made up."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from simul.decoding.interface import Hypothesis
 from simul.models.whisper.guard import GuardConfig
+from simul.units import SAMPLE_RATE
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,41 @@ def test_a_text_that_says_the_end_of_the_previous_one_again(
     previous: str, text: str, final: bool, echo: bool
 ) -> None:
     assert GuardConfig.echoes(previous, text, final) is echo
+
+
+@pytest.mark.parametrize(
+    ("ids", "unlikely", "invented"),
+    [
+        ([1, 2, 3, 4], 4, True),
+        ([1, 2, 3, 4], 1, False),
+        # A likely repetition makes a text no likelier, whole or begun.
+        ([1, 2, 3, 4, 1, 2, 3, 4], 4, True),
+        ([1, 2, 3, 4, 5, 1, 2, 3], 5, True),
+        ([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4], 4, True),
+        ([1, 2, 3, 4, 5, 6, 7, 8], 4, False),
+        ([], 0, False),
+    ],
+)
+def test_unlikely_texts_are_invented(ids: list[int], unlikely: int, invented: bool) -> None:
+    logprobs = np.full(len(ids), -0.1)
+    logprobs[:unlikely] = -1.5
+    assert (
+        GuardConfig().is_invented(Hypothesis(tuple(ids), logprobs, True), 5 * SAMPLE_RATE, True) is invented
+    )
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "seconds", "final", "invented"),
+    [
+        (0.1, 1.0, True, False),
+        (0.1, 1.0, False, True),
+        (0.7, 1.0, True, True),
+        (0.1, 2.0, True, True),
+    ],
+)
+def test_an_unlikely_text_of_a_short_segment_is_believed_at_its_end(
+    no_speech: float, seconds: float, final: bool, invented: bool
+) -> None:
+    samples = round(seconds * SAMPLE_RATE)
+    found = Hypothesis((1,), np.array([-1.5]), True, no_speech_prob=no_speech)
+    assert GuardConfig().is_invented(found, samples, final) is invented
