@@ -25,6 +25,7 @@ from simul.backends.base import Backend, StreamSpec, check_languages
 from simul.config import ModelConfig, StreamOptions
 from simul.engine import Ladder, StreamEngine, Terms
 from simul.errors import SimulError, UsageError
+from simul.languages import SPOKEN
 from simul.session.factory import LoadBackend
 from simul.session.session import failure_message
 from simul.session.stream import SessionConfig
@@ -165,7 +166,8 @@ class InstalledModels:
 
         limits = backend.limits
         if not isinstance(backend, CascadeBackend):
-            return limits.sources, limits.targets
+            # "auto" is something to hear, and nothing to write.
+            return limits.sources, limits.targets - {SPOKEN}
         further = EMBEDDED_TARGETS if self.config.mt is None else ()
         return frozenset(), limits.targets.union(further)
 

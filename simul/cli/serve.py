@@ -42,7 +42,8 @@ def run(arguments: list[str], context: Context) -> int:
     if importlib.util.find_spec("websockets") is None:
         raise UsageError(f"The server needs websockets: {install_hint('serve')}.")
     from policies.registry import make_policy
-    from server.run import check_exposure, run_server, tls_of, tokens_of
+    from server.run import caption_sinks, check_exposure, offered, run_server, tls_of, tokens_of
+    from server.stage.stage import Stage
     from server.workers.core import InstalledModels
     from server.workers.process import InstalledModelsFactory
 
@@ -54,8 +55,9 @@ def run(arguments: list[str], context: Context) -> int:
     if given.check:
         tokens_of(options.token_file)
         tls_of(options)
+        caption_sinks(options, Stage(offered(options, stream.source), lambda *job: None), context.note)
         said = InstalledModels(stream, model, context.load_backend).load()
-        context.note(f"The options can be used. {said}")
+        context.note(f"The options can be used. {said.description}")
         return ExitCode.OK
     models = InstalledModelsFactory(stream, model)
     asyncio.run(run_server(options, stream, models, context.note, version("simul")))

@@ -46,6 +46,13 @@ def test_options_that_cannot_work_are_refused(options: list[str], said: str) -> 
     assert out == ""
 
 
+@pytest.mark.parametrize(("address", "said"), [("fi=https://x.example/", "offers"), ("nowhere", "LANG=URL")])
+def test_a_receiver_of_captions_is_checked(address: str, said: str) -> None:
+    code, _, err = command("serve", "--check", "--stage", "--caption-sink", address)
+    assert code == ExitCode.USAGE
+    assert said in err
+
+
 def test_options_that_can_work_are_said_to(tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("one\ntwo\n", "utf-8")
