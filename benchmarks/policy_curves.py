@@ -29,6 +29,7 @@ from benchmarks.curves_page import markdown
 from benchmarks.human_speech import human_sets, pseudo_reference, read_table
 from benchmarks.machine import describe
 from latency_metrics.scoring.recordings import ReferenceSegment
+from policies.base import SAMPLES_PER_MS
 from simul.audio import FileSource
 from simul.backends.base import Backend
 from simul.backends.cascade import CascadeBackend
@@ -43,7 +44,7 @@ from simul.evaluation.sweep.result import LIMITS, Point, SweepResult
 from simul.evaluation.sweep.sweep import sweep
 from simul.models.marian.folder import SHIPPED
 from simul.models.marian.translator import MarianTranslator
-from simul.units import SAMPLE_RATE, SAMPLES_PER_MS
+from simul.units import SAMPLE_RATE
 
 TARGETS = {"de": "German", "es": "Spanish"}
 LONG = "newgate-reading long form"
