@@ -217,3 +217,15 @@ def test_disguises_keep_shape_and_loudness_and_follow_from_the_generator() -> No
     assert outs[0].shape == samples.shape
     assert float(outs[0].abs().max()) <= 0.9 + 1e-6
     assert not torch.equal(outs[0], augment(samples, samples.flip(0), torch.Generator().manual_seed(5)))
+
+
+def test_mixed_precision_comes_near_and_its_gradients_are_finite(model: Path) -> None:
+    weights = read_teacher(model)
+    student, teacher = BlockEncoder(weights), BlockEncoder(weights).eval().requires_grad_(False)
+    samples = torch.from_numpy(np.stack([noise(seed, 50 * STEP) for seed in range(2)]))
+    batch = SoundBatch(samples, 25, 10)
+    plain = float(distances(student, teacher, batch)[0].detach())
+    mixed = distances(student, teacher, batch, mixed=True)[0]
+    mixed.backward()
+    assert float(mixed.detach()) == pytest.approx(plain, rel=0.1)
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in student.parameters())
