@@ -6,7 +6,9 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from policies.base import Word
@@ -19,6 +21,8 @@ LEAST_JOINED = 6
 """So many letters have words that are joined to a term which is spelled as they are."""
 NEAR, NEARER = 0.6, 0.75
 """How alike the letters are of what is put in the place of an unknown word, and of a name that was clearly heard."""
+ALIKE = 0.8
+"""So alike, letters need not give the same sound."""
 UNSURE = 0.5
 """A word of the vocabulary with a lower probability is not clearly said."""
 LONGEST = 4
@@ -51,8 +55,9 @@ class TermMatcher:
     known: frequent words in lower case; None: of this language none are known, and only what is unsure is replaced.
 
     Words are replaced by a term that has their letters, written otherwise (another capital, one word for two). Where
-    letters are near and the sound is the same (metaphone of Philips 1990, as jellyfish computes it), what is no known
-    word, what is a name, or what the recogniser is unsure of is replaced. A known word that was clearly said stays.
+    letters are near and the sound is the same (metaphone of Philips 1990, as jellyfish computes it), or letters are
+    nearly the same, what is no known word, what is a name, or what the recogniser is unsure of is replaced. A known
+    word that was clearly said stays.
     """
 
     def __init__(self, terms: Sequence[Term], known: Collection[str] | None) -> None:
@@ -66,6 +71,8 @@ class TermMatcher:
                 if len(letters) >= LEAST_LETTERS:
                     self._spelled.setdefault(letters, term)
                     self._sounding.setdefault(_sound(letters), []).append((letters, term))
+        # Passes bring the same words again and again.
+        self._nearest = lru_cache(maxsize=4096)(self._sounds_like)
 
     def find(self, words: Sequence[HeardWord]) -> list[TermRepair]:
         """The repairs of some words, from left to right and not overlapping; the nearest of those that compete."""
@@ -103,11 +110,21 @@ class TermMatcher:
         if all(core in self._words for core in cores):
             return None, 0.0  # Other terms, as they are written.
         least = self._least(span, cores)
+        best, likeness = self._nearest(letters) if least <= 1 else (None, 0.0)
+        return (best, likeness) if likeness >= least else (None, 0.0)
+
+    def _sounds_like(self, letters: str) -> tuple[Term | None, float]:
+        """The term nearest to some letters among those of their sound, or else among all, if nearly spelled so."""
         best, likeness = None, 0.0
         for spelled, other in self._sounding.get(_sound(letters), ()):
             near = Levenshtein.normalized_similarity(letters, spelled)
-            if near >= least and near > likeness:
+            if near > likeness:
                 best, likeness = other, near
+        if likeness < ALIKE:
+            spellings, scorer = self._spelled.keys(), Levenshtein.normalized_similarity
+            alike = process.extractOne(letters, spellings, scorer=scorer, score_cutoff=ALIKE)
+            if alike is not None:
+                best, likeness = self._spelled[alike[0]], alike[1]
         return best, likeness
 
     def _rewritten(self, term: Term, cores: Sequence[str]) -> bool:
@@ -117,17 +134,18 @@ class TermMatcher:
         return len(cores) == len(term.text.split()) or len("".join(cores)) >= LEAST_JOINED
 
     def _least(self, span: Sequence[HeardWord], cores: Sequence[str]) -> float:
-        """How alike a term must be to replace a span; above 1 where the span was clearly said."""
-        unsure = any(word.confidence is not None and word.confidence < UNSURE for word in span)
-        if unsure:
+        """How alike a term must be to replace a span; above 1 where its first or last word was clearly said."""
+        ends = {0, len(span) - 1}
+        if all(self._is_doubtful(span[i], cores[i]) for i in ends):
             return NEAR
-        if self._known is None:
-            return 2.0
-        names = [core[:1].isupper() and not word.begins for core, word in zip(cores, span, strict=True)]
-        unknown = [not self._is_known(core) for core in cores]
-        if any(unknown):
-            return NEAR
-        return NEARER if all(names) else 2.0
+        names = self._known is not None and all(
+            core[:1].isupper() and not word.begins for core, word in zip(cores, span, strict=True)
+        )
+        return NEARER if names else 2.0
+
+    def _is_doubtful(self, word: HeardWord, core: str) -> bool:
+        unsure = word.confidence is not None and word.confidence < UNSURE
+        return unsure or not self._is_known(core)
 
     def _is_known(self, core: str) -> bool:
         return self._known is None or core.lower() in self._known

@@ -54,6 +54,7 @@ def write(text: str, confidence: float | None = None, known: frozenset[str] | No
         ("printed by gutenburg", "printed by Gutenberg"),
         ("in see plus plus", "in C++"),
         ("by Jensen, and", "by Jenson, and"),
+        ("by Newgathe, and", "by Newgate, and"),  # Another sound by the rules of metaphone.
     ],
 )
 def test_what_sounds_like_a_term_becomes_it(heard: str, expected: str) -> None:
