@@ -110,17 +110,17 @@ class TermMatcher:
         if all(core in self._words for core in cores):
             return None, 0.0  # Other terms, as they are written.
         least = self._least(span, cores)
-        best, likeness = self._nearest(letters) if least <= 1 else (None, 0.0)
+        best, likeness = self._nearest(letters, least == NEAR) if least <= 1 else (None, 0.0)
         return (best, likeness) if likeness >= least else (None, 0.0)
 
-    def _sounds_like(self, letters: str) -> tuple[Term | None, float]:
-        """The term nearest to some letters among those of their sound, or else among all, if nearly spelled so."""
+    def _sounds_like(self, letters: str, doubtful: bool) -> tuple[Term | None, float]:
+        """The term nearest to some letters among those of their sound; in doubt, among all spelled nearly so."""
         best, likeness = None, 0.0
         for spelled, other in self._sounding.get(_sound(letters), ()):
             near = Levenshtein.normalized_similarity(letters, spelled)
             if near > likeness:
                 best, likeness = other, near
-        if likeness < ALIKE:
+        if doubtful and likeness < ALIKE:
             spellings, scorer = self._spelled.keys(), Levenshtein.normalized_similarity
             alike = process.extractOne(letters, spellings, scorer=scorer, score_cutoff=ALIKE)
             if alike is not None:

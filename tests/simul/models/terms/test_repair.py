@@ -30,6 +30,7 @@ KNOWN = frozenset(
         "gave",
         "road",
         "house",
+        "jenso",
     }
 )
 TERMS = [Term("Newgate"), Term("Gutenberg"), Term("Jenson"), Term("Neild"), Term("C++", ("see plus plus",))]
@@ -68,6 +69,7 @@ def test_what_sounds_like_a_term_becomes_it(heard: str, expected: str) -> None:
         "the new, gate",
         "Newgate was new",
         "the governor gave",
+        "in Jenso",  # A name that is known, and not of the same sound.
         "new",
     ],
 )
