@@ -114,6 +114,12 @@ class ModelConfig:
         "FILE",
     )
 
+    terms_from: str | None = option(
+        None,
+        "a text or PDF on what is going to be talked about; its names and rare words are terms as well",
+        "FILE",
+    )
+
     def __post_init__(self) -> None:
         check_options(self)
         if not self.mt_key_variable.isidentifier():

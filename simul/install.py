@@ -25,6 +25,7 @@ EXTRA_OF = {
     "matplotlib": "plot",
     "onnxruntime": "whisper",
     "pocketsphinx": "embedded",
+    "pypdf": "pdf",
     "segno": "serve",
     "simuleval": "peers",
     "simulstream": "peers",

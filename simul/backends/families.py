@@ -202,10 +202,8 @@ def _speech(asked: Asked) -> Part[Backend]:
     part = family.load(asked)
     spec = StreamSpec(asked.source, asked.target)
     check_languages(f"the {family.title} {asked.name}", part.made.limits, spec)
-    if asked.config.terms is not None and getattr(part.made, "terms", None) is None:
-        raise UsageError(
-            f"The {family.title} {asked.name} takes no terms; leave --terms out, or use Whisper."
-        )
+    if (asked.config.terms or asked.config.terms_from) and getattr(part.made, "terms", None) is None:
+        raise UsageError(f"The {family.title} {asked.name} takes no terms; leave them out, or use Whisper.")
     return part
 
 

@@ -197,15 +197,19 @@ def term_matcher(config: ModelConfig, language: str) -> TermMatcher | None:
     """What writes words of `language` as the terms that are given; None where none are.
 
     Raises:
-        UsageError: the terms cannot be read.
+        UsageError: the terms cannot be read. ModelMissingError: the package that reads PDFs is missing.
     """
-    if config.terms is None:
+    if config.terms is None and config.terms_from is None:
         return None
     from simul.models.embedded.vocabulary import known_words
+    from simul.models.terms.document import document_terms
     from simul.models.terms.reading import read_terms
     from simul.models.terms.repair import TermMatcher
 
-    return TermMatcher(read_terms(Path(config.terms)), known_words() if language == "en" else None)
+    known = known_words() if language == "en" else None
+    listed = () if config.terms is None else read_terms(Path(config.terms))
+    found = () if config.terms_from is None else document_terms(Path(config.terms_from), known)
+    return TermMatcher((*listed, *found), known)
 
 
 def whisper(asked: Asked) -> Part[Backend]:
