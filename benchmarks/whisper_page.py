@@ -51,7 +51,8 @@ python -m benchmarks.whisper_policies clips.tsv... --first 0 --clips {clips} --t
 ```
 
 {recordings} recordings ({seconds:.0f} s): enough to see what a policy waits for and costs, not to rank word errors.
-Lag as above; CA: with the time that computing took. Processor time is that of the passes.
+Lag as above; CA: with the time that computing took. Processor time is that of the passes. The command measures more
+policies than stand here: those are still to be measured.
 [As JSON](../benchmarks/results/whisper_policies.json).
 """
 TRANSLATION = """## Into English
