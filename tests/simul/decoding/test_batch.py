@@ -11,7 +11,8 @@ pytest.importorskip("transformers", reason="decoding needs the caches of transfo
 
 import torch
 
-from simul.decoding.batch import Batch, cross_cache, cross_keys
+from simul.decoding.attention import Capture
+from simul.decoding.batch import Batch, cross_cache, cross_keys, run_layers
 from tests.simul.decoding.scripted import SIZE, ScriptedDecoder, kept
 
 
@@ -84,3 +85,25 @@ def test_keys_and_values_of_encoder_frames_are_those_of_each_layer() -> None:
             expected = project(hidden)
             torch.testing.assert_close(found[index, which, 1], expected[:, 3:])
             torch.testing.assert_close(found[index, which, 0], expected[:, :3])
+
+
+def test_layers_run_in_order_with_masks_caches_and_capture_and_are_told_that_there_is_an_encoder() -> None:
+    told: list[tuple[object, ...]] = []
+
+    def layer(
+        hidden: torch.Tensor,
+        mask: object,
+        encoded: torch.Tensor,
+        other: object,
+        cache: object,
+        *,
+        capture: object,
+    ) -> torch.Tensor:
+        told.append((mask, encoded.shape, other, cache, capture))
+        return hidden * 10 + len(told)
+
+    decoder = SimpleNamespace(layers=[layer, layer], layer_norm=lambda hidden: hidden + 0.5)
+    hidden, mask, cache, capture = torch.ones((3, 2, 4)), torch.ones(1), object(), Capture({})
+    found = run_layers(decoder, hidden, mask, cache, capture)  # type: ignore[arg-type]
+    assert torch.equal(found, torch.full((3, 2, 4), 112.5))
+    assert told == [(mask, (0, 2, 4), None, cache, capture)] * 2
