@@ -66,7 +66,9 @@ def test_a_search_is_over_when_as_many_texts_have_ended_as_the_beam_is_wide() ->
 def test_a_text_that_ends_only_beyond_its_room_has_not_ended_whatever_room_its_neighbours_have() -> None:
     def two_tokens(number: int, seen: tuple[int, ...]) -> tuple[list[float], int]:
         likely = (2, 4, END)[min(len(seen) - 1, 2)]
-        return [9.0 if token == likely else -0.1 * token - 50 * (token == END) for token in range(SIZE)], 0
+        scores = [9.0 if token == likely else -0.1 * token for token in range(SIZE)]
+        scores[END] = 50.0 if likely == END else -50.0
+        return scores, 0
 
     found, _ = decode(two_tokens, [Case(0, Prompt((0,), (), 2)), Case(1, Prompt((0,), (), 6))], 2)
     assert [(each.ids, each.ended) for each in found] == [((2, 4), False), ((2, 4), True)]
