@@ -84,3 +84,28 @@ def test_unknown_keys_of_later_schemas_are_passed_over() -> None:
 def test_what_is_no_event_is_named(line: str, said: str) -> None:
     with pytest.raises(SimulError, match=said):
         from_json(line)
+
+
+def test_a_line_keeps_letters_as_they_are_written() -> None:
+    assert '"Grüße"' in Error("Grüße", 0.0).to_json()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"type": ["x"]}, "of list"),
+        ({}, "of NoneType"),
+        ({"type": "no-such"}, "'no-such'"),
+        ({"type": "x" * 90}, "'" + "x" * 39),
+    ],
+)
+def test_a_kind_that_is_not_known_is_named_with_those_that_are(data: dict[str, object], said: str) -> None:
+    with pytest.raises(SimulError) as refused:
+        from_dict(data)
+    assert str(refused.value) == f"Unknown event type {said}; known are {', '.join(KINDS)}."
+
+
+def test_a_line_that_is_no_object_is_named() -> None:
+    with pytest.raises(SimulError) as refused:
+        from_json("[1]")
+    assert str(refused.value) == "Not a JSON event: the line is no object."

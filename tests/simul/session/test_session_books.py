@@ -161,7 +161,7 @@ def test_bad_samples_are_told_also_where_the_audio_or_the_computing_broke_off() 
     one.feed(spoilt)
     one.feed(spoilt)
     error, end = one.finish("The line was cut.")[-2:]
-    assert (error.message, end.bad_samples) == ("The line was cut.", 10)  # type: ignore[attr-defined]
+    assert (error.message, error.time, end.bad_samples) == ("The line was cut.", 0.0, 10)  # type: ignore[attr-defined]
     broken = Session(LocalAgreement(2), Broken("advance", 2), VirtualClock(), SessionConfig(chunk=CHUNK))
     broken.feed(spoilt)
     assert broken.feed(spoilt)[-1].bad_samples == 10  # type: ignore[attr-defined]
