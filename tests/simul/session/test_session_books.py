@@ -142,6 +142,21 @@ def test_a_reset_begins_a_new_stream_and_keeps_one_that_heard_nothing() -> None:
     assert backend.streams == (3,)
 
 
+def test_audio_of_which_no_arrival_is_told_came_in_real_time_from_the_beginning() -> None:
+    clock = VirtualClock()
+    one = Session(LocalAgreement(2), ScriptedBackend(TALK), clock, SessionConfig(chunk=CHUNK))
+    clock.advance(4.5)
+    assert [e.seconds for e in one.feed(sound(1)) if e.type == "lag"] == [4.0]  # type: ignore[attr-defined]
+
+
+def test_decisions_passed_over_are_told_with_the_place_of_the_next_and_when() -> None:
+    clock = VirtualClock()
+    one = Session(LocalAgreement(2), ScriptedBackend(TALK), clock, SessionConfig(chunk=CHUNK))
+    clock.advance(4.5)
+    (late,) = [event for event in one.feed(sound(3.5), coalesce=True) if event.type == "late"]
+    assert (late.decisions, late.heard, late.time) == (2, 3 * CHUNK, 4.5)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("pieces", [(1,), (0.25, 0.75), (0.5, 0.5)])
 def test_lag_counts_from_the_arrival_of_the_last_sample_that_was_fed(pieces: tuple[float, ...]) -> None:
     clock = VirtualClock()
