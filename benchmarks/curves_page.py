@@ -39,6 +39,9 @@ def markdown(report: dict[str, Any]) -> str:
         f"Machine: {json.dumps(report['machine'])}. Wall time: {report['minutes']:.1f} minutes with "
         f"{report['jobs']} processes.",
         "",
+        f"Translator: {report['translator']}. Whisper and today's students, against human "
+        "translations: [human speech, human translations](human-translation.md).",
+        "",
         NOTE,
         "",
         EVIDENCE,

@@ -287,6 +287,7 @@ def main() -> None:
     ranked = ranking([results[f"dev/{target}"] for target in TARGETS])
     report = {
         "machine": describe(("pocketsphinx", "ctranslate2", "sacrebleu")),
+        "translator": given.translator.name,
         "jobs": given.jobs,
         "chunk_ms": options.chunk_ms,
         "default": str(default),
