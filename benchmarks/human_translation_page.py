@@ -23,16 +23,19 @@ NOTE = (
     "Announcements of a telephone system, read by professional speakers; the same prompt in the other language is the "
     "reference, written by people. Ten prompts of 2.5 to 20 s make a recording, with 0.8 s between them. The "
     "Spanish references lack many accents, and a prompt is often said more freely than a translation would be, so "
-    "scores are lower than on texts made for scoring; what counts is how settings compare. German is in no such set: "
-    "it is shown on the three example talks, whose voices are synthetic and whose translations are human. Of some "
-    "thirty sentences in a direction differences below one or two chrF tell nothing."
+    "scores are lower than on texts made for scoring; what counts is how settings compare. Of some "
+    "thirty sentences in a direction differences below one or two chrF tell nothing. German is in no such set"
 )
+GERMAN = {
+    False: ".",
+    True: ": it is shown on the three example talks, whose voices are synthetic and whose translations are human.",
+}
+OWN = {False: ".", True: "; Whisper's own passes depend on the policy, so there are fewer."}
 TERMS = (
     "*Share*: chrF as a share of Offline's, which waits for the end of each utterance. LongYAAL in seconds, over the "
     "sentences of the references; CA counts computation (CPU time of this machine, one core). Policies that take text "
     "back are left out of *best*. All settings decide every {chunk_ms} ms. A cascade's recogniser is heard once and "
-    "replayed, so every policy is there at up to three settings; Whisper's own passes depend on the policy, so there "
-    "are fewer."
+    "replayed, so every policy is there at up to three settings"
 )
 
 
@@ -105,9 +108,10 @@ def markdown(report: dict[str, Any]) -> str:
         "edit by hand.",
         f"Machine: {json.dumps(report['machine'])}.",
         "",
-        NOTE,
+        NOTE + GERMAN["English into German" in found],
         "",
-        TERMS.format(chunk_ms=report["chunk_ms"]),
+        TERMS.format(chunk_ms=report["chunk_ms"])
+        + OWN[any(one["model"] == "direct" for one in found.values())],
         "",
         "## The default",
         "",
