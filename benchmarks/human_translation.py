@@ -262,6 +262,7 @@ def main() -> None:
             print(f"{name}: {clock.now() / 60:.1f} min", file=sys.stderr)
     report = {
         "machine": describe(("ctranslate2", "onnxruntime", "sacrebleu")),
+        "command": list(given.directions),
         "chunk_ms": StreamOptions().chunk_ms,
         "directions": found,
     }

@@ -104,7 +104,8 @@ def markdown(report: dict[str, Any]) -> str:
     lines = [
         "# Human speech, human translations: quality against latency",
         "",
-        "Made by `python -m benchmarks.human_translation --data FOLDER --markdown docs/human-translation.md`; do not "
+        "Made by `python -m benchmarks.human_translation --data FOLDER --markdown docs/human-translation.md "
+        f"{' '.join(report['command'])}`; do not "
         "edit by hand.",
         f"Machine: {json.dumps(report['machine'])}.",
         "",

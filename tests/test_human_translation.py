@@ -151,6 +151,7 @@ def test_the_page_says_whether_the_default_holds(quality: float, lag: float, sai
     result = SweepResult(points, "chrF", LATENCY, False)
     report = {
         "machine": {},
+        "command": ["en-de"],
         "chunk_ms": 500,
         "directions": {"A into B": report_of(result, "prompts", "cascade")},
     }
