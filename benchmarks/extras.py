@@ -158,6 +158,7 @@ PLANS: dict[str, Plan] = {
             ),
         )
     ),
+    "pdf": Plan((python("import pypdf", "print(pypdf.__name__)", says="pypdf"),)),
     "mic": Plan(
         (
             # Where the PortAudio library is missing, a sentence says how to get it.

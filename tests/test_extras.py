@@ -33,6 +33,7 @@ IMPORTS: dict[str, tuple[str, str]] = {
     "matplotlib": ("plot", "simul/evaluation/sweep latency_metrics/reports"),
     "onnxruntime": ("whisper whisper-base voice-en hf", "simul/models/whisper/onnxruntime tts/hibari.py"),
     "pocketsphinx": ("embedded", "simul/models/embedded/sphinx.py"),
+    "pypdf": ("pdf", "simul/models/terms"),
     "segno": ("serve", "server"),
     "simuleval": ("peers", "simul/adapters/simuleval_agent.py"),
     "simulstream": ("peers", "simul/adapters/simulstream_processor.py"),
