@@ -27,8 +27,9 @@ def read_terms(path: Path) -> tuple[Term, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(
-            f"The terms in {path} cannot be read ({error}); give a text file in UTF-8, one term a line."
+            f"The terms in {path} cannot be read ({why}); give a text file in UTF-8, one term a line."
         ) from None
     terms: dict[str, Term] = {}
     for line in lines:
