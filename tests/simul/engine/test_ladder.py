@@ -1,0 +1,79 @@
+"""Levels of quality: their borders, and what a meter is told of a new level."""
+
+from __future__ import annotations
+
+import pytest
+
+from simul.engine.cost import LoadMeter
+from simul.engine.ladder import Ladder, LadderConfig, Rung
+
+RUNGS = (Rung("all", 1.0), Rung("half", 0.5, 2), Rung("quarter", 0.25, 4))
+CONFIG = LadderConfig(over=1.0, late=0.25, patience=2.0, under=0.75, rest=8.0, longest=20.0)
+
+
+def ladder() -> Ladder:
+    return Ladder(RUNGS, CONFIG)
+
+
+@pytest.mark.parametrize(("offered", "late"), [(1.0, 0.0), (0.0, 0.25)])
+def test_the_border_itself_is_not_too_much(offered: float, late: float) -> None:
+    found = ladder()
+    for at in range(10):
+        found.update(float(at), offered, late)
+    assert found.level == 0
+
+
+def test_patience_counts_from_when_it_was_first_too_much() -> None:
+    found = ladder()
+    assert [found.update(100.0 + at, 2.0, 0.0).name for at in range(6)] == [
+        "all", "all", "half", "half", "half", "quarter",
+    ]  # fmt: skip
+    assert found.update(200.0, 9.0, 1.0).name == "quarter", "below the last there is none"
+    found.update(300.0, 9.0, 1.0)
+    assert found.level == 2
+
+
+def test_a_level_is_tried_again_only_where_it_would_bring_little() -> None:
+    found = ladder()
+    for at in (0.0, 2.0):
+        found.update(at, 2.0, 0.0)
+    for at in (3.0, 60.0):
+        assert found.update(at, 0.375, 0.0).name == "half", "twice 0.375 is the border itself"
+    for at in (61.0, 68.9):
+        assert found.update(at, 0.25, 0.0).name == "half"
+    assert found.update(69.0, 0.25, 0.0).name == "all"
+    found.update(70.0, 0.7, 0.0)
+    assert found.level == 0
+
+
+def test_a_return_in_vain_doubles_the_rest_up_to_its_limit_and_another_one_does_not() -> None:
+    found = ladder()
+    at, rests = 0.0, []
+    for stay in (1.0, 1.0, 1.0, 500.0):
+        for _ in range(2):
+            found.update(at, 2.0, 0.0)
+            at += 2.0
+        began = at
+        while found.level:
+            found.update(at, 0.1, 0.0)
+            at += 0.5
+        rests.append(at - 0.5 - began)
+        at += stay
+    assert rests == [8.0, 16.0, 20.0, 20.0]
+    found.update(at, 2.0, 0.0)
+    found.update(at + 2.0, 2.0, 0.0)
+    found.update(at + 3.0, 0.1, 0.0)
+    assert found.update(at + 11.0, 0.1, 0.0).name == "all", "the rest is as at first"
+
+
+def test_a_meter_is_told_what_the_new_level_brings() -> None:
+    found, meter = ladder(), LoadMeter()
+    meter.offered, meter.late = 1.6, 0.5
+    assert found.follow(meter, 0.0) is False
+    assert (meter.offered, meter.late) == (1.6, 0.5)
+    assert found.follow(meter, 2.0) is True
+    assert (meter.offered, meter.late) == (0.8, 0.0)
+    meter.offered = 0.2
+    assert found.follow(meter, 3.0) is False
+    assert found.follow(meter, 11.0) is True
+    assert meter.offered == 0.4
