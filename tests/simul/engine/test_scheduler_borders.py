@@ -59,6 +59,10 @@ def test_who_has_waited_too_long_goes_before_all_others(waited: float, first: in
     assert numbers(choose([lost, soon], NOW, Line(0.25, 0.25), most=1)) == [first]
 
 
+def test_who_has_waited_too_long_goes_before_an_earlier_deadline() -> None:
+    assert numbers(choose([due(1, 0.75), due(2, 2.0, since=4.0)], NOW, Line(0.25, 0.25), most=1)) == [2]
+
+
 def test_a_deadline_that_can_just_be_met_is_not_lost() -> None:
     costs = Line(0.25, 0.25)
     alone = costs.predict(1, SAMPLE_RATE)
