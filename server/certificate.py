@@ -77,14 +77,18 @@ def _kept(path: Path) -> Certificate | None:
         pem = path.read_bytes()
         load_pem_private_key(pem, None)
         return x509.load_pem_x509_certificate(pem)
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
+        # TypeError: the key is locked by a password, so it is none that was made here.
         return None
 
 
 def _serves(certificate: Certificate, names: Sequence[str], at: datetime) -> bool:
     from cryptography import x509
 
-    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
     lasts = certificate.not_valid_before_utc <= at < certificate.not_valid_after_utc - RENEWED
     return lasts and all(name in found for name in _alternatives(names))
 
@@ -97,7 +101,8 @@ def _alternatives(names: Sequence[str]) -> list[GeneralName]:
         try:
             made.append(x509.IPAddress(ipaddress.ip_address(name)))
         except ValueError:
-            made.append(x509.DNSName(name))
+            # A name that is not ASCII cannot stand in a certificate, and nobody can call the machine by it.
+            made += [x509.DNSName(name)] if name.isascii() else []
     return made
 
 

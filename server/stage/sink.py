@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -42,19 +41,24 @@ class SinkAddress:
             UsageError: it is something else.
         """
         language, _, url = text.partition("=")
-        if not language or urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        try:
+            asked = httpx.URL(url)
+            usable = asked.scheme in ("http", "https") and bool(asked.host)
+        except httpx.InvalidURL:
+            usable = False
+        if not language or not usable:
             raise UsageError(f"--caption-sink is LANG=URL, such as de=https://…, not {text!r}.")
         return cls(language, url)
 
     @property
     def dated(self) -> bool:
         """Whether a time stands before each line, as YouTube asks for."""
-        host = urlsplit(self.url).hostname or ""
+        host = httpx.URL(self.url).host
         return host == "youtube.com" or host.endswith(".youtube.com")
 
     def numbered(self, number: int) -> str:
         """The address of a post: the receiver puts lines in order by the number."""
-        url = f"{self.url}{'&' if urlsplit(self.url).query else '?'}seq={number}"
+        url = f"{self.url}{'&' if httpx.URL(self.url).query else '?'}seq={number}"
         return url if self.dated else f"{url}&lang={self.language}"
 
 

@@ -43,6 +43,10 @@ def pactl(arguments: Sequence[str]) -> str:
             "A virtual microphone needs pactl, which talks to PulseAudio and PipeWire; install "
             "pulseaudio-utils, or name an output device of your own with --play-device NAME."
         ) from None
+    except OSError as error:
+        raise DeviceError(
+            f"pactl, which makes the virtual microphone, cannot be run: {error.strerror}."
+        ) from error
     except subprocess.CalledProcessError as error:
         said = " ".join(str(error.stderr).split()) or "no reason given"
         raise DeviceError(f"PulseAudio makes no virtual microphone ({said}); does it run?") from error

@@ -10,6 +10,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from server.certificate import RENEWED, VALID, certificate_folder, fingerprint, self_signed
 from server.options import ServeOptions
@@ -75,6 +85,38 @@ def test_a_new_address_of_the_machine_makes_a_new_one(tmp_path: Path) -> None:
     first = fingerprint(path)
     self_signed(["localhost", "10.0.0.2"], tmp_path, NOW)
     assert fingerprint(path) != first
+
+
+def test_a_certificate_of_somebody_else_in_its_place_is_replaced(tmp_path: Path) -> None:
+    path = self_signed(["localhost"], tmp_path, NOW)
+    key = load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    name = x509.Name([])
+    other = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + VALID)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + other.public_bytes(Encoding.PEM))
+    theirs = fingerprint(path)
+    self_signed(["localhost"], tmp_path, NOW)
+    assert fingerprint(path) != theirs
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")))
+    self_signed(["localhost"], tmp_path, NOW)
+    assert fingerprint(path)
+
+
+def test_a_name_that_is_not_ascii_is_left_out(tmp_path: Path) -> None:
+    path = self_signed(["localhost", "büro"], tmp_path, NOW)
+    first = fingerprint(path)
+    self_signed(["localhost", "büro"], tmp_path, NOW)
+    assert fingerprint(path) == first
 
 
 def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:

@@ -141,7 +141,17 @@ def test_lines_that_wait_are_bounded() -> None:
     assert len(rig.said) == 1
 
 
-@pytest.mark.parametrize("given", ["de", "=https://x.example/", "de=ftp://x.example/", "de=https://"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "de",
+        "=https://x.example/",
+        "de=ftp://x.example/",
+        "de=https://",
+        "de=http://[::1",
+        "de=http://x:port/",
+    ],
+)
 def test_an_address_that_is_none_is_refused(given: str) -> None:
     with pytest.raises(UsageError, match="LANG=URL"):
         SinkAddress.parse(given)

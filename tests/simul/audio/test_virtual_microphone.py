@@ -74,6 +74,17 @@ def test_without_the_control_program_it_says_what_to_install(monkeypatch: pytest
         pactl(["info"])
 
 
+def test_a_control_program_that_cannot_be_run_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "pactl").write_bytes(b"no program")
+    (folder / "pactl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    with pytest.raises(DeviceError, match="cannot be run"):
+        pactl(["info"])
+
+
 @pytest.mark.parametrize(("script", "said"), [("echo gone >&2; exit 1", "gone"), ("exit 1", "no reason")])
 def test_a_refusal_is_a_sentence(
     script: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
