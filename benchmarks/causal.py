@@ -11,13 +11,11 @@ sessions with chunks of a block, how much had been heard and computed when the f
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -25,7 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import describe
-from benchmarks.whisper import Recording, read_list
+from benchmarks.whisper import Recording, list_names, list_parser, read_list
 from simul.audio.files import FileSource
 from simul.clock import MeteredClock
 from simul.config import ModelConfig, StreamOptions
@@ -172,11 +170,7 @@ def measure(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("lists", type=Path, nargs="+", metavar="LIST")
-    parser.add_argument("--language", default="en")
-    parser.add_argument("--first", type=int, choices=(0, 1, 2), help="every third recording from this on")
-    parser.add_argument("--clips", type=int, help="at most so many recordings of each list")
+    parser = list_parser(__doc__)
     parser.add_argument("--blocks", default="500,640,1000,1920", help="milliseconds (default: %(default)s)")
     parser.add_argument("--sessions", type=int, default=12, help="recordings run as streams")
     given = parser.parse_args(arguments)
@@ -192,13 +186,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for block_ms in map(int, given.blocks.split(",")):
         results.append(measure(recordings, given.language, block_ms, given.sessions, weights))
         print(json.dumps(results[-1]), file=sys.stderr)
-    lists = [table.parent.name + "/" + table.name for table in given.lists]
     seconds = round(sum(r.seconds for r in recordings), 1)
     print(
         json.dumps(
             {
                 "machine": describe(PACKAGES),
-                "lists": lists,
+                "lists": list_names(given),
                 "recordings": len(recordings),
                 "seconds": seconds,
                 "blocks": results,

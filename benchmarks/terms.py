@@ -22,7 +22,7 @@ from typing import Any
 from rapidfuzz.distance import Levenshtein
 
 from benchmarks.machine import describe
-from benchmarks.whisper import PACKAGES, Recording, read_list, run
+from benchmarks.whisper import PACKAGES, Recording, list_names, read_list, run
 from simul.evaluation.word_errors import normalise
 from simul.models.embedded.vocabulary import known_words
 from simul.session.events import Event, Settled
@@ -118,10 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             path.write_text("\n".join(terms), encoding="utf-8")
             streams, _ = run(recordings, "en", f"{given.setting} --terms {path}" if terms else given.setting)
             results[title] = {"terms": len(terms), **score(recordings, streams, names)}
-    lists = [table.parent.name + "/" + table.name for table in given.lists]
     head = {
         "machine": describe(PACKAGES),
-        "lists": lists,
+        "lists": list_names(given),
         "first": given.first,
         "recordings": len(recordings),
     }

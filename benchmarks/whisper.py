@@ -55,6 +55,28 @@ def read_list(table: Path, language: str) -> Iterator[Recording]:
                 yield Recording(file, text, soundfile.info(file).duration)
 
 
+def list_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options by which benchmarks choose recordings from lists; see `listed`."""
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument("lists", type=Path, nargs="+", metavar="LIST")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--first", type=int, choices=(0, 1, 2), help="every third recording from this on")
+    parser.add_argument("--clips", type=int, help="at most so many recordings of each list")
+    return parser
+
+
+def listed(given: argparse.Namespace) -> Iterator[Sequence[Recording]]:
+    """Of each list the recordings that were asked for, before `--clips` cuts them."""
+    for table in given.lists:
+        rows = list(read_list(table, given.language))
+        yield rows if given.first is None else rows[given.first :: 3]
+
+
+def list_names(given: argparse.Namespace) -> list[str]:
+    """The lists by folder and file, for results."""
+    return [f"{table.parent.name}/{table.name}" for table in given.lists]
+
+
 def run(recordings: Sequence[Recording], language: str, setting: str) -> tuple[list[list[Event]], Any]:
     """The events of each recording, and what the process took."""
     command = [*COMMAND, "--source", language, "--target", language, "--model", "whisper-base"]
@@ -115,26 +137,20 @@ def measure(recordings: Sequence[Recording], language: str, setting: str) -> dic
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("lists", type=Path, nargs="+", metavar="LIST")
-    parser.add_argument("--language", default="en")
-    parser.add_argument("--first", type=int, choices=(0, 1, 2), help="every third recording from this on")
-    parser.add_argument("--clips", type=int, help="at most so many recordings of each list")
+    parser = list_parser(__doc__)
     parser.add_argument("--setting", action="append", help="options of simul translate (default: none)")
     parser.add_argument("--texts", action="store_true", help="put the texts into the result")
     given = parser.parse_args(arguments)
-    recordings: list[Recording] = []
-    for table in given.lists:
-        rows = list(read_list(table, given.language))
-        recordings += (rows if given.first is None else rows[given.first :: 3])[: given.clips]
+    recordings = [row for rows in listed(given) for row in rows[: given.clips]]
     results = []
     for setting in given.setting or [""]:
         result = measure(recordings, given.language, setting)
         texts = result.pop("texts")
         print(json.dumps(result), file=sys.stderr)
         results.append({**result, "texts": texts} if given.texts else result)
-    lists = [table.parent.name + "/" + table.name for table in given.lists]
-    print(json.dumps({"machine": describe(PACKAGES), "lists": lists, "settings": results}, indent=2))
+    print(
+        json.dumps({"machine": describe(PACKAGES), "lists": list_names(given), "settings": results}, indent=2)
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.cases import run_cases
 from benchmarks.watched import WatchedProcess
-from benchmarks.whisper import Recording, read_list
+from benchmarks.whisper import Recording, list_parser, listed
 from benchmarks.whisper_robustness import PACKAGES, command, read
 from benchmarks.word_lag import LONGEST, TimedWords, lags, timed_words, word_clock
 from latency_metrics.quantiles import quantiles
@@ -127,20 +127,13 @@ def peer_case(named: str, given: argparse.Namespace, files: Sequence[str]) -> tu
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("lists", type=Path, nargs="+", metavar="LIST")
-    parser.add_argument("--language", default="en")
-    parser.add_argument("--first", type=int, choices=(0, 1, 2), help="every third recording from this on")
-    parser.add_argument("--clips", type=int, help="at most so many recordings of each list")
+    parser = list_parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, help="of benchmarks/openai_checkpoint.py")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON[,FOLDER]")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/whisper_peers.json"))
     given = parser.parse_args(arguments)
-    recordings: list[Recording] = []
-    for table in given.lists:
-        rows = list(read_list(table, given.language))
-        rows = rows if given.first is None else rows[given.first :: 3]
-        recordings += [row for row in rows if row.seconds <= LONGEST][: given.clips]
+    short = ([row for row in rows if row.seconds <= LONGEST] for rows in listed(given))
+    recordings = [row for rows in short for row in rows[: given.clips]]
     sounds = [read(recording.file) for recording in recordings]
     clock = word_clock(locate("whisper-base"), list(zip(recordings, sounds, strict=True)), given.language)
     files = [str(recording.file) for recording in recordings]

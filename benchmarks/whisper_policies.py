@@ -12,7 +12,6 @@ measured again.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import shlex
@@ -26,7 +25,7 @@ from typing import Any
 
 from benchmarks.cases import run_cases
 from benchmarks.watched import WatchedProcess
-from benchmarks.whisper import Recording, read_list
+from benchmarks.whisper import Recording, list_parser, listed
 from benchmarks.whisper_robustness import MODEL, PACKAGES, read
 from benchmarks.word_lag import LONGEST, TimedWords, lags, timed_words, word_clock
 from latency_metrics.quantiles import quantiles
@@ -177,11 +176,7 @@ def translate(place: Path, table: Path, language: str, clips: int, shortest: flo
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("lists", type=Path, nargs="+", metavar="LIST")
-    parser.add_argument("--language", default="en")
-    parser.add_argument("--first", type=int, choices=(0, 1, 2), help="every third recording from this on")
-    parser.add_argument("--clips", type=int, help="at most so many recordings of each list")
+    parser = list_parser(__doc__)
     parser.add_argument("--case", action="append", choices=(*WINDOWS, *GRIDS), help="(default: all)")
     parser.add_argument(
         "--translate", type=Path, metavar="TABLE", help="with columns file, lang, seconds, en"
@@ -189,11 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--traces", type=Path, help="keep passes there (default: for this run)")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/whisper_policies.json"))
     given = parser.parse_args(arguments)
-    recordings: list[Recording] = []
-    for listed in given.lists:
-        rows = list(read_list(listed, given.language))
-        rows = rows if given.first is None else rows[given.first :: 3]
-        recordings += [row for row in rows if row.seconds <= LONGEST][: given.clips]
+    short = ([row for row in rows if row.seconds <= LONGEST] for rows in listed(given))
+    recordings = [row for rows in short for row in rows[: given.clips]]
     sounds = [(recording, read(recording.file)) for recording in recordings]
     clock = word_clock(locate("whisper-base"), sounds, given.language)
     with tempfile.TemporaryDirectory() as temporary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -47,18 +48,21 @@ def _text(path: Path) -> str:
         head = path.read_bytes()
         return _pdf_text(path) if head.startswith(b"%PDF") else head.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); give a text in UTF-8 or a PDF.") from None
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"{path} cannot be read ({why}); give a text in UTF-8 or a PDF.") from None
 
 
 def _pdf_text(path: Path) -> str:
     try:
         from pypdf import PdfReader
-        from pypdf.errors import PyPdfError
     except ImportError as error:
         raise ModelMissingError(
             f"Reading {path} needs the package {error.name}, which is not installed; run: {install_hint('pdf')}"
         ) from error
+    # What it logs of a damaged file says no more than the sentence below.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         return "\n".join(page.extract_text() for page in PdfReader(path).pages)
-    except PyPdfError as error:
+    except Exception as error:
+        # A damaged file brings about errors of many kinds, not only pypdf's own.
         raise UsageError(f"The PDF {path} cannot be read ({error}); give its text in UTF-8.") from None

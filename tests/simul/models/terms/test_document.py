@@ -47,9 +47,25 @@ def test_a_pdf_is_read(tmp_path: Path) -> None:
     path = tmp_path / "article.pdf"
     path.write_bytes(pdf("The wards of Newgate were described by Neild."))
     assert [term.text for term in document_terms(path, KNOWN)] == ["Newgate", "Neild"]
+
+
+def test_a_pdf_that_is_damaged_anywhere_is_read_or_refused_in_a_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("pypdf", reason="PDFs are read by the package pypdf")
+    path = tmp_path / "article.pdf"
+    whole = pdf("The wards of Newgate were described by Neild.")
+    for place in range(5, len(whole), 7):
+        for damaged in (whole[:place], whole[:place] + b"\xff<<" + whole[place + 3 :]):
+            path.write_bytes(damaged)
+            try:
+                document_terms(path, KNOWN)
+            except UsageError as error:
+                assert "article.pdf" in str(error)
     path.write_bytes(b"%PDF-1.4\nnothing")
     with pytest.raises(UsageError, match="cannot be read"):
         document_terms(path, KNOWN)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"the wards of them"])
