@@ -7,7 +7,7 @@ import pytest
 
 from simul.decoding.interface import Hypothesis, Prompt
 from simul.models.whisper.capital import with_capital
-from simul.text import follows_word
+from tests.simul.models.whisper.pieces import PieceVocabulary
 
 PIECES = (
     " print",
@@ -28,41 +28,21 @@ PIECES = (
 )
 
 
-class Vocabulary:
-    """A few pieces; each text is encoded by the longest of them."""
-
-    end, start, previous = 50, 51, 52
-    grows = np.array([not follows_word(piece) for piece in PIECES])
-
-    def is_text(self, token: int) -> bool:
-        return token < self.end
-
-    def surfaces(self, ids: tuple[int, ...]) -> tuple[str, ...]:
-        return tuple(PIECES[i] for i in ids)
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        found: list[int] = []
-        while text:
-            fitting = [i for i, piece in enumerate(PIECES) if text.startswith(piece)]
-            if not fitting:
-                return tuple(found)
-            found.append(max(fitting, key=lambda i: len(PIECES[i])))
-            text = text[len(PIECES[found[-1]]) :]
-        return tuple(found)
+VOCABULARY = PieceVocabulary(*PIECES)
 
 
 def ids(text: str) -> tuple[int, ...]:
-    return Vocabulary().encode(text)
+    return VOCABULARY.encode(text)
 
 
 def written(text: str, previous: str = "", prefix: str = "") -> str:
     head = (52, *ids(previous), 51) if previous else (51,)
     tokens = ids(text)
     found = Hypothesis(tokens, -np.ones(len(tokens)), True, beams=(tokens,))
-    result = with_capital(Vocabulary(), Prompt(head, ids(prefix)), found)  # type: ignore[arg-type]
+    result = with_capital(VOCABULARY, Prompt(head, ids(prefix)), found)  # type: ignore[arg-type]
     assert len(result.logprobs) == len(result.ids)
     assert result.beams == (result.ids,)
-    return "".join(Vocabulary().surfaces(result.ids))
+    return "".join(VOCABULARY.surfaces(result.ids))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +72,7 @@ def test_only_a_sentence_is_begun_with_one() -> None:
 def test_tokens_share_what_is_known_of_the_word() -> None:
     attention = np.arange(8.0, dtype=np.float32).reshape(4, 2)
     found = Hypothesis(ids(" printing, then"), np.array([-0.5, -0.3, -0.2, -0.1]), True, attention=attention)
-    changed = with_capital(Vocabulary(), Prompt((51,)), found)  # type: ignore[arg-type]
+    changed = with_capital(VOCABULARY, Prompt((51,)), found)  # type: ignore[arg-type]
     assert np.allclose(changed.logprobs, [-0.8 / 3] * 3 + [-0.2, -0.1])
     assert changed.attention is not None
     assert changed.attention[:, 0].tolist() == [0, 2, 2, 4, 6]

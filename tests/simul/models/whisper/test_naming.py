@@ -9,40 +9,20 @@ from simul.decoding.interface import Hypothesis, Prompt
 from simul.models.terms.reading import Term
 from simul.models.terms.repair import TermMatcher
 from simul.models.whisper.naming import with_terms
-from simul.text import follows_word
+from tests.simul.models.whisper.pieces import PieceVocabulary
 
 PIECES = (" at", " new", " gate", ",", " New", "gate", " by", " Gut", "ten", "berg", "enberg", ".", "s")
 TERMS = TermMatcher([Term("Newgate"), Term("Gutenberg")], frozenset({"at", "new", "gate", "by"}))
 
 
-class Vocabulary:
-    """A few pieces, and times; each text is encoded by the longest pieces."""
-
-    end, start = 50, 51
-    grows = np.array([not follows_word(piece) for piece in PIECES])
-
-    def is_text(self, token: int) -> bool:
-        return token < self.end
-
-    def surfaces(self, ids: tuple[int, ...]) -> tuple[str, ...]:
-        return tuple(PIECES[i] for i in ids)
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        found: list[int] = []
-        while text:
-            fitting = [i for i, piece in enumerate(PIECES) if text.startswith(piece)]
-            if not fitting:
-                return tuple(found)
-            found.append(max(fitting, key=lambda i: len(PIECES[i])))
-            text = text[len(PIECES[found[-1]]) :]
-        return tuple(found)
+VOCABULARY = PieceVocabulary(*PIECES)
 
 
 def changed(text: str, prefix: str = "", extra: tuple[int, ...] = ()) -> Hypothesis:
-    tokens = (*Vocabulary().encode(text), *extra)
+    tokens = (*VOCABULARY.encode(text), *extra)
     found = Hypothesis(tokens, np.full(len(tokens), -0.1), True)
-    prompt = Prompt((51,), Vocabulary().encode(prefix))
-    return with_terms(Vocabulary(), TERMS, prompt, found)  # type: ignore[arg-type]
+    prompt = Prompt((51,), VOCABULARY.encode(prefix))
+    return with_terms(VOCABULARY, TERMS, prompt, found)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -55,11 +35,11 @@ def changed(text: str, prefix: str = "", extra: tuple[int, ...] = ()) -> Hypothe
 )
 def test_terms_stand_for_what_sounds_like_them(text: str, expected: str, repairs: list[str]) -> None:
     found = changed(text, prefix=" gate" if text.startswith("s") else "")
-    pieces = Vocabulary().surfaces(found.ids)
+    pieces = VOCABULARY.surfaces(found.ids)
     assert "".join(pieces) == expected
     assert ["".join(pieces[a:b]) for a, b, _ in found.repairs] == repairs
     assert len(found.logprobs) == len(found.ids)
-    assert found.logprobs.sum() == pytest.approx(-0.1 * len(Vocabulary().encode(text)))
+    assert found.logprobs.sum() == pytest.approx(-0.1 * len(VOCABULARY.encode(text)))
 
 
 def test_it_is_said_what_was_heard() -> None:
@@ -71,4 +51,4 @@ def test_it_is_said_what_was_heard() -> None:
 
 def test_text_with_times_and_parts_of_words_stay() -> None:
     assert changed(" new gate", extra=(60,)).repairs == ()
-    assert changed("gate at", prefix=" New").ids == Vocabulary().encode("gate at")
+    assert changed("gate at", prefix=" New").ids == VOCABULARY.encode("gate at")
