@@ -178,8 +178,8 @@ PLANS: dict[str, Plan] = {
             python(
                 "from pathlib import Path",
                 "from simul.evaluation.sweep.curves import write_png",
-                "from tests.simul.evaluation.sweep.made_up import CURVES",
-                "write_png(CURVES, Path('curves.png'), 'Curves')",
+                "from tests.simul.evaluation.sweep.made_up import with_curves",
+                "write_png(with_curves(3), Path('curves.png'), 'Curves')",
                 "print(Path('curves.png').stat().st_size > 10_000)",
                 says="True",
             ),

@@ -139,6 +139,11 @@ class ContainerSound:
         return sum(intake.opposed_seconds for intake in self._intakes)
 
     @property
+    def surrounding(self) -> int:
+        """Channels that are mixed into the centre's."""
+        return max((intake.surrounding for intake in self._intakes), default=0)
+
+    @property
     def position(self) -> float:
         """Seconds of the recording that were heard, silence included."""
         return self._timeline.position

@@ -47,6 +47,11 @@ class FrameIntake:
         """Seconds of sound in which two channels had opposite polarity, and one was turned."""
         return self._mixer.opposed_seconds if self._mixer else 0.0
 
+    @property
+    def surrounding(self) -> int:
+        """Channels that are mixed into the centre's."""
+        return self._mixer.surrounding if self._mixer else 0
+
     def push(self, frames: Samples) -> Samples:
         """Take frames of shape [n] or [n, channels] (float32), return mono 16 kHz samples."""
         clean, bad = replace_bad_samples(np.asarray(frames, np.float32))
@@ -101,6 +106,11 @@ class PcmIntake:
     def opposed_seconds(self) -> float:
         """Seconds of sound in which two channels had opposite polarity, and one was turned."""
         return self._frames.opposed_seconds
+
+    @property
+    def surrounding(self) -> int:
+        """Channels that are mixed into the centre's."""
+        return self._frames.surrounding
 
     @property
     def frames(self) -> int:

@@ -102,6 +102,11 @@ class ChannelMixer:
         """Seconds of sound in which a pair of channels had opposite polarity."""
         return max((pair.turned_blocks for pair in self._pairs), default=0) / _BLOCKS_A_SECOND
 
+    @property
+    def surrounding(self) -> int:
+        """Channels that are mixed into the centre's; 0 where no centre is known, or one channel is heard."""
+        return len(self.names) - 1 if self._only is None and "FC" in self.names else 0
+
     def push(self, frames: Samples) -> Samples:
         """Mono samples of the blocks that `frames`, shape [n, channels], complete; of one channel, all at once."""
         if frames.shape[1] == 1:

@@ -25,6 +25,11 @@ class Sound(Protocol):
         """Seconds of sound in which two channels had opposite polarity."""
         ...
 
+    @property
+    def surrounding(self) -> int:
+        """Channels that are mixed into the centre's: 5 in 5.1 sound."""
+        ...
+
     def pieces(self) -> Iterator[Samples]:
         """The sound; when the recording breaks off, everything before it comes out first."""
         ...
@@ -36,5 +41,10 @@ def told(name: str, sounds: Sequence[Sound]) -> list[str]:
     if sum(sound.opposed_seconds for sound in sounds) >= _OPPOSED_SECONDS:
         found.append(
             f"{name}: two channels have opposite polarity and would cancel each other; one was turned."
+        )
+    if any(sound.surrounding for sound in sounds):
+        found.append(
+            f"{name} is surround sound, mixed as for a broadcast; where music or noise covers the speech, "
+            "--channel centre hears the channel of the dialogue alone."
         )
     return found

@@ -232,6 +232,10 @@ class _RawSound:
     def opposed_seconds(self) -> float:
         return self._intake.opposed_seconds
 
+    @property
+    def surrounding(self) -> int:
+        return self._intake.surrounding
+
     def pieces(self) -> Iterator[Samples]:
         failure: AudioError | None = None
         try:

@@ -61,6 +61,11 @@ class WavSound:
         return sum(intake.opposed_seconds for intake in self._intakes)
 
     @property
+    def surrounding(self) -> int:
+        """Channels that are mixed into the centre's."""
+        return max((intake.surrounding for intake in self._intakes), default=0)
+
+    @property
     def frames(self) -> int:
         """Complete frames taken so far."""
         return sum(intake.frames for intake in self._intakes)

@@ -1,23 +1,26 @@
 """`make fuzz`: each target on mutated seeds for some minutes; an input that fails is kept as a seed.
 
 Hypothesis draws the mutations and shrinks what fails. A call may take 2 s of processor time, so that a loaded machine
-is no failure. Prints JSON: inputs and failures of each target.
+is no failure. Each target has a process of its own: one that dies or hangs inside a library costs one input, which is
+kept like any other, and the target goes on. Prints JSON: inputs and failures of each target.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import hashlib
 import json
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -27,13 +30,27 @@ from tests.fuzz.targets import SEEDS, TARGETS, Target, scratch, seeds_of, words_
 MOST_SECONDS = 2.0
 """Of processor time for one input."""
 
+HANGS_SECONDS = 120
+"""Of wall time for one input, after which the process is given up."""
+
+MOST_FAILURES = 20
 LONGEST = 1 << 16
 ROUND = 300
 """Inputs between two looks at the clock."""
 
 
-class TooSlow(Exception):
-    """A call took too long."""
+class TooSlow(BaseException):
+    """A call took too long. No `Exception`, so that nothing on the way takes it for a damaged input."""
+
+
+@dataclass
+class Outcome:
+    """What a target was given, and what it failed on."""
+
+    target: str
+    inputs: int = 0
+    slowest_cpu_s: float = 0.0
+    failures: list[str] = field(default_factory=list)
 
 
 def mutated(kept: Sequence[bytes], words: Sequence[bytes]) -> st.SearchStrategy[bytes]:
@@ -66,50 +83,106 @@ def mutated(kept: Sequence[bytes], words: Sequence[bytes]) -> st.SearchStrategy[
     return draw_input()
 
 
-def call(target: Target, data: bytes, folder: Path) -> None:
-    """Give the target an input, for as long as it may take."""
+def call(target: Target, data: bytes, folder: Path) -> float:
+    """Give the target an input, for as long as it may take; the seconds of processor time that it took.
+
+    Raises:
+        TooSlow: It took longer. A library that does not come back is noticed when it does.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise TooSlow(f"more than {MOST_SECONDS:g} s of processor time")
 
     previous = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
+    began = time.process_time()
     try:
         target(data, folder)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, previous)
+    return time.process_time() - began
 
 
-def fuzz(name: str, seconds: float, folder: Path, number: int) -> dict[str, Any]:
-    """Fuzz one target; what it was given and what it failed on."""
-    target, words = TARGETS[name][0], words_of(name)
-    kept, last = seeds_of(name), folder / f"last-{name}"
-    counted, failures, slowest = 0, [], 0.0
-    end = time.monotonic() + seconds
+class Fuzzer:
+    """Gives a target inputs; what it is about to be given and what has come of it stands in `folder` at every moment."""
 
-    def body(data: bytes) -> None:
-        nonlocal counted, slowest
-        counted += 1
-        last.write_bytes(data)
-        began = time.process_time()
-        call(target, data, folder)
-        slowest = max(slowest, time.process_time() - began)
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name, self._folder = name, folder
+        self._last, self._state = last_input(folder, name), state_file(folder, name)
+        self.outcome = load_outcome(folder, name)
 
-    while time.monotonic() < end and len(failures) < 20:
-        number += 1
-        options = settings(
-            max_examples=ROUND, database=None, deadline=None, suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.shrink),
-        )  # fmt: skip
+    def run(self, seconds: float, number: int) -> None:
+        """Fuzz for so long, or until there are too many failures."""
+        for data in seeds_of(self._name)[:3]:
+            TARGETS[self._name][0](data, self._folder)  # What is imported and compiled once is not timed.
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and len(self.outcome.failures) < MOST_FAILURES:
+            number += 1
+            options = settings(
+                max_examples=ROUND, database=None, deadline=None, suppress_health_check=list(HealthCheck),
+                phases=(Phase.generate, Phase.shrink),
+            )  # fmt: skip
+            inputs = mutated(seeds_of(self._name), words_of(self._name))
+            try:
+                seed(number)(options(given(inputs)(self._one)))()
+            except Exception as error:
+                self._fail(told(error), self._last.read_bytes())
+            self._write()
+
+    def _one(self, data: bytes) -> None:
+        self._last.write_bytes(data)
+        self.outcome.inputs += 1
+        if self.outcome.inputs % 20 == 0:
+            self._write()
+        faulthandler.dump_traceback_later(HANGS_SECONDS, exit=True)
         try:
-            seed(number)(options(given(mutated(kept, words))(body)))()
-        except BaseException as error:
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
-            failures.append(told(error))
-            keep(name, last.read_bytes())
-    return {"target": name, "inputs": counted, "slowest_cpu_s": round(slowest, 3), "failures": failures}
+            took = call(TARGETS[self._name][0], data, self._folder)
+            self.outcome.slowest_cpu_s = round(max(self.outcome.slowest_cpu_s, took), 3)
+        except TooSlow as error:
+            self._fail(told(error), data)  # Not shrunk: every try would take as long.
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    def _fail(self, message: str, data: bytes) -> None:
+        self.outcome.failures.append(f"{keep(self._name, data)}: {message}")
+        self._write()
+
+    def _write(self) -> None:
+        self._state.write_text(json.dumps(asdict(self.outcome)), encoding="utf-8")
+
+
+def last_input(folder: Path, name: str) -> Path:
+    """Where the input stands that a target has."""
+    return folder / f"last-{name}"
+
+
+def state_file(folder: Path, name: str) -> Path:
+    """Where the outcome of a target stands."""
+    return folder / f"outcome-{name}.json"
+
+
+def load_outcome(folder: Path, name: str) -> Outcome:
+    """What has come of a target so far."""
+    path = state_file(folder, name)
+    return Outcome(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Outcome(name)
+
+
+def watch(name: str, seconds: float, folder: Path, number: int) -> Outcome:
+    """Fuzz a target in a process of its own, and in another whenever one dies."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and len(load_outcome(folder, name).failures) < MOST_FAILURES:
+        command = [sys.executable, "-m", "tests.fuzz.run", "--inside", str(folder), "--target", name,
+                   "--seed", str(number), "--minutes", str(left / 60)]  # fmt: skip
+        code = subprocess.run(command, check=False).returncode
+        if code == 0:
+            break
+        outcome = load_outcome(folder, name)
+        kept = keep(name, last_input(folder, name).read_bytes())
+        outcome.failures.append(f"{kept}: the process ended with {code}")
+        state_file(folder, name).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+        number += 100_000
+    return load_outcome(folder, name)
 
 
 def told(error: BaseException) -> str:
@@ -120,11 +193,13 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error)[:200]} ({place.filename}:{place.lineno})"
 
 
-def keep(name: str, data: bytes) -> None:
-    """Keep an input that failed; the tests replay it."""
+def keep(name: str, data: bytes) -> str:
+    """Keep an input that failed; the tests replay it. Returns its name."""
     folder = SEEDS / name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"found-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
+    path = folder / f"found-{hashlib.sha256(data).hexdigest()[:12]}"
+    path.write_bytes(data)
+    return path.name
 
 
 def main() -> int:
@@ -133,16 +208,22 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10, help="for each target")
     parser.add_argument("--target", action="append", choices=list(TARGETS), help="only this one (repeatable)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.inside:
+        for name in asked.target:
+            Fuzzer(name, asked.inside).run(60 * asked.minutes, asked.seed)
+        return 0
     from benchmarks.machine import describe
 
     results = []
     with tempfile.TemporaryDirectory() as place:
         for name in asked.target or TARGETS:
-            results.append(fuzz(name, 60 * asked.minutes, scratch(place), asked.seed))
-            print(json.dumps(results[-1]), file=sys.stderr, flush=True)
-    print(json.dumps({"machine": describe(), "seed": asked.seed, "results": results}, indent=1))
-    return 1 if any(result["failures"] for result in results) else 0
+            results.append(watch(name, 60 * asked.minutes, scratch(place), asked.seed))
+            print(json.dumps(asdict(results[-1])), file=sys.stderr, flush=True)
+    report = [asdict(result) for result in results]
+    print(json.dumps({"machine": describe(), "seed": asked.seed, "results": report}, indent=1))
+    return 1 if any(result.failures for result in results) else 0
 
 
 if __name__ == "__main__":

@@ -57,7 +57,11 @@ def test_a_recording_is_heard_from_its_first_word_to_its_last(name, begin, end):
     found = stretches(samples)
     assert found[0][0] == pytest.approx(begin, abs=0.25)
     assert found[-1][1] == pytest.approx(end, abs=0.35)
-    told = {"antiphase.flac": "opposite polarity", "two-tracks.mkv": r"track 2 \(English, default\) is heard"}
+    told = {
+        "antiphase.flac": "opposite polarity",
+        "two-tracks.mkv": r"track 2 \(English, default\) is heard",
+        "surround-dialogue.mkv": "--channel centre hears the channel of the dialogue alone",
+    }
     assert [re.search(told.get(name, "nothing is to be told"), notice) is not None for notice in notices] == (
         [True] if name in told else []
     )
