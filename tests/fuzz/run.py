@@ -105,7 +105,7 @@ def call(target: Target, data: bytes, folder: Path) -> float:
 
 
 class Fuzzer:
-    """Gives a target inputs; what it is about to be given and what has come of it stands in `folder` at every moment."""
+    """Gives a target inputs; what it is given and what has come of it stands in `folder` at every moment."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self._name, self._folder = name, folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from simul.audio.container import Listening
 from simul.audio.files import FileSource
+from simul.captions import Cue, CueMaker
 from simul.clock import VirtualClock
 from simul.config import ModelConfig, StreamOptions
 from simul.evaluation.word_errors import normalise
@@ -90,8 +92,29 @@ def test_dialogue_of_surround_sound_is_heard_through_the_mix_and_whole_in_its_ch
     factory: SessionFactory,
 ) -> None:
     """Noise in four channels at 2.6 dB below the speech after the mix of broadcasters."""
-    said = "good morning the train to the leaves at please bring your ticket and a warm coat".split()
+    said = normalise("Good morning the train to the leaves at please bring your ticket and a warm coat")
     mixed = words(segments(factory, "surround-dialogue.mkv"))
     assert sum(word in mixed for word in said) > len(said) / 2
     alone = words(segments(factory, "surround-dialogue.mkv", Listening(channel="centre")))
     assert sum(word in alone for word in said) >= len(said) - 1
+
+
+@pytest.mark.long
+def test_subtitles_of_fast_speech_end_with_it(whisper_base_folder: Path) -> None:
+    offline = SessionFactory(
+        StreamOptions(source="en", target="en", policy="offline"),
+        ModelConfig(model=str(whisper_base_folder), threads=1),
+    )
+    clock, maker, cues = VirtualClock(), CueMaker("en", "en"), list[Cue]()
+    with offline(clock) as session:
+        for step in drive(FileSource(beside("cases", "fast-speech.ogg")), session, clock):
+            for event in step.events:
+                cues += maker.push(event)
+    cues += maker.finish()
+    assert len(cues) > 6
+    assert cues[-1].start < 30.3 and cues[-1].end < 32
+    assert all(cue.end <= after.start for cue, after in pairwise(cues))
+
+
+def test_silence_gives_no_segment(factory: SessionFactory) -> None:
+    assert segments(factory, "silent.wav") == []
