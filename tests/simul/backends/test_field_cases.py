@@ -112,7 +112,8 @@ def test_subtitles_of_fast_speech_end_with_it(whisper_base_folder: Path) -> None
                 cues += maker.push(event)
     cues += maker.finish()
     assert len(cues) > 6
-    assert cues[-1].start < 30.3 and cues[-1].end < 32
+    assert cues[-1].start < 30.3
+    assert cues[-1].end < 32
     assert all(cue.end <= after.start for cue, after in pairwise(cues))
 
 
