@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from policies.base import SUBSTITUTES, Candidate, Need, Policy, SourceView, StopRule
 from simul.clock import cpu_seconds
 from simul.errors import EvidenceError, SimulError, UsageError
+from simul.models.terms.reading import Term
 from simul.units import Samples
 
 State = TypeVar("State")
@@ -17,10 +18,14 @@ State = TypeVar("State")
 
 @dataclass(frozen=True)
 class StreamSpec:
-    """What one stream asks of a backend: ISO 639-1 codes; source equal to target means transcription."""
+    """What one stream asks of a backend: ISO 639-1 codes; source equal to target means transcription.
+
+    terms: names and rare words that the stream is about, besides those that the backend was made with.
+    """
 
     source: str = "en"
     target: str = "de"
+    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Limits:
     the first the stream cuts at committed word ends when it can, above the second it commits by force and cuts.
     None: the backend bounds its segments itself. trims: audio is forgotten where the stream says. exports: the
     state of a stream can be taken out and put into another backend of the same model. shares: streams into other
-    languages can share what is heard of one recording. streams_at_once: how many
+    languages can share what is heard of one recording. terms: streams may bring their own. streams_at_once: how many
     streams may be open; None: as many as memory holds. meter: what its computing is measured by; `elapsed_seconds`
     for a model that computes in several threads, on a GPU or on another machine.
     """
@@ -43,6 +48,7 @@ class Limits:
     trims: bool = False
     exports: bool = False
     shares: bool = False
+    terms: bool = False
     streams_at_once: int | None = None
     meter: Callable[[], float] = cpu_seconds
 
@@ -107,8 +113,10 @@ class Backend(ABC, Generic[State]):
         """The number of a new stream.
 
         Raises:
-            UsageError: the languages are not served, or too many streams are open.
+            UsageError: the languages or terms are not served, or too many streams are open.
         """
+        if spec.terms and not self.limits.terms:
+            raise UsageError(f"The backend {self.name} takes no terms; leave them out, or use Whisper.")
         most = self.limits.streams_at_once
         if most is not None and len(self._states) >= most:
             raise UsageError(

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
 from simul.clock import cpu_seconds
+from simul.models.terms.book import TermBook
+from simul.models.terms.reading import Term
 from simul.models.terms.repair import TermMatcher, named_words
 from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.models.words import Utterance, Word, stretches
@@ -122,7 +124,7 @@ class Hearing:
 @dataclass(eq=False)
 class CascadeState:
     """One stream. place: its utterance in what is heard; before: the words of its last pass, to tell which are stable;
-    cached: the last translation and what was asked."""
+    cached: the last translation and what was asked. terms: those that have a translation, each with it."""
 
     spec: StreamSpec
     hearing: Hearing
@@ -130,6 +132,7 @@ class CascadeState:
     decoded_at: int = 0
     before: tuple[str, ...] = ()
     cached: tuple[Key, TextResult] | None = None
+    terms: tuple[tuple[str, str], ...] = ()
 
     @property
     def closed(self) -> Utterance | None:
@@ -147,7 +150,8 @@ class CascadeBackend(Backend[CascadeState]):
     two pauses; as Whisper's, those of a pass share a no-speech probability, here the part of the utterance so far in
     which no word was recognised.
 
-    meter: what computing is measured by. terms: what misheard words are written as, before they are translated.
+    meter: what computing is measured by. terms: of every stream, what misheard words are written as before they are
+    translated.
     """
 
     name: ClassVar[str] = "cascade"
@@ -158,29 +162,37 @@ class CascadeBackend(Backend[CascadeState]):
         translator: TextTranslator | None,
         languages: frozenset[str] = frozenset({"en"}),
         meter: Callable[[], float] = cpu_seconds,
-        terms: TermMatcher | None = None,
+        terms: Sequence[Term] = (),
     ) -> None:
-        self.terms = terms
+        self.terms = TermBook(terms)
         self.make_recognizer, self.translator = recognizer, translator
         self._idle: list[Recognizer] = []
         """The recogniser of the last stream that was closed: loading one takes longer than a chunk."""
         targets = languages if translator is None else languages | translator.targets
-        super().__init__(_provided(translator), Limits(languages, targets, shares=True, meter=meter))
+        super().__init__(
+            _provided(translator), Limits(languages, targets, shares=True, terms=True, meter=meter)
+        )
 
     def _start(self, spec: StreamSpec) -> CascadeState:
         check_languages("this model", self.limits, spec)
+        matcher = self.terms.matcher(spec.terms, spec.source)
         try:
             recognizer = self._idle.pop()
         except IndexError:
             recognizer = self.make_recognizer()
-        return _joined(CascadeState(spec, Hearing(recognizer, self.terms)))
+        return self._joined(CascadeState(spec, Hearing(recognizer, matcher)))
 
     def beside(self, stream: int, target: str) -> int:
         first = self.state(stream)
-        spec = StreamSpec(first.spec.source, target)
+        spec = replace(first.spec, target=target)
         check_languages("this model", self.limits, spec)
-        state = CascadeState(spec, first.hearing, first.place, first.decoded_at)
-        return self._admit(_joined(state))
+        return self._admit(self._joined(CascadeState(spec, first.hearing, first.place, first.decoded_at)))
+
+    def _joined(self, state: CascadeState) -> CascadeState:
+        """The state, among those that share what it hears."""
+        state.hearing.streams.append(state)
+        state.terms = self.terms.translations(state.spec.terms, state.spec.target)
+        return state
 
     def _stop(self, state: CascadeState) -> None:
         hearing = state.hearing
@@ -261,7 +273,7 @@ class CascadeBackend(Backend[CascadeState]):
                 results.append(state.cached[1])
             else:
                 results.append(None)
-                todo.append(TextRequest(text, state.spec.target, *key[1:]))
+                todo.append(TextRequest(text, state.spec.target, *key[1:], terms=state.terms))
         if self.translator is not None and todo:
             fresh = iter(self.translator.translate(todo))
             for index, request in enumerate(requests):
@@ -276,12 +288,6 @@ class CascadeBackend(Backend[CascadeState]):
             state.place += 1
         state.hearing.forget()
         state.before, state.cached = (), None
-
-
-def _joined(state: CascadeState) -> CascadeState:
-    """The state, among those that share what it hears."""
-    state.hearing.streams.append(state)
-    return state
 
 
 def _provided(translator: TextTranslator | None) -> frozenset[Need]:

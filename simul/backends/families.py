@@ -202,7 +202,7 @@ def _speech(asked: Asked) -> Part[Backend]:
     part = family.load(asked)
     spec = StreamSpec(asked.source, asked.target)
     check_languages(f"the {family.title} {asked.name}", part.made.limits, spec)
-    if (asked.config.terms or asked.config.terms_from) and getattr(part.made, "terms", None) is None:
+    if (asked.config.terms or asked.config.terms_from) and not part.made.limits.terms:
         raise UsageError(f"The {family.title} {asked.name} takes no terms; leave them out, or use Whisper.")
     return part
 
@@ -218,7 +218,7 @@ def _cascade(asked: Asked) -> Part[Backend]:
         translator = TRANSLATORS.serving(told).load(told)
     heard = recognizer.load(asked)
     meter = cpu_seconds if heard.meter is translator.meter is cpu_seconds else elapsed_seconds
-    terms = loaders.term_matcher(asked.config, asked.source)
+    terms = loaders.listed_terms(asked.config, asked.source)
     backend = CascadeBackend(heard.made, translator.made, frozenset({asked.source}), meter, terms)
     return Part(backend, f"Cascade: {heard.said}, {translator.said}.")
 
@@ -259,7 +259,7 @@ def load_for_several(
     meters = [heard.meter, *(part.meter for part in parts.values())]
     meter = cpu_seconds if all(m is cpu_seconds for m in meters) else elapsed_seconds
     translator = SeveralTranslators({code: part.made for code, part in parts.items()})
-    terms = loaders.term_matcher(config, source)
+    terms = loaders.listed_terms(config, source)
     backend = CascadeBackend(heard.made, translator, frozenset({source}), meter, terms)
     said = ", ".join(dict.fromkeys(part.said for part in parts.values()))
     return LoadedBackend(backend, f"Cascade into {', '.join(others)}: {heard.said}, {said}.")

@@ -18,7 +18,7 @@ from simul.models.hub import FoundModel
 if TYPE_CHECKING:
     from simul.backends.base import Backend
     from simul.backends.cascade import Recognizer
-    from simul.models.terms.repair import TermMatcher
+    from simul.models.terms.reading import Term
     from simul.models.translation.interface import TextTranslator
     from simul.models.whisper.interface import Whisper
 
@@ -193,23 +193,22 @@ WHISPERS: Mapping[str, Callable[[Asked], Whisper]] = {
 """What computes a folder of the Whisper family."""
 
 
-def term_matcher(config: ModelConfig, language: str) -> TermMatcher | None:
-    """What writes words of `language` as the terms that are given; None where none are.
+def listed_terms(config: ModelConfig, language: str) -> tuple[Term, ...]:
+    """The terms that are given for words of `language`.
 
     Raises:
         UsageError: the terms cannot be read. ModelMissingError: the package that reads PDFs is missing.
     """
     if config.terms is None and config.terms_from is None:
-        return None
+        return ()
     from simul.models.embedded.vocabulary import known_words
     from simul.models.terms.document import document_terms
     from simul.models.terms.reading import read_terms
-    from simul.models.terms.repair import TermMatcher
 
     known = known_words() if language == "en" else None
     listed = () if config.terms is None else read_terms(Path(config.terms))
     found = () if config.terms_from is None else document_terms(Path(config.terms_from), known)
-    return TermMatcher((*listed, *found), known)
+    return (*listed, *found)
 
 
 def whisper(asked: Asked) -> Part[Backend]:
@@ -220,7 +219,7 @@ def whisper(asked: Asked) -> Part[Backend]:
         WHISPERS[asked.kind](asked),
         timestamps=Need.SEGMENTS in asked.needs,
         meter=_meter(asked.config),
-        terms=term_matcher(asked.config, asked.target),
+        terms=listed_terms(asked.config, asked.target),
     )
     task = "transcription" if asked.source == asked.target else "translation into English"
     return Part(backend, f"Whisper model {asked.name}: {task} from speech.")

@@ -20,6 +20,8 @@ from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.spoken_language import SpokenLanguage
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SPOKEN
+from simul.models.terms.book import TermBook
+from simul.models.terms.reading import Term
 from simul.models.terms.repair import TermMatcher
 from simul.models.whisper.capital import with_capital
 from simul.models.whisper.features import STEP
@@ -61,7 +63,7 @@ class _Pass:
 @dataclass
 class _Stream(WindowedStream):
     """spoken: which language is. faults: how many passes in a row ended in a loop or too early. growing: what the
-    model keeps of growing windows.
+    model keeps of growing windows. terms: what misheard words are written as.
     """
 
     spoken: SpokenLanguage = field(default_factory=SpokenLanguage)
@@ -70,6 +72,7 @@ class _Stream(WindowedStream):
     cut: _Cut | None = None
     faults: int = 0
     growing: GrowingWindows = field(default_factory=GrowingWindows, metadata=NOT_STORED)
+    terms: TermMatcher | None = field(default=None, metadata=NOT_STORED)
 
     def forget_window(self) -> None:
         super().forget_window()
@@ -120,8 +123,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
     timestamps: let the model divide its text into timed segments (`Need.SEGMENTS`), as the policies that judge
         segments want; without, the text after a forced prefix is cleaner and passes are shorter.
     activity: makes the voice activity detector of a stream; None: a stream is one segment, cut by the window.
-    guard: limits against invented text. meter: what the model's computing is measured by. terms: what misheard words
-        are written as.
+    guard: limits against invented text. meter: what the model's computing is measured by. terms: of every stream, what
+        misheard words are written as.
     """
 
     name: ClassVar[str] = "whisper"
@@ -133,9 +136,9 @@ class WhisperBackend(WindowedBackend[_Stream]):
         activity: Callable[[], VoiceActivity] | None = SileroActivity,
         guard: GuardConfig | None = None,
         meter: Callable[[], float] = cpu_seconds,
-        terms: TermMatcher | None = None,
+        terms: Sequence[Term] = (),
     ) -> None:
-        self.terms = terms
+        self.terms = TermBook(terms)
         self.model, self.timestamps, self.activity = model, timestamps, activity
         self.guard = guard or GuardConfig()
         provides = {Need.TOKENS, Need.LOGPROBS}
@@ -155,7 +158,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         if model.detects:
             languages |= {SPOKEN}
         targets, trims = languages | {"en"}, not model.grows
-        limits = Limits(languages, targets, soft, hard, trims=trims, exports=True, meter=meter)
+        limits = Limits(languages, targets, soft, hard, trims=trims, exports=True, terms=True, meter=meter)
         super().__init__(frozenset(provides), limits)
 
     @property
@@ -170,7 +173,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
                 "use it as the recogniser of a cascade: --asr FOLDER --mt FOLDER."
             )
         expected = "" if spec.source == SPOKEN else spec.source
-        return _Stream(spec, SpeechStream(self.activity), spoken=SpokenLanguage(expected))
+        terms = self.terms.matcher(spec.terms, spec.target)
+        return _Stream(spec, SpeechStream(self.activity), spoken=SpokenLanguage(expected), terms=terms)
 
     def _encode(self, jobs: Sequence[_Job], windows: Sequence[Samples]) -> Sequence[Encoded]:
         if not self.model.grows:
@@ -202,8 +206,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
         """A hypothesis with the capital of its first word, and with terms where it sounds like them."""
         if not job.before:
             hypothesis = with_capital(self.model.tokens, job.prompt, hypothesis)
-        if self.terms is not None:
-            hypothesis = with_terms(self.model.tokens, self.terms, job.prompt, hypothesis)
+        if job.state.terms is not None:
+            hypothesis = with_terms(self.model.tokens, job.state.terms, job.prompt, hypothesis)
         return hypothesis
 
     def _echoes(self, job: _Job, hypothesis: Hypothesis) -> bool:

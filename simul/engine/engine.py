@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from policies.base import Candidate, Policy
-from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_evidence
+from simul.backends.base import Backend, DecodeRequest, check_evidence
 from simul.engine.cost import CostTable, LoadMeter
 from simul.engine.inbox import Inbox
 from simul.engine.ladder import Ladder
@@ -113,7 +113,7 @@ class StreamEngine:
 
     def _backend_numbers(self, config: SessionConfig, beside: Sequence[str]) -> list[int]:
         """The backend's numbers of new streams, one for each language; none stays open where one is refused."""
-        numbers = [self.backend.open(StreamSpec(config.source, config.target))]
+        numbers = [self.backend.open(config.spec)]
         try:
             for target in beside:
                 numbers.append(self.backend.beside(numbers[0], target))

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from policies.base import Policy
-from simul.backends.base import Backend, DecodeRequest, StreamSpec, check_evidence
+from simul.backends.base import Backend, DecodeRequest, check_evidence
 from simul.clock import Clock, WallClock
 from simul.errors import SimulError
 from simul.session.events import Event
@@ -70,7 +70,7 @@ class Session:
 
     def _opened(self) -> list[int]:
         """The numbers of new streams, one for each language; none stays open where one is refused."""
-        numbers = [self.backend.open(StreamSpec(self.config.source, self.config.target))]
+        numbers = [self.backend.open(self.config.spec)]
         try:
             for target in self.beside:
                 numbers.append(self.backend.beside(numbers[0], target))

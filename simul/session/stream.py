@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from policies.base import Candidate, Decision, Evidence, PlanKind, Policy, SourceView
-from simul.backends.base import DecodeRequest, Limits
+from simul.backends.base import DecodeRequest, Limits, StreamSpec
 from simul.errors import SimulError, UsageError
 from simul.languages import SPACELESS, SPOKEN
+from simul.models.terms.reading import Term
 from simul.session.events import (
     End,
     Error,
@@ -44,7 +45,7 @@ class SessionConfig:
 
     chunk: samples between two decisions; decisions fall on multiples of it however the audio was cut.
     lag_limit: seconds behind the arrival of audio above which a lag event is put out. name: of the stream, in
-    its events.
+    its events. terms: names and rare words that are going to be said, besides those that the model was loaded with.
     """
 
     source: str = "en"
@@ -52,10 +53,16 @@ class SessionConfig:
     chunk: int = SAMPLE_RATE // 2
     lag_limit: float = 2.0
     name: str = ""
+    terms: tuple[Term, ...] = ()
 
     def __post_init__(self) -> None:
         if self.chunk < SAMPLE_RATE // 100:
             raise UsageError(f"A chunk of {self.chunk} samples is too short; use at least 10 ms.")
+
+    @property
+    def spec(self) -> StreamSpec:
+        """What is asked of the backend."""
+        return StreamSpec(self.source, self.target, self.terms)
 
 
 @dataclass(frozen=True)

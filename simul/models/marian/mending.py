@@ -18,6 +18,7 @@ from simul.models.marian.folder import Students
 from simul.models.marian.search import Search, Task, Track
 from simul.models.marian.sentence import Sentence
 from simul.models.translation.kept.demands import Demand, Fault, demands, faults
+from simul.models.translation.kept.terms import term_demands
 from simul.models.translation.source_attention import over_words
 from simul.text import word_ranges
 
@@ -70,10 +71,17 @@ class Mender:
         wide = max(HYPOTHESES, search.beam)
         self._wide = Search(search.decoder, search.end, [into.vocabulary.unknown], wide)
 
-    def __call__(self, sentence: Sentence, track: Track) -> tuple[Sentence, Track]:
-        """The best text for a sentence; `track` where nothing is wrong with it."""
+    def __call__(
+        self, sentence: Sentence, track: Track, terms: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Sentence, Track]:
+        """The best text for a sentence; `track` where nothing is wrong with it. terms: each with its translation."""
         words = sentence.read.cased.split()
-        asked = demands(words, self._source, self._target, self._is_word)
+        asked = term_demands(words, terms) if terms else []
+        taken = {place for demand in asked for place in range(demand.first, demand.last)}
+        for demand in demands(words, self._source, self._target, self._is_word):
+            if not taken & set(range(demand.first, demand.last)):
+                asked.append(demand)
+        asked.sort(key=lambda demand: demand.first)
         best = self._draft(sentence, track, asked)
         if not best.faults:
             return sentence, track

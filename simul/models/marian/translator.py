@@ -37,9 +37,9 @@ class MarianTranslator:
     decoder has learnt to read them as they are.
     beam: 1 is greedy. alternatives: results hold the other hypotheses of the beam. shortlist: score only likely target
     pieces where the model has a list of them, as Firefox does.
-    mend: what reaches the reader holds the numbers, times, names and negations of the source and says nothing twice, as
-    far as that can be found and mended (`Mender`); text in capitals is read without and written with them, text in the
-    target language is left as it is, and a number that may not be finished waits.
+    mend: what reaches the reader holds the numbers, times, names, negations and terms of the source and says nothing
+    twice, as far as that can be found and mended (`Mender`); text in capitals is read without and written with them,
+    text in the target language is left as it is, and a number that may not be finished waits.
 
     Raises:
         ModelMissingError: a file is missing, or is another kind of model.
@@ -99,7 +99,7 @@ class MarianTranslator:
         found = iter(self._searches[code]([sentence.task for plan in plans for sentence in plan]))
         results = []
         for request, plan in zip(requests, plans, strict=True):
-            plan, tracks = self._mended([(sentence, next(found)) for sentence in plan], code)
+            plan, tracks = self._mended([(sentence, next(found)) for sentence in plan], code, request.terms)
             for sentence, texts in zip(plan, tracks, strict=True):
                 if texts:
                     self._remember((code, sentence.source), texts[0])
@@ -107,13 +107,13 @@ class MarianTranslator:
         return results
 
     def _mended(
-        self, pairs: Sequence[tuple[Sentence, list[Track]]], code: str
+        self, pairs: Sequence[tuple[Sentence, list[Track]]], code: str, terms: Sequence[tuple[str, str]]
     ) -> tuple[list[Sentence], list[list[Track]]]:
         """The sentences and their texts, the first of each mended."""
         plan, tracks = [], []
         for sentence, texts in pairs:
             if code in self._menders and texts and not sentence.read.copied:
-                sentence, better = self._menders[code](sentence, texts[0])
+                sentence, better = self._menders[code](sentence, texts[0], terms)
                 texts = [better, *texts[1:]]
             plan.append(sentence)
             tracks.append(texts)

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from simul.errors import UsageError
 
 MOST_TERMS = 10_000
+_TRANSLATION = re.compile(r"([a-z]{2,3})=\s*(.*)")
 
 
 @dataclass(frozen=True)
 class Term:
-    """A name or a rare word as it is to be written, and further ways of saying it (`spoken`) in plain spelling."""
+    """A name or a rare word as it is to be written.
+
+    spoken: further ways of saying it, in plain spelling. translations: what it is called in other languages, as pairs
+    of an ISO 639-1 code and a text.
+    """
 
     text: str
     spoken: tuple[str, ...] = ()
+    translations: tuple[tuple[str, str], ...] = ()
+
+
+def check_terms(terms: Iterable[Term]) -> None:
+    """Raise `UsageError` for more terms than are served, or for one that says nothing."""
+    count = 0
+    for count, term in enumerate(terms, 1):
+        if not all(text.strip() for text in (term.text, *term.spoken, *(t for _, t in term.translations))):
+            raise UsageError(f"The term {count} of a stream, or a form of it, is empty; leave it out.")
+    if count > MOST_TERMS:
+        raise UsageError(
+            f"A stream was given {count} terms; at most {MOST_TERMS} are served. Keep the names that matter."
+        )
 
 
 def read_terms(path: Path) -> tuple[Term, ...]:
-    """The terms of a UTF-8 file: one a line, with other spoken forms after tab stops; # begins a comment line.
+    """The terms of a UTF-8 file, one a line. After tab stops: other spoken forms, and translations as "de=Wort".
+
+    # begins a comment line.
 
     Raises:
         UsageError: the file cannot be read, holds no term, or more than `MOST_TERMS`.
@@ -33,9 +55,9 @@ def read_terms(path: Path) -> tuple[Term, ...]:
         ) from None
     terms: dict[str, Term] = {}
     for line in lines:
-        text, *spoken = (" ".join(part.split()) for part in line.split("\t"))
+        text, *forms = (" ".join(part.split()) for part in line.split("\t"))
         if text and not text.startswith("#"):
-            terms.setdefault(text, Term(text, tuple(filter(None, spoken))))
+            terms.setdefault(text, _term(text, forms))
     if not terms:
         raise UsageError(f"The file {path} holds no terms; write one a line.")
     if len(terms) > MOST_TERMS:
@@ -43,3 +65,9 @@ def read_terms(path: Path) -> tuple[Term, ...]:
             f"The file {path} holds {len(terms)} terms; at most {MOST_TERMS} are served. Keep the names that matter."
         )
     return tuple(terms.values())
+
+
+def _term(text: str, forms: Iterable[str]) -> Term:
+    matches = {form: _TRANSLATION.fullmatch(form) for form in forms if form}
+    spoken = tuple(form for form, match in matches.items() if match is None)
+    return Term(text, spoken, tuple((m[1], m[2]) for m in matches.values() if m is not None and m[2]))

@@ -16,7 +16,8 @@ class TextRequest:
 
     `complete` tells whether the speaker has finished the text. `prefix` (surface tokens) and `prefix_ids` are
     the target tokens already committed, which the translation must continue. `word_complete`: the prefix ends with
-    a whole word, which the translation must not make longer.
+    a whole word, which the translation must not make longer. terms: what words of the source are called in the target
+    language, which a translator that can writes.
     """
 
     source: str
@@ -26,6 +27,7 @@ class TextRequest:
     prefix_ids: tuple[int, ...] = ()
     max_new_tokens: int | None = None
     word_complete: bool = False
+    terms: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ from policies import (
 from policies.base import Alignment, Policy
 from simul.backends.base import DecodeRequest, StreamSpec
 from simul.backends.cascade import CascadeBackend
+from simul.backends.scripted import ScriptedBackend
 from simul.clock import VirtualClock
 from simul.errors import EvidenceError, UsageError
 from simul.models.terms.reading import Term
-from simul.models.terms.repair import TermMatcher
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.models.words import Utterance, Word
 from simul.session import Session, SessionConfig
@@ -462,17 +462,38 @@ def test_a_language_that_is_not_served_beside_is_refused_and_nothing_stays_open(
     assert cascade.streams == ()
 
 
+@pytest.mark.parametrize(("theirs", "own"), [((Term("Newgate"),), ()), ((), (Term("Newgate"),))])
 @pytest.mark.parametrize("translator", [None, UpperCase()])
 def test_words_become_terms_before_they_are_translated_and_events_say_what_was_heard(
-    translator: UpperCase | None,
+    translator: UpperCase | None, theirs: tuple[Term, ...], own: tuple[Term, ...]
 ) -> None:
-    terms = TermMatcher([Term("Newgate")], frozenset({"at", "new", "gate", "once"}))
     script = ["at", "new", "gate", "once", "|"]
-    cascade = CascadeBackend(lambda: ScriptedRecognizer(script), translator, terms=terms)
-    config = SessionConfig(target="de" if translator else "en", chunk=WORD)
+    cascade = CascadeBackend(lambda: ScriptedRecognizer(script), translator, terms=theirs)
+    config = SessionConfig(target="de" if translator else "en", chunk=WORD, terms=own)
     events = run(Session(LocalAgreement(2), cascade, VirtualClock(), config), 6 * WORD, WORD)
     (end,) = (e for e in events if isinstance(e, SegmentEnd))
     heard = [("at", None), ("Newgate", "new gate"), ("once", None)]
     assert [(word.text, word.heard) for word in end.source_words] == heard
     settled = [(w.text, w.heard) for e in events if isinstance(e, Settled) for w in e.words]
     assert settled == ([(text.upper(), None) for text, _ in heard] if translator else heard)
+
+
+def test_terms_of_a_stream_are_no_other_stream_s_and_reach_each_translator_in_its_language() -> None:
+    translator = UpperCase()
+    translator.targets = frozenset({"de", "es"})
+    cascade = CascadeBackend(lambda: ScriptedRecognizer(["at", "new", "gate", "|"]), translator)
+    term = Term("Newgate", (), (("de", "Neues Tor"), ("es", "Puerta Nueva")))
+    for terms, source in (((term,), "at Newgate"), ((), "at new gate")):
+        translator.seen.clear()
+        config = SessionConfig(target="de", chunk=WORD, terms=terms)
+        run(Session(LocalAgreement(2), cascade, VirtualClock(), config, beside=("es",)), 5 * WORD, WORD)
+        assert {request.source for request in translator.seen if request.complete} - {""} == {source}
+        told = {(request.target, request.terms) for request in translator.seen}
+        both = (("Newgate", "Neues Tor"),), (("Newgate", "Puerta Nueva"),)
+        assert told == set(zip(("de", "es"), both if terms else ((), ()), strict=True))
+
+
+def test_a_backend_that_takes_no_terms_says_so() -> None:
+    backend = ScriptedBackend([])
+    with pytest.raises(UsageError, match="scripted takes no terms"):
+        backend.open(StreamSpec("en", "de", (Term("Newgate"),)))

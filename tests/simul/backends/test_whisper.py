@@ -25,6 +25,7 @@ from simul.backends.whisper_recognizer import WhisperRecognizer
 from simul.clock import VirtualClock
 from simul.decoding.interface import Prompt
 from simul.errors import ModelMissingError, UsageError
+from simul.models.terms.reading import Term
 from simul.models.whisper.ctranslate2 import WhisperModel
 from simul.session import Session, SessionConfig
 from simul.session.events import End, SegmentEnd, Settled
@@ -408,3 +409,17 @@ def test_folders_load_by_configuration_and_faults_are_named(tiny_whisper: Path, 
     (broken / "tokenizer.json").unlink()
     with pytest.raises(ModelMissingError, match=r"no tokenizer\.json"):
         WhisperModel(broken, "cpu")
+
+
+def test_terms_belong_to_a_stream_and_go_on_with_it(backend: WhisperBackend, model: WhisperModel) -> None:
+    _, audio, _ = utterances(1, seed=11)[0]
+    plain = ask(backend, stream(backend, audio))
+    first, second = text(plain)[:2]
+    handle = backend.open(StreamSpec("en", "en", (Term(f"{first}{second}"),)))
+    hear(backend, handle, audio)
+    named = ask(backend, handle)
+    assert text(named)[0] == f"{first}{second}"
+    assert [heard for _, _, heard in named.repairs] == [f"{first} {second}"]
+    taken = backend.import_state(backend.export_state(handle))
+    same(ask(backend, taken), named)
+    same(ask(backend, stream(backend, audio)), plain)

@@ -69,7 +69,7 @@ def demands(words: Sequence[str], source: str, target: str, is_word: Callable[[s
     taken = {place for demand in found for place in range(demand.first, demand.last)}
     for number in find_numbers(words, source):
         if not taken & set(range(number.first, number.last)):
-            find = _search(number_pattern(number, target))
+            find = searching(number_pattern(number, target))
             forms = number_forms(number, target)
             found.append(Demand("number", number.first, number.last, find, forms))
     if source == "en":
@@ -80,7 +80,9 @@ def demands(words: Sequence[str], source: str, target: str, is_word: Callable[[s
     return sorted(found, key=lambda demand: demand.first)
 
 
-def _search(pattern: re.Pattern[str]) -> Callable[[str], Span | None]:
+def searching(pattern: re.Pattern[str]) -> Callable[[str], Span | None]:
+    """Where a pattern first matches a text."""
+
     def find(text: str) -> Span | None:
         match = pattern.search(text)
         return match.span() if match else None
@@ -94,7 +96,7 @@ def _times(words: Sequence[str], target: str) -> list[Demand]:
             "time",
             time.first,
             time.last,
-            _search(time_pattern(time, target)),
+            searching(time_pattern(time, target)),
             time_forms(time, target),
             (f"at {time.digits}" if time.at else time.digits,) if time.said else (),
         )
@@ -110,7 +112,7 @@ def _denials(words: Sequence[str], target: str) -> list[Demand]:
             if lower == "not" and place + 1 < len(words) and bare(words[place + 1]).lower() == "only":
                 continue
             tongue = TONGUES[target]
-            find = _search(re.compile(f"{tongue.negation.pattern}|{_DENIES.pattern}", re.IGNORECASE))
+            find = searching(re.compile(f"{tongue.negation.pattern}|{_DENIES.pattern}", re.IGNORECASE))
             wordings = _denied_otherwise(lower)
             return [Demand("negation", place, place + 1, find, tongue.denying, wordings, floating=True)]
     return []

@@ -148,3 +148,31 @@ def test_the_sentences_of_the_set_hold(mending: MarianTranslator, code: str) -> 
     ):
         right, asked = counts[kind]
         assert right >= least * asked, kind
+
+
+@pytest.mark.parametrize(
+    ("code", "term", "written"),
+    [("de", "ward", "Krankenstation"), ("es", "ward", "pabellón"), ("fr", "ward", "pavillon")],
+)
+def test_terms_are_called_as_they_were_told(
+    mending: MarianTranslator, code: str, term: str, written: str
+) -> None:
+    source = "They opened a new ward in the hospital."
+    request = TextRequest(source, code, terms=((term, written),))
+    found = "".join(mending.translate([request])[0].tokens)
+    plain = text(mending, source, code)
+    assert written in found
+    assert written not in plain
+    assert len(found.split()) <= len(plain.split()) + 2
+    other = TextRequest("The children are playing.", code, terms=request.terms)
+    assert mending.translate([other])[0].ids == mending.translate([TextRequest(other.source, code)])[0].ids
+
+
+def test_a_term_is_kept_behind_what_is_committed(mending: MarianTranslator) -> None:
+    source = "They opened a new ward in the hospital."
+    first = mending.translate([TextRequest(source, "de")])[0]
+    begun = TextRequest(
+        source, "de", prefix=first.tokens[:2], prefix_ids=first.ids[:2], terms=(("ward", "Krankenstation"),)
+    )
+    found = mending.translate([begun])[0]
+    assert "Krankenstation" in "".join(found.tokens)
