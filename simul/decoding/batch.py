@@ -195,7 +195,6 @@ def _layers(both: torch.Tensor) -> list[Any]:
     layers: list[Any] = []
     for keys, values in both:
         layer = DynamicLayer()
-        vars(layer).update(dtype=keys.dtype, device=keys.device)
         layer.keys, layer.values, layer.is_initialized = keys, values, True
         layers.append(layer)
     return layers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -43,6 +44,14 @@ class ScriptedDecoder:
     def forward(
         self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, cache: Cache, capture: Capture
     ) -> torch.Tensor:
+        with torch.device("cpu"):
+            return self._forward(ids, positions, mask, cache, capture)
+
+    def _forward(
+        self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, cache: Cache, capture: Capture
+    ) -> torch.Tensor:
+        assert capture.newest, "the attention of earlier queries is of no use"
+        assert 0 <= positions.min() <= positions.max() < self.positions
         rows, count = ids.shape
         self.fed.append((rows, count))
         keys = torch.zeros((rows, 1, count, WIDTH))
@@ -76,6 +85,13 @@ class ScriptedDecoder:
         numbers = [min(place, self.positions - 1) for place in range(len(text))]
         assert keys[text, 1].tolist() == numbers
         return tuple(int(token) for token in keys[text, 0])
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Within, a tensor that is made without saying where is on a device whose tensors hold nothing."""
+    with torch.device("meta"):
+        yield
 
 
 def kept(number: int, frames: int = 5, content: int | None = None) -> KeyValues:

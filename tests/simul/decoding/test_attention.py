@@ -11,9 +11,10 @@ pytest.importorskip("transformers", reason="the attention function is registered
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import sdpa_mask
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import eager_mask, sdpa_mask
 
-from simul.decoding.attention import Capture, attend, register
+from simul.decoding.attention import NAME, Capture, attend, register
 
 HEADS = {1: torch.tensor([2, 0]), 3: torch.tensor([1])}
 
@@ -62,16 +63,20 @@ def test_self_attention_is_not_read_and_keeps_its_mask() -> None:
 
 
 def test_what_a_layer_and_its_caller_say_more_reaches_the_fused_kernel() -> None:
-    """A head of keys that serves several of queries, and a mask that is only told."""
+    """Heads of keys that serve several of queries each, and a mask that is only told."""
     query, key, value = tensors(3, queries=5)
+    query, key, value = torch.cat([query, query[:, :1]], dim=1), key[:, :2], value[:, :2]
     shared = layer(0, causal=True)
-    shared.num_key_value_groups = 3  # type: ignore[assignment]
-    found, _ = attend(shared, query, key[:, :1], value[:, :1], None, 1.0, is_causal=False)
-    scores = query @ key[:, :1].transpose(2, 3)
-    torch.testing.assert_close(found, (scores.softmax(-1) @ value[:, :1]).transpose(1, 2))
+    shared.num_key_value_groups = 2  # type: ignore[assignment]
+    found, _ = attend(shared, query, key, value, None, 1.0, is_causal=False)
+    key, value = key.repeat_interleave(2, dim=1), value.repeat_interleave(2, dim=1)
+    scores = query @ key.transpose(2, 3)
+    torch.testing.assert_close(found, (scores.softmax(-1) @ value).transpose(1, 2))
 
 
 def test_a_model_finds_the_attention_and_its_masks_by_the_name() -> None:
+    AttentionInterface.register(NAME, sdpa_attention_forward)
+    AttentionMaskInterface.register(NAME, eager_mask)
     name = register()
     assert AttentionInterface()[name] is attend
     assert AttentionMaskInterface()[name] is sdpa_mask

@@ -12,8 +12,8 @@ pytest.importorskip("transformers", reason="decoding needs the caches of transfo
 import torch
 
 from simul.decoding.attention import Capture
-from simul.decoding.batch import Batch, cross_cache, cross_keys, run_layers
-from tests.simul.decoding.scripted import SIZE, ScriptedDecoder, kept
+from simul.decoding.batch import Batch, KeyValues, cross_cache, cross_keys, run_layers
+from tests.simul.decoding.scripted import SIZE, ScriptedDecoder, elsewhere, kept
 
 
 def told(number: int, seen: tuple[int, ...]) -> tuple[list[float], int]:
@@ -41,6 +41,27 @@ def test_rows_are_fed_go_on_from_others_and_leave() -> None:
     batch.reorder(torch.tensor([2, 1, 0]))
     batch.feed(torch.tensor([4, 4, 5]))
     assert seen(batch) == [[9, 4, 5, 6, 2, 3, 4], [7, 1, 2, 0, 2, 4], [9, 4, 5, 6, 2, 1, 5]]
+    assert [(row > 0).sum().item() for row in batch.attention] == [3, 2, 3]
+
+
+def test_a_text_that_is_new_stands_beside_one_of_which_much_is_kept() -> None:
+    old = kept(1)
+    Batch(ScriptedDecoder(told), [(1, 2, 3, 4)], [old]).remember(0, 0, (1, 2, 3, 4))
+    decoder = ScriptedDecoder(told)
+    assert seen(Batch(decoder, [(1, 2, 3, 4, 0), (5,)], [old, kept(2)])) == [[1, 1, 2, 3, 4, 0], [2, 5]]
+    assert decoder.fed == [(2, 1)]
+
+
+def test_tensors_are_made_on_the_device_of_the_decoder() -> None:
+    texts = [kept(7, 2), kept(8, 4)]
+    with elsewhere():
+        batch = Batch(ScriptedDecoder(told), [(1, 2), (3,)], texts)
+        batch.remember(0, 0, (1, 2))
+        batch.feed(torch.tensor([0, 1], device="cpu"))
+        alone = Batch(ScriptedDecoder(told, crosses=False), [(1, 2), (3,)])
+    assert seen(batch) == [[7, 1, 2, 0], [8, 3, 1]]
+    assert seen(alone) == [[0, 1, 2], [0, 3]]
+    assert (alone.attention.shape, alone.attention.device.type, alone.contents) == ((2, 0), "cpu", [0, 0])
 
 
 def test_what_is_kept_of_a_text_is_not_fed_again_and_the_last_token_always_is() -> None:
@@ -69,6 +90,14 @@ def test_frames_are_masked_only_where_some_text_has_fewer() -> None:
     assert mask is not None
     assert mask[:, 0, 0].tolist() == [[True, True, False, False], [True] * 4]
     assert cache.layers[0].keys.shape == (2, 1, 4, 10)
+
+
+def test_the_frames_of_one_text_alone_are_not_copied() -> None:
+    text = KeyValues(torch.rand((1, 2, 3, 5, 10)), 5)
+    cache, _ = cross_cache([text])
+    assert torch.equal(cache.layers[0].keys, text.cross[:, 0])
+    assert torch.equal(cache.layers[0].values, text.cross[:, 1])
+    assert cache.layers[0].keys.data_ptr() == text.cross.data_ptr()
 
 
 def test_keys_and_values_of_encoder_frames_are_those_of_each_layer() -> None:

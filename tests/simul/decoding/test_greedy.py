@@ -28,6 +28,7 @@ from tests.simul.decoding.scripted import (
     TIME,
     Script,
     ScriptedDecoder,
+    elsewhere,
     kept,
     rules,
     spelled,
@@ -54,6 +55,42 @@ def test_every_text_is_written_to_its_end_or_room_and_rows_leave_when_half_are_o
     assert found[0].logprobs.dtype == np.float64
     assert found[0].logprobs[0] == pytest.approx(chance, abs=1e-6)
     assert found[1].logprobs.shape == (0,)
+
+
+def test_rows_stay_while_more_than_half_go_on() -> None:
+    cases = [Case(number, Prompt((0,))) for number in range(3)]
+    found, decoder = decode(spelled((0, END), (0, 2, END), (0, 4, 2, END)), cases)
+    assert [h.ids for h in found] == [(), (2,), (4, 2)]
+    assert decoder.fed == [(3, 1), (3, 1), (1, 1)]
+
+
+def test_where_asking_costs_something_the_host_asks_at_every_few_steps_and_at_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(greedy_file, "stride", lambda device: 3)
+    texts = spelled((0, 2, END), (0, 2, 4, 2, 4, 2, 4, END))
+    found, decoder = decode(texts, [Case(0, Prompt((0,)))])
+    assert found[0].ids == (2,)
+    assert len(decoder.fed) == 3
+    found, decoder = decode(texts, [Case(number, Prompt((0,), (), 5)) for number in range(2)])
+    assert [h.ids for h in found] == [(2,), (2, 4, 2, 4, 2)]
+    assert decoder.fed == [(2, 1)] * 3 + [(1, 1)] * 2
+
+
+def test_tensors_are_made_on_the_device_of_the_decoder() -> None:
+    cases = [Case(0, Prompt((0,), (), 3, StopRule(at_frame=0))), Case(1, Prompt((0, 2)), frames=3, content=3)]
+    texts = [kept(case.number, case.frames, case.content) for case in cases]
+    allowed, decoder = rules(), ScriptedDecoder(spelled((0, 2, 4, END), (0, 2, END)))
+    with elsewhere():
+        prompts = [case.prompt for case in cases]
+        found = greedy(Batch(decoder, [p.ids for p in prompts], texts), allowed, prompts)
+    assert [(h.ids, h.ended) for h in found] == [((2, 4), True), ((), True)]
+
+
+def test_attention_on_a_single_frame_is_shown() -> None:
+    (found,), _ = decode(lambda *_: ([9.0] + [0.0] * 7, 0), [Case(0, Prompt((0,), (), 2), 1, 1)])
+    assert found.attention is not None
+    assert found.attention.tolist() == [[1.0], [1.0]]
 
 
 def test_attention_is_that_from_which_each_token_was_predicted_on_the_frames_of_the_audio() -> None:
