@@ -88,6 +88,8 @@ def _reader(hint: Any) -> Reader:
         inner = _reader(next(t for t in arguments if t is not type(None)))
         return lambda value: None if value is None else inner(value)
     origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return lambda value: _one_of(value, arguments)
     if origin is tuple:
         many = len(arguments) == 2 and arguments[1] is Ellipsis
         readers = [_reader(t) for t in arguments if t is not Ellipsis]
@@ -131,6 +133,12 @@ def _nested(cls: type, value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a text")
+    return value
+
+
+def _one_of(value: Any, known: tuple[Any, ...]) -> Any:
+    if value not in known:
+        raise ValueError(f"one of {', '.join(map(repr, known))}")
     return value
 
 

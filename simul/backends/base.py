@@ -35,8 +35,9 @@ class Limits:
     sources, targets: languages. soft_window, hard_window: samples that bound the audio of one decoding pass; above
     the first the stream cuts at committed word ends when it can, above the second it commits by force and cuts.
     None: the backend bounds its segments itself. trims: audio is forgotten where the stream says. exports: the
-    state of a stream can be taken out and put into another backend of the same model. shares: streams into other
-    languages can share what is heard of one recording. terms: streams may bring their own. streams_at_once: how many
+    state of a stream can be taken out and put into another backend of the same model; a cascade's where its
+    recogniser's can. shares: streams into other languages can share what is heard of one recording. terms: streams
+    may bring their own. streams_at_once: how many
     streams may be open; None: as many as memory holds. meter: what its computing is measured by; `elapsed_seconds`
     for a model that computes in several threads, on a GPU or on another machine.
     """
@@ -192,14 +193,19 @@ class Backend(ABC, Generic[State]):
         raise UsageError(f"The backend {self.name} cuts its audio itself and cannot be trimmed.")
 
     def export_state(self, stream: int) -> Any:
-        """A copy of a stream's state for `import_state`, made of plain values and arrays."""
+        """A copy of a stream's state for `import_state`, made of plain values and arrays.
+
+        A stream that was opened beside another leaves to that one what is heard of their audio.
+        """
         raise UsageError(f"The backend {self.name} cannot export the state of a stream.")
 
-    def import_state(self, exported: Any) -> int:
+    def import_state(self, exported: Any, beside: int | None = None) -> int:
         """The number of a stream that goes on from an exported state.
 
+        beside: the stream, imported before, on whose audio it was opened (`Backend.beside`).
+
         Raises:
-            UsageError: the state is of another model, or the backend imports none.
+            UsageError: the state is of another model or damaged, or the backend imports none.
         """
         raise UsageError(f"The backend {self.name} cannot import the state of a stream.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from policies.base import Activity, Alignment, Candidate, Need, Segment, SourceView
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
+from simul.backends.moving import imported
 from simul.clock import cpu_seconds
+from simul.errors import UsageError
 from simul.models.terms.book import TermBook
 from simul.models.terms.reading import Term
 from simul.models.terms.repair import TermMatcher, named_words
 from simul.models.translation.interface import TextRequest, TextResult, TextTranslator
 from simul.models.words import Utterance, Word, stretches
+from simul.plain import NOT_STORED, fill_fields, read_fields, write_fields
 from simul.units import Samples
 
 FRAME = 640
@@ -59,6 +62,18 @@ class Reusable(Protocol):
     def reset(self) -> None: ...
 
 
+@runtime_checkable
+class Movable(Protocol):
+    """A recogniser whose stream can go on in another one. runs: its model, and how that is used."""
+
+    @property
+    def runs(self) -> str: ...
+
+    def dump(self) -> dict[str, Any]: ...
+
+    def load(self, dumped: Mapping[str, Any]) -> None: ...
+
+
 @dataclass
 class Hearing:
     """What is heard of one recording, for all the streams that translate it.
@@ -67,16 +82,16 @@ class Hearing:
     a stream has not left yet. terms: what misheard words are written as.
     """
 
-    recognizer: Recognizer
-    terms: TermMatcher | None = None
-    streams: list[CascadeState] = field(default_factory=list)
+    recognizer: Recognizer = field(metadata=NOT_STORED)
+    terms: TermMatcher | None = field(default=None, metadata=NOT_STORED)
+    streams: list[CascadeState] = field(default_factory=list, metadata=NOT_STORED)
     pushed: list[Samples] = field(default_factory=list)
     received: int = 0
     closing: bool = False
     ended: bool = False
     utterances: list[Utterance] = field(default_factory=list)
     words: tuple[Word, ...] = ()
-    failure: Exception | None = None
+    failure: Exception | None = field(default=None, metadata=NOT_STORED)
 
     def take(self) -> None:
         """Give the recogniser what was pushed."""
@@ -113,6 +128,17 @@ class Hearing:
             self.failure = error
             raise
 
+    def dump(self) -> dict[str, Any]:
+        """All that changes, as plain values and arrays."""
+        if self.failure is not None:
+            raise self.failure
+        return {**write_fields(self), "recognizer": _movable(self.recognizer).dump()}
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave."""
+        fill_fields(self, dumped)
+        _movable(self.recognizer).load(dumped["recognizer"])
+
     def forget(self) -> None:
         """Drop the utterances that every stream has left."""
         left = min((state.place for state in self.streams), default=0)
@@ -127,12 +153,12 @@ class CascadeState:
     cached: the last translation and what was asked. terms: those that have a translation, each with it."""
 
     spec: StreamSpec
-    hearing: Hearing
+    hearing: Hearing = field(metadata=NOT_STORED)
     place: int = 0
     decoded_at: int = 0
     before: tuple[str, ...] = ()
-    cached: tuple[Key, TextResult] | None = None
-    terms: tuple[tuple[str, str], ...] = ()
+    cached: tuple[Key, TextResult] | None = field(default=None, metadata=NOT_STORED)
+    terms: tuple[tuple[str, str], ...] = field(default=(), metadata=NOT_STORED)
 
     @property
     def closed(self) -> Utterance | None:
@@ -169,18 +195,22 @@ class CascadeBackend(Backend[CascadeState]):
         self._idle: list[Recognizer] = []
         """The recogniser of the last stream that was closed: loading one takes longer than a chunk."""
         targets = languages if translator is None else languages | translator.targets
-        super().__init__(
-            _provided(translator), Limits(languages, targets, shares=True, terms=True, meter=meter)
-        )
+        limits = Limits(languages, targets, exports=True, shares=True, terms=True, meter=meter)
+        super().__init__(_provided(translator), limits)
 
     def _start(self, spec: StreamSpec) -> CascadeState:
         check_languages("this model", self.limits, spec)
         matcher = self.terms.matcher(spec.terms, spec.source)
-        try:
-            recognizer = self._idle.pop()
-        except IndexError:
-            recognizer = self.make_recognizer()
-        return self._joined(CascadeState(spec, Hearing(recognizer, matcher)))
+        return self._joined(CascadeState(spec, Hearing(self._recognizer(), matcher)))
+
+    def _recognizer(self) -> Recognizer:
+        return self._idle.pop() if self._idle else self.make_recognizer()
+
+    def _spare(self, recognizer: Recognizer) -> None:
+        """Keep a recogniser for the next stream."""
+        if isinstance(recognizer, Reusable):
+            recognizer.reset()
+            self._idle[:] = [recognizer]
 
     def beside(self, stream: int, target: str) -> int:
         first = self.state(stream)
@@ -197,9 +227,8 @@ class CascadeBackend(Backend[CascadeState]):
     def _stop(self, state: CascadeState) -> None:
         hearing = state.hearing
         hearing.streams.remove(state)
-        if not hearing.streams and isinstance(hearing.recognizer, Reusable):
-            hearing.recognizer.reset()
-            self._idle[:] = [hearing.recognizer]
+        if not hearing.streams:
+            self._spare(hearing.recognizer)
 
     def push(self, stream: int, samples: Samples) -> None:
         self.state(stream).hearing.pushed.append(samples.copy())
@@ -288,6 +317,46 @@ class CascadeBackend(Backend[CascadeState]):
             state.place += 1
         state.hearing.forget()
         state.before, state.cached = (), None
+
+    def export_state(self, stream: int) -> dict[str, Any]:
+        """The last translation is left out: it follows from the words.
+
+        Raises:
+            UsageError: the recogniser is no `Movable`.
+        """
+        state = self.state(stream)
+        hearing = state.hearing
+        heard = hearing.dump() if hearing.streams[0] is state else None
+        return {"runs": self._runs(hearing.recognizer), **write_fields(state), "hearing": heard}
+
+    def import_state(self, exported: Mapping[str, Any], beside: int | None = None) -> int:
+        hearing = Hearing(self._recognizer()) if beside is None else self.state(beside).hearing
+        try:
+            with imported(exported, self._runs(hearing.recognizer)):
+                state = CascadeState(read_fields(StreamSpec, exported["spec"]), hearing)
+                check_languages("this model", self.limits, state.spec)
+                fill_fields(state, exported)
+                if beside is None:
+                    hearing.terms = self.terms.matcher(state.spec.terms, state.spec.source)
+                    hearing.load(exported["hearing"])
+        except Exception:
+            if beside is None:
+                self._spare(hearing.recognizer)
+            raise
+        return self._admit(self._joined(state))
+
+    def _runs(self, recognizer: Recognizer) -> str:
+        """What a stream's state belongs to: the models, and how they are used."""
+        writes = "no translator" if self.translator is None else self.translator.name
+        return f"a cascade of {_movable(recognizer).runs} and {writes}"
+
+
+def _movable(recognizer: Recognizer) -> Movable:
+    if isinstance(recognizer, Movable):
+        return recognizer
+    raise UsageError(
+        f"The streams of this cascade cannot move: its recogniser ({type(recognizer).__name__}) cannot hand them over."
+    )
 
 
 def _provided(translator: TextTranslator | None) -> frozenset[Need]:

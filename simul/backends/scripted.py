@@ -155,7 +155,7 @@ class ScriptedBackend(Backend[ScriptedState]):
     def export_state(self, stream: int) -> dict[str, int | bool]:
         return vars(self.state(stream)).copy()
 
-    def import_state(self, exported: Mapping[str, Any]) -> int:
+    def import_state(self, exported: Mapping[str, Any], beside: int | None = None) -> int:
         return self._admit(ScriptedState(**exported))
 
 

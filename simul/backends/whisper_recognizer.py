@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from simul.languages import SPACELESS
 from simul.models.whisper.guard import GuardConfig
 from simul.models.whisper.interface import Whisper
 from simul.models.words import Utterance, Word
+from simul.plain import fill_fields, write_fields
 from simul.text import join, word_ranges
 from simul.units import SAMPLE_RATE, Samples
 
@@ -29,6 +30,16 @@ class WhisperRecognizerConfig:
 
     interval: int = SAMPLE_RATE // 2
     guard: GuardConfig = field(default_factory=GuardConfig)
+
+
+@dataclass
+class _Said:
+    """The utterances that have ended since they were asked for, and the words of the open one, which rest on the
+    samples `decoded`."""
+
+    ended: list[Utterance] = field(default_factory=list)
+    partial: tuple[Word, ...] = ()
+    decoded: tuple[int, int] = (0, 0)
 
 
 class WhisperRecognizer:
@@ -58,9 +69,22 @@ class WhisperRecognizer:
     def reset(self) -> None:
         """Forget the stream and start another one at sample 0."""
         self._audio = SpeechStream(self._activity)
-        self._events: list[Utterance] = []
-        self._partial: tuple[Word, ...] = ()
-        self._decoded = (0, 0)
+        self._said = _Said()
+
+    @property
+    def runs(self) -> str:
+        """The model, and how it is used."""
+        hears = "without" if self._activity is None else "with"
+        return f"whisper {self._model.folder.name} {hears} voice activity detection"
+
+    def dump(self) -> dict[str, Any]:
+        """All that changes, as plain values and arrays."""
+        return {**write_fields(self._said), "audio": self._audio.dump()}
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave."""
+        fill_fields(self._said, dumped)
+        self._audio.load(dumped["audio"])
 
     @property
     def heard(self) -> int:
@@ -96,12 +120,12 @@ class WhisperRecognizer:
     def hypothesis(self) -> tuple[Word, ...]:
         """Words of the open utterance, at most `interval` samples old; empty between utterances."""
         recognize([self])
-        return self._partial if self._audio.in_speech else ()
+        return self._said.partial if self._audio.in_speech else ()
 
     def events(self) -> list[Utterance]:
         """The utterances that have ended since the last call, in order."""
         recognize([self])
-        ended, self._events = self._events, []
+        ended, self._said.ended = self._said.ended, []
         return ended
 
     def finish(self) -> list[Utterance]:
@@ -120,16 +144,17 @@ class WhisperRecognizer:
         jobs = [Job(self, span.start, span.end, span.cause) for span in audio.closed]
         if audio.in_speech:
             start, until = audio.open_start, audio.received
-            if self._decoded[0] != start or until - self._decoded[1] >= self.config.interval:
+            decoded = self._said.decoded
+            if decoded[0] != start or until - decoded[1] >= self.config.interval:
                 jobs.append(Job(self, start, until, None))
         return jobs
 
     def take(self, job: Job, words: tuple[Word, ...]) -> None:
         """What was recognised for a job; jobs come in the order in which `jobs` gave them."""
         if job.cause is None:
-            self._partial, self._decoded = words, (job.start, job.until)
+            self._said.partial, self._said.decoded = words, (job.start, job.until)
         else:
-            self._events.append(Utterance(words, job.start, job.until, job.cause))
+            self._said.ended.append(Utterance(words, job.start, job.until, job.cause))
             self._audio.next()
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from policies.base import Activity, Candidate, SourceView
 from simul.backends.base import Backend, DecodeRequest, StreamSpec
-from simul.errors import UsageError
+from simul.backends.moving import imported
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import VoiceActivity
 from simul.plain import NOT_STORED, fill_fields, read_fields, write_fields
@@ -170,23 +170,9 @@ class WindowedBackend(Backend[Kept]):
             raise state.failure
         return {"runs": self.runs, **write_fields(state), "audio": state.audio.dump()}
 
-    def import_state(self, exported: Mapping[str, Any]) -> int:
-        """Goes on from an exported state.
-
-        Raises:
-            UsageError: the state is of another model, or damaged.
-        """
-        runs = exported.get("runs", "another backend")
-        if runs != self.runs:
-            raise UsageError(
-                f"The stream was exported from {runs}, and this is {self.runs}; "
-                "let it go on where the same model runs in the same way."
-            )
-        try:
+    def import_state(self, exported: Mapping[str, Any], beside: int | None = None) -> int:
+        with imported(exported, self.runs):
             state = self._start(read_fields(StreamSpec, exported["spec"]))
             fill_fields(state, exported)
             state.audio.load(exported["audio"])
-        except (KeyError, ValueError) as error:
-            what = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
-            raise UsageError(f"The exported stream cannot be read: {what}; export it again.") from None
         return self._admit(state)

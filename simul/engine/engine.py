@@ -406,7 +406,7 @@ class StreamEngine:
         numbers: list[int] = []
         try:
             for exported in dumped["backend"]:
-                numbers.append(self.backend.import_state(exported))
+                numbers.append(self.backend.import_state(exported, *numbers[:1]))
             configs = _configs(config, beside)
             streams = [
                 Stream.load(stored, policy, limits, number, each)

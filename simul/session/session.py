@@ -220,7 +220,7 @@ class Session:
         self._numbers, self._open = [], True
         try:
             for exported in dumped["backend"]:
-                self._numbers.append(self.backend.import_state(exported))
+                self._numbers.append(self.backend.import_state(exported, *self._numbers[:1]))
         except Exception:
             self.close()
             raise

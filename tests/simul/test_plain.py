@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, make_dataclass
-from typing import Any, Optional
+from typing import Any, Literal, Optional
 
 import numpy as np
 import pytest
@@ -108,6 +108,7 @@ VALUES: list[tuple[Any, Any]] = [
     (tuple[int, ...], ()),
     (tuple[tuple[int, int], ...], ((1, 2), (3, 4))),
     (list[str], ["a", "b"]),
+    (Literal["a", "b"], "b"),
     (dict[int, str], {3: "a"}),
     (Leaf, Leaf("a", (1, 2))),
     (tuple[Leaf, ...], (Leaf("a"), Leaf("b"))),
@@ -138,6 +139,7 @@ def test_every_type_of_field_is_read_as_it_was_written(hint: Any, value: Any) ->
         (float, float("nan"), "nan, not a whole number"),
         (float, float("inf"), "inf, not a whole number"),
         (bool, 1, "1, not true or false"),
+        (Literal["a", "b"], "c", "'c', not one of 'a', 'b'"),
         (OPTIONAL, "x", "'x', not a whole number"),
         (tuple[int, str], [3], "a list, not a list of 2"),
         (tuple[int, str], "ab", "'ab', not a list"),

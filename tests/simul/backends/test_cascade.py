@@ -1,7 +1,8 @@
 """The cascade: utterances become segments, unstable source words make drafts, batches equal single calls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from simul.errors import EvidenceError, UsageError
 from simul.models.terms.reading import Term
 from simul.models.translation.interface import TextRequest, TextResult
 from simul.models.words import Utterance, Word
+from simul.plain import NOT_STORED, fill_fields, write_fields
 from simul.session import Session, SessionConfig
 from simul.session.events import SegmentEnd, Settled, Tail
 from simul.units import Samples
@@ -47,7 +49,7 @@ class ScriptedRecognizer:
     The newest word is misheard as "?" until the next word or pause comes.
     """
 
-    script: Sequence[str]
+    script: Sequence[str] = field(metadata=NOT_STORED)
     heard: int = 0
     words: list[Word] = field(default_factory=list)
     ended: list[Utterance] = field(default_factory=list)
@@ -82,6 +84,16 @@ class ScriptedRecognizer:
     def finish(self) -> list[Utterance]:
         self._close("end", self.heard)
         return self.events()
+
+    @property
+    def runs(self) -> str:
+        return f"a script of {len(self.script)} words"
+
+    def dump(self) -> dict[str, Any]:
+        return write_fields(self)
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        fill_fields(self, dumped)
 
 
 class UpperCase:

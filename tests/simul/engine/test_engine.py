@@ -28,7 +28,7 @@ from tests.policies.scripts import CHUNK, script
 from tests.simul.backends.scripted_whisper import LOOPS, Speech, speech
 from tests.simul.backends.scripted_whisper import Scripted as ScriptedWhisper
 from tests.simul.backends.streams import through_files
-from tests.simul.backends.test_cascade import SCRIPT, ScriptedRecognizer, UpperCase
+from tests.simul.backends.test_cascade import SCRIPT, WORD, ScriptedRecognizer, UpperCase
 from tests.simul.session.test_session import TALK, WORDS
 
 quick = settings(max_examples=12, suppress_health_check=list(HealthCheck))
@@ -284,19 +284,22 @@ def scripted_whisper() -> Backend[Any]:
 
 
 @pytest.mark.parametrize("steps", range(9))
-@pytest.mark.parametrize(
-    "make", [lambda: ScriptedBackend(TALK), scripted_whisper], ids=["scripted", "whisper"]
-)
-def test_a_stream_goes_on_in_another_engine_from_its_dump(
-    make: Callable[[], Backend[Any]], steps: int
-) -> None:
+@pytest.mark.parametrize("kind", ["scripted", "whisper", "cascade"])
+def test_a_stream_goes_on_in_another_engine_from_its_dump(kind: str, steps: int) -> None:
+    make: Callable[[], Backend[Any]] = (
+        scripted_whisper if kind == "whisper" else lambda: ScriptedBackend(TALK)
+    )
     feed = Feed(
         speech([1, 2, 3, LOOPS, 4, 5, 9, 10, 11]), CHUNK, 0.0, config=SessionConfig("en", "en", CHUNK)
     )
+    if kind == "cascade":
+        make = lambda: CascadeBackend(lambda: ScriptedRecognizer(SCRIPT * 2), UpperCase())  # noqa: E731
+        spoken, config = np.zeros(16 * WORD, np.float32), SessionConfig(chunk=2 * WORD)
+        feed = Feed(spoken, config.chunk, 0.0, config=config, beside=("en",))
     expected = by_session(feed, make())
     clock = VirtualClock()
     engine = StreamEngine(make())
-    number = engine.open(feed.policy, feed.config)
+    number = engine.open(feed.policy, feed.config, beside=feed.beside)
     events: list[Event] = []
     for turn, (at, samples) in enumerate(feed.pieces()):
         clock.sleep_until(at)
@@ -309,7 +312,7 @@ def test_a_stream_goes_on_in_another_engine_from_its_dump(
             engine.close(number)
             other = StreamEngine(make())
             other.open(LocalAgreement(2), SessionConfig("en", "en"))
-            number = other.load(dumped, feed.policy, feed.config, at)
+            number = other.load(dumped, feed.policy, feed.config, at, beside=feed.beside)
             engine = other
         for _ in range(4):
             events += engine.step(clock.now).get(number, [])

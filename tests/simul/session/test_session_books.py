@@ -219,10 +219,10 @@ def test_a_stored_session_goes_on_in_another_with_all_that_was_wrong_late_and_wa
 
 def test_a_session_that_cannot_take_a_stored_one_is_closed_and_holds_nothing() -> None:
     class Refuses(Several):
-        def import_state(self, exported: Any) -> int:
+        def import_state(self, exported: Any, beside: int | None = None) -> int:
             if len(self.streams) == 2:
                 raise UsageError("Of another model.")
-            return super().import_state(exported)
+            return super().import_state(exported, beside)
 
     stored, one = several(Several()).dump(), several(Refuses())
     with pytest.raises(UsageError, match="another model"):
