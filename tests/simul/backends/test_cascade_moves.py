@@ -8,6 +8,7 @@ import pytest
 from simul.backends.base import DecodeRequest, StreamSpec
 from simul.backends.cascade import CascadeBackend
 from simul.errors import UsageError
+from simul.models.terms.reading import Term
 from simul.models.words import Word
 from tests.simul.backends.streams import hear, through_files
 from tests.simul.backends.test_cascade import SCRIPT, WORD, ScriptedRecognizer, UpperCase
@@ -26,7 +27,7 @@ def said(backend: CascadeBackend, stream: int) -> list[tuple[str, ...]]:
 
 def test_streams_of_one_recording_move_together_and_hear_on_what_only_the_first_is_given() -> None:
     one, other = (CascadeBackend(lambda: ScriptedRecognizer(SCRIPT * 2), UpperCase()) for _ in range(2))
-    first = one.open(StreamSpec("en", "de"))
+    first = one.open(StreamSpec("en", "de", (Term("Five"),)))
     second = one.beside(first, "en")
     hear(one, first, np.zeros(6 * WORD, np.float32))
     one.next_segment(second)
@@ -42,7 +43,7 @@ def test_streams_of_one_recording_move_together_and_hear_on_what_only_the_first_
         == said(one, first)
         == [(" ONE", " TWO", " THREE", " FOUR"), (" FIVE", " SIX"), (" ONE", " TWO")]
     )
-    assert said(other, numbers[1]) == said(one, second) == [(" five", " six"), (" one", " two")]
+    assert said(other, numbers[1]) == said(one, second) == [(" Five", " six"), (" one", " two")]
     for number in numbers:
         other.release(number)
     assert other.streams == ()
