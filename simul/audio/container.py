@@ -51,8 +51,10 @@ class Listening:
 
 
 _MAGIC = re.compile(
-    rb"fLaC|OggS|ID3[\x02-\x04]|\x1aE\xdf\xa3|\xff[\xe2\xe3\xf1-\xf3\xf9-\xfb]|.{4}ftyp|caff|FORM|\.snd|FLV|#!AMR|RIFF|RIFX"
-    rb"|riff|\x47.{187}\x47|\x00\x00\x01\xba|wvpk|MAC |TTA1|0&\xb2u",
+    rb"fLaC|OggS|ID3[\x02-\x04]|\x1aE\xdf\xa3|\xff[\xe2\xe3\xf0-\xf5\xf8-\xfd]|.{4}ftyp|caff|FORM|\.snd|FLV|#!AMR|RIFF|RIFX"
+    rb"|riff|\x47.{187}\x47|\x00\x00\x01\xba|wvpk|MAC |TTA1|0&\xb2u|\x0bw|V[\xe0-\xff]|nut/multimedia|Creative Voice"
+    rb"|NIST_1A|\.SoX|XoS\.|\.RMF|\x7f\xfe\x80\x01|r\xf8\x1fN|.{4}\xf8ro[\xba\xbb]|DSD |d\xa3[\x01-\x04]\x00"
+    rb"|[FC]WS[\x01-\x10]",
     re.DOTALL,
 )
 _QUICK = {"probesize": "1000000", "analyzeduration": "2000000"}
@@ -73,7 +75,7 @@ def open_container(file: Any, refusal: str) -> Any:
     import av
 
     try:
-        return av.open(file, options={} if hasattr(file, "seek") else _QUICK)
+        return av.open(file, "r", options={} if hasattr(file, "seek") else _QUICK)
     except (av.FFmpegError, OSError, ValueError, AssertionError):
         raise AudioError(refusal) from None
 
@@ -90,13 +92,21 @@ class ContainerSound:
         name: what to call it in messages.
         listening: what to hear of it.
         seconds: its length, where that is known besides.
+        continues: it follows a part of the same recording and has no start of its own: time counts from its sound.
 
     Raises:
         AudioError: there is no audio track, or none that can be decoded.
         UsageError: it has not the wanted track, or (from `pieces`) channel.
     """
 
-    def __init__(self, container: Any, name: str, listening: Listening, seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        container: Any,
+        name: str,
+        listening: Listening,
+        seconds: float | None = None,
+        continues: bool = False,
+    ) -> None:
         import av
 
         # PyAV raises IndexError where a damaged stream announces tracks that it has not.
@@ -121,7 +131,7 @@ class ContainerSound:
                 f"{name} has {len(streams)} audio tracks; {describe(streams, self._stream)} is heard, "
                 "--track chooses another."
             )
-        self._timeline = RecordingTime(self._origin())
+        self._timeline = RecordingTime(self._origin(continues))
         self._intakes: list[FrameIntake] = []
         self._form: tuple[int, tuple[str, ...] | None] | None = None
         self._undecodable = 0
@@ -168,10 +178,10 @@ class ContainerSound:
     def _formats(self) -> set[str]:
         return set(self._container.format.name.split(","))
 
-    def _origin(self) -> float:
+    def _origin(self, continues: bool) -> float:
         start = self._container.start_time
         seconds = 0.0 if start is None else start / _MICROSECONDS
-        if self._formats() & _COUNTED_FROM_ZERO and seconds <= _LATEST_START_SECONDS:
+        if not continues and self._formats() & _COUNTED_FROM_ZERO and seconds <= _LATEST_START_SECONDS:
             return 0.0
         return seconds
 

@@ -122,7 +122,7 @@ class FileSource(AudioSource):
                 "--raw --encoding --rate --channels."
             )
         container = open_container(_PartOfFile(self._file, part), refusal)
-        return ContainerSound(container, self.name, self._listening, part.seconds)
+        return ContainerSound(container, self.name, self._listening, part.seconds, part.continues)
 
     def _pieces(self) -> Iterator[Samples]:
         try:

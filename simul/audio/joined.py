@@ -1,7 +1,8 @@
 """Files joined end to end: where in a file of Ogg, FLAC, MP3, ADTS or Matroska a further one begins.
 
 FFmpeg reads on over such a joint where codec and rate stay the same, but begins anew to count time and does not trim
-what the encoder of the second file put before its sound. So every part is opened by itself.
+what the encoder of the second file put before its sound. So every part is opened by itself. Containers that FFmpeg
+reads to their own end only are in `joints`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from simul.audio.joints import begins, in_fragments
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -31,12 +34,14 @@ class FilePart:
     """Bytes `start` to `end` of a file: one recording.
 
     cut_short: it ends in the middle of what it began. seconds: its length, where a header that FFmpeg ignores says so.
+    continues: its time stamps may go on from those of the part before it.
     """
 
     start: int
     end: int
     cut_short: bool = False
     seconds: float | None = None
+    continues: bool = False
 
 
 def parts(data: bytes | mmap) -> list[FilePart]:
@@ -51,7 +56,10 @@ def parts(data: bytes | mmap) -> list[FilePart]:
     if head[:3] == b"ID3" or _MPEG_AUDIO.match(head):
         found = _between([0, *_tags(data)], len(data))
         return [replace(part, seconds=_mpeg_seconds(data, part)) for part in found]
-    return [FilePart(0, len(data))]
+    continues = in_fragments(data)
+    return [
+        replace(part, continues=continues and part.start > 0) for part in _between(begins(data), len(data))
+    ]
 
 
 def _between(starts: list[int], end: int) -> list[FilePart]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from simul.audio.container import ContainerSound, Listening, looks_like_container, open_container
 from simul.audio.intake import AudioChunker, PcmIntake, to_samples
+from simul.audio.joints import JointSearch, needs_a_file
 from simul.audio.pcm import parse_encoding
 from simul.audio.resample import resampled_length
 from simul.audio.sound import told
@@ -26,6 +28,7 @@ _READ_BYTES = 1 << 15
 
 _HEAD_BYTES = 512
 _LONGEST_HEADER = 1 << 20
+_MOST_IN_MEMORY = 1 << 24
 
 
 class AudioSource(ABC):
@@ -131,25 +134,27 @@ class StdinSource(AudioSource):
         self._seen: bytearray | None = None
         self._head = b""
         self._head = b"" if raw else self._read_fully(_HEAD_BYTES)
-        self._sound: WavSound | ContainerSound | _RawSound
+        self._listening = listening
+        self._forward: _Forward | None = None
+        self._sounds: list[WavSound | ContainerSound | _RawSound] = []
         if is_wav(self._head):
-            self._sound = self._wav(listening)
+            self._sounds.append(self._wav(listening))
         elif encoding is None and rate is None and not raw:
-            self._sound = self._container(self._head, listening)
+            self._sounds.append(self._container(self._head))
         else:
             named = parse_encoding(encoding or "s16le")
             intake = PcmIntake(named, rate or SAMPLE_RATE, channels, None, listening.channel, name)
-            self._sound = _RawSound(self._read_some, intake)
+            self._sounds.append(_RawSound(self._read_some, intake))
 
     @property
     def bad_samples(self) -> int:
         """Samples replaced by 0 so far: NaN, infinite or absurdly large."""
-        return self._sound.bad_samples
+        return sum(sound.bad_samples for sound in self._sounds)
 
     @property
     def notices(self) -> list[str]:
         """Sentences on what was found in the stream so far and should be known."""
-        return told(self.name, [self._sound])
+        return told(self.name, self._sounds)
 
     def close(self) -> None:
         """Stop reading; the stream belongs to the caller and stays open."""
@@ -163,7 +168,8 @@ class StdinSource(AudioSource):
         except OtherEncoding as refusal:
             self._head = bytes(self._seen) + self._head
             self._seen = None
-            container = open_container(_Forward(self._read_some), str(refusal))
+            self._forward = _Forward(self._read_some, self._head)
+            container = open_container(self._forward, str(refusal))
             try:
                 return ContainerSound(container, self.name, listening)
             except AudioError:
@@ -174,7 +180,7 @@ class StdinSource(AudioSource):
             self.duration_samples = resampled_length(form.frames, form.rate)
         return sound
 
-    def _container(self, head: bytes, listening: Listening) -> ContainerSound:
+    def _container(self, head: bytes, continues: bool = False) -> ContainerSound:
         if not head:
             raise AudioError(f"{self.name} is empty; pipe audio into it, for example a WAV file.")
         if not looks_like_container(head):
@@ -182,7 +188,9 @@ class StdinSource(AudioSource):
                 f"{self.name} has no WAV header; if it is raw PCM, say its --raw --encoding --rate --channels."
             )
         refusal = f"{self.name} holds no audio that can be read from a pipe; give it as a file, or convert it to WAV."
-        return ContainerSound(open_container(_Forward(self._read_some), refusal), self.name, listening)
+        self._forward = _Forward(self._read_some, head)
+        file = _spooled(self._forward) if needs_a_file(head) else self._forward
+        return ContainerSound(open_container(file, refusal), self.name, self._listening, continues=continues)
 
     def _read_fully(self, count: int) -> bytes:
         """`count` bytes, fewer only at the end of the stream."""
@@ -210,11 +218,18 @@ class StdinSource(AudioSource):
 
     def _pieces(self) -> Iterator[Samples]:
         heard = False
-        for piece in self._sound.pieces():
+        for piece in self._all():
             heard = heard or len(piece) > 0
             yield piece
         if not heard and not self._closed:
             raise AudioError(f"{self.name} holds no sound; check the program that writes it.")
+
+    def _all(self) -> Iterator[Samples]:
+        yield from self._sounds[0].pieces()
+        while self._forward is not None and (rest := self._forward.rest()):
+            self._head = rest
+            self._sounds.append(self._container(rest, self._forward.fragments))
+            yield from self._sounds[-1].pieces()
 
 
 class _RawSound:
@@ -249,10 +264,43 @@ class _RawSound:
 
 
 class _Forward:
-    """A stream as PyAV takes one that cannot seek."""
+    """A stream as PyAV takes one that cannot seek; it ends where another file was joined to the one it began with."""
 
-    def __init__(self, read_some: Callable[[int], bytes]) -> None:
-        self.read = read_some
+    def __init__(self, read_some: Callable[[int], bytes], head: bytes) -> None:
+        self._read_some = read_some
+        self._search = JointSearch(head)
+        self._given: bytes = b""
+        self._next: bytes | None = None
+        self._ended = False
+
+    def read(self, most: int) -> bytes:
+        """At least one byte and at most `most`; b"" at the end of the file."""
+        while not self._given and self._next is None and not self._ended:
+            data = self._read_some(most)
+            self._ended = not data
+            self._given, self._next = self._search.push(data, self._ended)
+        data, self._given = self._given[:most], self._given[most:]
+        return data
+
+    @property
+    def fragments(self) -> bool:
+        """Whether it is MP4 in fragments."""
+        return self._search.fragments
+
+    def rest(self) -> bytes | None:
+        """What follows the file, once it was heard: the beginning of another one; None at the end of the stream."""
+        while self.read(_READ_BYTES):
+            pass
+        return self._next
+
+
+def _spooled(stream: _Forward) -> IO[bytes]:
+    """All of a stream, in memory or, where it is long, in a temporary file."""
+    file = tempfile.SpooledTemporaryFile(_MOST_IN_MEMORY)  # noqa: SIM115
+    while data := stream.read(_READ_BYTES):
+        file.write(data)
+    file.seek(0)
+    return file
 
 
 def pace(chunks: Iterable[Samples], clock: Clock, rate: int = SAMPLE_RATE) -> Iterator[Samples]:

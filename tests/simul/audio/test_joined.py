@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from simul.audio import FileSource, StdinSource
-from tests.simul.audio.recordings import RATE, Track, container, tone, wav
+from tests.simul.audio.recordings import RATE, Track, container, tone, wav, write
 
 LOW, HIGH = tone(1.0, 400), tone(1.0, 1600)
 
@@ -51,6 +51,21 @@ KINDS = {
     "webm": ("webm", "libopus"),
     "matroska": ("matroska", "flac"),
     "ts": ("mpegts", "aac"),
+    "mp4": ("mp4", "aac"),
+    "m4a": ("ipod", "alac"),
+    "mov": ("mov", "pcm_s16le"),
+    "mp2": ("mp2", "mp2"),
+    "latm": ("latm", "aac"),
+    "ac3": ("ac3", "ac3"),
+    "aiff": ("aiff", "pcm_s16be"),
+    "au": ("au", "pcm_s16be"),
+    "caf": ("caf", "pcm_s16le"),
+    "w64": ("w64", "pcm_s16le"),
+    "flv": ("flv", "aac"),
+    "tta": ("tta", "tta"),
+    "wavpack": ("wv", "wavpack"),
+    "adpcm": ("wav", "adpcm_ima_wav"),
+    "mp3-in-wav": ("wav", "libmp3lame"),
 }
 
 
@@ -70,6 +85,47 @@ def test_two_files_of_a_kind_one_after_the_other(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_files_of_a_kind_through_a_pipe(kind):
     both_are_heard(np.concatenate(list(StdinSource(io.BytesIO(joined(kind))))))
+
+
+@pytest.mark.parametrize("flags", ["+faststart", "+frag_keyframe+empty_moov+default_base_moof", "+dash"])
+def test_mp4_files_with_their_index_before_the_sound_and_in_fragments(tmp_path, flags):
+    path = tmp_path / "one.mp4"
+    data = b""
+    for sound in (LOW, HIGH):
+        write(path, "mp4", [Track([(0.0, sound)], "aac")], movflags=flags)
+        data += path.read_bytes()
+    path.write_bytes(data)
+    both_are_heard(np.concatenate(list(FileSource(path))))
+    both_are_heard(np.concatenate(list(StdinSource(io.BytesIO(data)))))
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 4096])
+def test_a_joint_is_found_wherever_a_pipe_cuts_it(size):
+    data = joined("aiff")
+    pieces = iter([data[at : at + size] for at in range(0, 4096, size)] + [data[4096:]])
+    both_are_heard(np.concatenate(list(StdinSource(Dribbling(pieces)))))
+
+
+def test_sound_that_looks_like_a_header_within_is_no_joint(tmp_path):
+    """The mark of an AIFF file inside the sound of another, which its length spans."""
+    data = bytearray(compressed("aiff", "pcm_s16be", LOW))
+    data[20_000:20_016] = b"FORM\x00\x00\x10\x00AIFFCOMM"
+    path = tmp_path / "a.aiff"
+    path.write_bytes(data)
+    samples = np.concatenate(list(FileSource(path)))
+    assert len(samples) == 16_000
+
+
+class Dribbling(io.RawIOBase):
+    """A pipe whose every read gives the next piece."""
+
+    def __init__(self, pieces):
+        self._pieces, self._rest = pieces, b""
+
+    def read(self, most=-1):
+        data = self._rest or next(self._pieces, b"")
+        self._rest = data[most:]
+        return data[:most]
 
 
 def test_ogg_files_of_different_codecs_and_channels(tmp_path):
