@@ -168,11 +168,13 @@ PLANS: dict[str, Plan] = {
     ),
     "serve": Plan(
         (
-            simul("serve", "--check"),
+            # Without a recogniser it is said which packages bring one.
+            simul("serve", "--check", codes=(3,)),
             simul("schema", says="{"),
             python("import server.run, server.gateway", "print('there')", says="there"),
         )
     ),
+    "serve,whisper-base": Plan((simul("serve", "--check", "--source", "en", "--target", "en", says=""),)),
     "plot": Plan(
         (
             python(

@@ -27,14 +27,15 @@ _TELLS_LENGTH = {
     "flac",
     "aiff",
     "au",
-    "caf",
-    "w64",
     "wav",
     "wv",
     "ape",
     "tta",
 }
 _PADDING_BYTES = 4
+_TAGS = (b"ID3", b"TAG")
+"""Of MP3 and ADTS; FFmpeg takes those between joined files for sound."""
+
 _BLANK_BYTES = 256
 _MOST_PLANES = 8
 _LONG_GAP_SECONDS = 1.0
@@ -222,7 +223,7 @@ class ContainerSound:
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
-                self._undecodable += packet.size > _PADDING_BYTES
+                self._undecodable += packet.size > _PADDING_BYTES and bytes(packet)[:3] not in _TAGS
                 self._blank = len(set(bytes(packet)[-_BLANK_BYTES:])) == 1 and packet.size > _BLANK_BYTES
                 continue
             yield from frames

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 from simul.audio.container import ContainerSound, Listening, open_container
 from simul.audio.joined import FilePart, parts
-from simul.audio.sound import Sound, told
+from simul.audio.joints import INDEX_IS_MISSING
+from simul.audio.sound import Sound, ends_early, told
 from simul.audio.sources import AudioSource
 from simul.audio.wav import WavBlocks, is_wav
 from simul.audio.wav_sound import WavSound
@@ -99,17 +100,14 @@ class FileSource(AudioSource):
         with mmap(self._file.fileno(), 0, access=ACCESS_READ) as data:
             found = parts(data)
             if data[4:8] == b"ftyp" and data.find(b"moov") < 0:
-                reason = "the index of this MP4 file is missing: it was cut short"
+                reason = INDEX_IS_MISSING
         sound = self._container(found[0], reason)
         self._sounds.append(sound)
         self._rest = found[1:]
         if sound.seconds is not None and not self._rest:
             self.duration_samples = round(sound.seconds * SAMPLE_RATE)
         if found[-1].cut_short:
-            sound.notices.append(
-                f"{self.name} ends in the middle of its sound, without the mark of an end: it was cut short, as by an "
-                "interrupted copy or recording."
-            )
+            sound.notices.append(ends_early(self.name))
 
     def _container(self, part: FilePart, reason: str) -> ContainerSound:
         refusal = (

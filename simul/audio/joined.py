@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from simul.audio.endings import HEAD_BYTES, TAIL_BYTES, cut_short
 from simul.audio.joints import begins, in_fragments
 
 if TYPE_CHECKING:
     from mmap import mmap
 
 _OGG_BEGIN = 0x02
-_OGG_END = 0x04
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 _MATROSKA = re.compile(rb"\x1aE\xdf\xa3(?=.{0,60}(?:webm|matroska))", re.DOTALL)
 _TAG = re.compile(rb"ID3[\x02-\x04].[\x00-\xff]([\x00-\x7f]{4})", re.DOTALL)
@@ -46,6 +46,13 @@ class FilePart:
 
 def parts(data: bytes | mmap) -> list[FilePart]:
     """The recordings that a file holds one after the other; a single one where nothing else is known."""
+    *found, last = _parts(data)
+    head = bytes(data[last.start : min(last.start + HEAD_BYTES, last.end)])
+    tail = bytes(data[max(last.start, last.end - TAIL_BYTES) : last.end])
+    return [*found, replace(last, cut_short=cut_short(head, tail, last.end - last.start))]
+
+
+def _parts(data: bytes | mmap) -> list[FilePart]:
     head = bytes(data[:12])
     if head[:4] == b"OggS":
         return list(_ogg(data))
@@ -55,7 +62,7 @@ def parts(data: bytes | mmap) -> list[FilePart]:
         return _between([found.start() for found in _MATROSKA.finditer(data)], len(data))
     if head[:3] == b"ID3" or _MPEG_AUDIO.match(head):
         found = _between([0, *_tags(data)], len(data))
-        return [replace(part, seconds=_mpeg_seconds(data, part)) for part in found]
+        return [replace(part, seconds=mpeg_seconds(data, part)) for part in found]
     continues = in_fragments(data)
     return [
         replace(part, continues=continues and part.start > 0) for part in _between(begins(data), len(data))
@@ -76,7 +83,7 @@ def _tags(data: bytes | mmap) -> Iterator[int]:
             yield found.start()
 
 
-def _mpeg_seconds(data: bytes | mmap, part: FilePart) -> float | None:
+def mpeg_seconds(data: bytes | mmap, part: FilePart) -> float | None:
     """What the first frame of an MP3 file says of its length, if it is one of Xing's or LAME's."""
     at = part.start
     while tag := _TAG.match(data, at):
@@ -103,7 +110,7 @@ def _tag_size(tag: re.Match[bytes]) -> int:
 def _ogg(data: bytes | mmap) -> Iterator[FilePart]:
     """Chained streams: pages that begin a stream, after pages that do not."""
     start, at, total = 0, 0, len(data)
-    beginning, complete, ended = True, False, False
+    beginning = True
     while at < total:
         if data[at : at + 4] != b"OggS":
             at = data.find(b"OggS", at)
@@ -112,10 +119,8 @@ def _ogg(data: bytes | mmap) -> Iterator[FilePart]:
         kind = data[at + 5] if at + 27 <= total else 0
         if kind & _OGG_BEGIN and not beginning:
             yield FilePart(start, at)
-            start, ended = at, False
+            start = at
         beginning = bool(kind & _OGG_BEGIN)
-        ended = ended or bool(kind & _OGG_END)
         count = data[at + 26] if at + 27 <= total else 0
         at += 27 + count + sum(data[at + 27 : at + 27 + count])
-        complete = at <= total
-    yield FilePart(start, total, not (complete and ended))
+    yield FilePart(start, total)

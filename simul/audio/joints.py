@@ -33,6 +33,7 @@ _MARKS: dict[bytes, re.Pattern[bytes]] = {
 _LONGEST_MARK = 32
 _FRAGMENTS = re.compile(rb"moof|mvex")
 _HEAD_BYTES = 4096
+INDEX_IS_MISSING = "the index of this MP4 file is missing: it was cut short"
 
 
 def _kind_of(head: bytes) -> bytes | None:

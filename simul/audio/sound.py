@@ -35,6 +35,14 @@ class Sound(Protocol):
         ...
 
 
+def ends_early(name: str) -> str:
+    """What is said of a recording that ends in the middle of what it began."""
+    return (
+        f"{name} ends in the middle of its sound, without the mark of an end: it was cut short, as by an interrupted "
+        "copy or recording."
+    )
+
+
 def told(name: str, sounds: Sequence[Sound]) -> list[str]:
     """The notices of all parts of an input, each once."""
     found = list(dict.fromkeys(notice for sound in sounds for notice in sound.notices))

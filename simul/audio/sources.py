@@ -6,14 +6,16 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from simul.audio.container import ContainerSound, Listening, looks_like_container, open_container
+from simul.audio.endings import HEAD_BYTES, TAIL_BYTES, cut_short
 from simul.audio.intake import AudioChunker, PcmIntake, to_samples
-from simul.audio.joints import JointSearch, needs_a_file
+from simul.audio.joined import FilePart, mpeg_seconds
+from simul.audio.joints import INDEX_IS_MISSING, JointSearch, needs_a_file
 from simul.audio.pcm import parse_encoding
 from simul.audio.resample import resampled_length
-from simul.audio.sound import told
+from simul.audio.sound import ends_early, told
 from simul.audio.wav import OtherEncoding, is_wav
 from simul.audio.wav_sound import WavSound
 from simul.clock import Clock
@@ -187,10 +189,14 @@ class StdinSource(AudioSource):
             raise AudioError(
                 f"{self.name} has no WAV header; if it is raw PCM, say its --raw --encoding --rate --channels."
             )
-        refusal = f"{self.name} holds no audio that can be read from a pipe; give it as a file, or convert it to WAV."
         self._forward = _Forward(self._read_some, head)
-        file = _spooled(self._forward) if needs_a_file(head) else self._forward
-        return ContainerSound(open_container(file, refusal), self.name, self._listening, continues=continues)
+        reason, file = "give it as a file, or convert it to WAV", cast("Any", self._forward)
+        if needs_a_file(head):
+            file = _spooled(self._forward)
+            reason = INDEX_IS_MISSING if head[4:8] == b"ftyp" else "its header is damaged"
+        refusal = f"{self.name} holds no audio that can be read from a pipe; {reason}."
+        container, seconds = open_container(file, refusal), mpeg_seconds(head, FilePart(0, len(head)))
+        return ContainerSound(container, self.name, self._listening, seconds, continues)
 
     def _read_fully(self, count: int) -> bytes:
         """`count` bytes, fewer only at the end of the stream."""
@@ -230,6 +236,8 @@ class StdinSource(AudioSource):
             self._head = rest
             self._sounds.append(self._container(rest, self._forward.fragments))
             yield from self._sounds[-1].pieces()
+        if self._forward is not None and self._forward.cut_short and not self._closed:
+            self._sounds[-1].notices.append(ends_early(self.name))
 
 
 class _RawSound:
@@ -272,6 +280,12 @@ class _Forward:
         self._given: bytes = b""
         self._next: bytes | None = None
         self._ended = False
+        self._first, self._last, self._length = b"", bytearray(), 0
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the file that was read to its end ends in the middle of what it began."""
+        return cut_short(self._first, bytes(self._last), self._length)
 
     def read(self, most: int) -> bytes:
         """At least one byte and at most `most`; b"" at the end of the file."""
@@ -280,7 +294,15 @@ class _Forward:
             self._ended = not data
             self._given, self._next = self._search.push(data, self._ended)
         data, self._given = self._given[:most], self._given[most:]
+        self._keep(data)
         return data
+
+    def _keep(self, data: bytes) -> None:
+        self._first += data[: HEAD_BYTES - len(self._first)]
+        self._length += len(data)
+        self._last += data
+        if len(self._last) > 2 * TAIL_BYTES:
+            del self._last[:-TAIL_BYTES]
 
     @property
     def fragments(self) -> bool:

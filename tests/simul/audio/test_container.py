@@ -211,6 +211,11 @@ def cut(data: bytes, share: float) -> bytes:
         ("wav", "pcm_s16le", {}),
         ("aiff", "pcm_s16be", {}),
         ("mp3", "libmp3lame", {}),
+        ("caf", "pcm_s16le", {}),
+        ("w64", "pcm_s16le", {}),
+        ("avi", "pcm_s16le", {}),
+        ("flv", "aac", {}),
+        ("mpegts", "aac", {}),
     ],
 )
 @pytest.mark.parametrize("share", [0.5, 0.83])
@@ -230,6 +235,22 @@ def test_what_was_cut_short_is_told_and_what_is_there_is_heard(tmp_path, kind, c
     # Ogg is cut into pages of a second, and the index of an MP4 file stands before its sound.
     assert 0.4 * share * 4.0 < length < share * 4.0 + 0.3
     assert any("cut short" in notice for notice in source.notices), source.notices
+    piped = StdinSource(io.BytesIO(cut(path.read_bytes(), share)))
+    assert abs(sum(map(len, piped)) / 16_000 - length) < 0.1
+    assert any("cut short" in notice for notice in piped.notices), piped.notices
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("mp4", "aac"), ("mov", "pcm_s16le"), ("wv", "wavpack")])
+def test_a_pipe_gives_what_stands_before_its_index(kind, codec):
+    source = StdinSource(io.BytesIO(container(kind, [Track([(0.0, tone(40.0, 400))], codec)])))
+    assert abs(sum(map(len, source)) / 16_000 - 40.0) < 0.1
+    assert source.notices == []
+
+
+def test_an_mp4_stream_without_its_index_says_so():
+    data = container("mp4", [Track([(0.0, tone(4.0, 400))], "aac")])
+    with pytest.raises(AudioError, match="the index of this MP4 file is missing: it was cut short"):
+        StdinSource(io.BytesIO(cut(data, 0.7)))
 
 
 @pytest.mark.parametrize("name", ["talk.mp3", "talk.wav", "talk.ogg", "talk.txt", "talk"])

@@ -84,7 +84,9 @@ def test_two_files_of_a_kind_one_after_the_other(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_files_of_a_kind_through_a_pipe(kind):
-    both_are_heard(np.concatenate(list(StdinSource(io.BytesIO(joined(kind))))))
+    source = StdinSource(io.BytesIO(joined(kind)))
+    both_are_heard(np.concatenate(list(source)))
+    assert source.notices == []
 
 
 @pytest.mark.parametrize("flags", ["+faststart", "+frag_keyframe+empty_moov+default_base_moof", "+dash"])
