@@ -15,18 +15,20 @@ from pathlib import Path
 from server import protocol as p
 from server.codec import CloseCode, ProtocolError
 from server.connection import AudioFrame, Request
-from server.hosted import HARD_QUEUE, WARNING_SECONDS, Hosted, HostLimits, Peer
+from server.hosted import HARD_QUEUE, Hosted, HostLimits, Peer
 from server.journal import JournalError, SessionJournal, journals, restore
 from server.live import LiveSession
 from server.metrics import Metrics, declare
+from server.specs import spec_of
 from server.stage.stage import Stage
-from server.waiting import WaitingClient, WaitingRoom
+from server.waiting import WaitingClient, WaitingRoom, turn_away
 from server.workers.messages import (
     Answer,
     CutReached,
     DropTrack,
     FinishTrack,
     Offer,
+    TextSpoken,
     TextTranslated,
     TrackOpened,
     TrackOutput,
@@ -37,7 +39,6 @@ from server.workers.messages import (
     WorkerLoad,
 )
 from server.workers.pool import Workers
-from simul.audio.intake import to_samples
 from simul.config import StreamOptions
 
 LOG = logging.getLogger("simul.server")
@@ -114,7 +115,7 @@ class Host:
         self._open(peer, start, now)
 
     def _open(self, peer: Peer, start: p.SessionStart, now: float) -> None:
-        spec = replace(self.spec_of(start), owner=peer.owner)
+        spec = replace(self._spec_of(start), owner=peer.owner)
         name = self._new_token()
         live = LiveSession(name, spec, start.audio, now)
         live.want = start.want
@@ -132,22 +133,8 @@ class Host:
         else:
             peer.send([p.SessionWaiting("loading", "The models are being loaded; audio is kept until then.")])
 
-    def spec_of(self, start: p.SessionStart | p.SessionUpdate, former: TrackSpec | None = None) -> TrackSpec:
-        """What a session's audio is to become, by what the client asks and else as the server was started."""
-        options = self.stream
-        given = () if options.source == options.target else (options.target,)
-        source = start.source or (former.source if former else options.source)
-        targets = start.targets if start.targets is not None else (former.targets if former else given)
-        policy, args = options.policy, tuple(options.policy_arguments().items())
-        if start.policy is not None:
-            policy, args = start.policy.name, tuple(start.policy.params.items())
-        elif former is not None:
-            policy, args = former.policy, former.policy_args
-        chunk_ms = (start.chunk_ms if isinstance(start, p.SessionStart) else None) or options.chunk_ms
-        chunk = former.chunk if former else to_samples(chunk_ms)
-        live = former.live if former else not isinstance(start, p.SessionStart) or start.mode == "live"
-        wanted = () if self.stage is not None else tuple(target for target in targets if target != source)
-        return TrackSpec(source, wanted, policy, args, chunk, live, former.owner if former else "")
+    def _spec_of(self, asked: p.SessionStart | p.SessionUpdate, former: TrackSpec | None = None) -> TrackSpec:
+        return spec_of(self.stream, asked, former, self.stage is not None)
 
     def _least_loaded(self) -> int:
         counts = [0] * self.workers.count
@@ -251,16 +238,20 @@ class Host:
         elif isinstance(request, p.SessionClose):
             commands = [*live.finish(now), FinishTrack(live.name)]
         elif isinstance(request, p.SessionUpdate):
-            commands = [live.change(self.spec_of(request, live.spec))]
+            spec = self._spec_of(request, live.spec)
+            commands = [live.change(spec)] if spec != live.spec else []
             live.want = request.want or live.want
+            problem = hosted.choose_voices(self.offer.speaks)
             live.tell(p.SessionUpdated(hosted.config()))
+            if problem is not None:
+                live.tell(problem)
         else:
             self._answer_at_once(live, request)
             commands = []
         if hosted.status in ("opening", "running"):
             for command in commands:
                 self.workers.send(hosted.worker, command)
-        hosted.deliver()
+        hosted.deliver(self.now())
 
     def _answer_at_once(self, live: LiveSession, request: p.ClientMessage) -> None:
         if isinstance(request, p.Ack):
@@ -313,6 +304,7 @@ class Host:
             live.recorder, live.detached_at = SessionJournal.go_on(self.journal, restored), now
             hosted = Hosted(live, self._least_loaded(), restored.owner, restored.token, None)
             hosted.model = "restored"
+            hosted.recalled = tuple(live.after(0))
             self.sessions[live.name] = hosted
             found += 1
             if self.workers.is_ready(hosted.worker):
@@ -327,17 +319,22 @@ class Host:
         for hosted in self.sessions.values():
             if hosted.worker == worker and hosted.status == "loading":
                 self._place(hosted)
+            self._voice(hosted)
 
     def lost(self, worker: int, reason: str) -> None:
         """A worker broke: its sessions go to one that is ready, or wait for its successor."""
         self.metrics.add("worker_losses_total")
         for hosted in self.sessions.values():
-            if hosted.worker == worker and hosted.status in ("opening", "running"):
-                others = [n for n in range(self.workers.count) if self.workers.is_ready(n)]
+            if hosted.worker != worker or hosted.status not in ("opening", "running", "speaking"):
+                continue
+            hosted.voices.again()
+            others = [n for n in range(self.workers.count) if self.workers.is_ready(n)]
+            hosted.worker = self._least_loaded_of(others) if others else worker
+            if hosted.status != "speaking":
                 hosted.status = "loading"
                 if others:
-                    hosted.worker = self._least_loaded_of(others)
                     self._place(hosted)
+            self._voice(hosted)
 
     def _least_loaded_of(self, workers: list[int]) -> int:
         return min(workers, key=lambda n: sum(h.worker == n for h in self.sessions.values()))
@@ -358,7 +355,8 @@ class Host:
             return
         try:
             self._heard(hosted, answer)
-            hosted.deliver()
+            hosted.deliver(self.now())
+            self._voice(hosted)
         except Exception:
             # A fault of this program in one session must not take others with it.
             LOG.exception("session %s failed", hosted.live.name)
@@ -377,6 +375,10 @@ class Host:
                 self.metrics.observe("step_seconds", answer.compute)
         elif isinstance(answer, CutReached):
             hosted.live.reached(answer.kind, answer.id, answer.at)
+        elif isinstance(answer, TextSpoken):
+            said = hosted.voices.spoken(answer, self.now())
+            if said is not None:
+                hosted.live.tell(said)
         elif isinstance(answer, TrackOver):
             self._over(hosted, answer.failure)
 
@@ -384,24 +386,46 @@ class Host:
         first = not hosted.model
         hosted.status, hosted.model, hosted.policy = "running", answer.model, answer.policy
         hosted.live.revises = answer.revises
+        problem = hosted.choose_voices(self.offer.speaks)
+        hosted.voices.go_on(hosted.recalled)
+        hosted.recalled = ()
         if first and hosted.peer is not None:
             hosted.live.tell(hosted.ready(self.limits, self.version))
+        if problem is not None:
+            hosted.live.tell(problem)
 
     def _refused(self, hosted: Hosted, message: str) -> None:
         hosted.live.tell(p.ErrorMessage("unavailable", message, fatal=True))
         self.metrics.add("refused_total", reason="unavailable")
-        hosted.deliver()
+        hosted.deliver(self.now())
         if hosted.peer is not None:
             hosted.peer.close(CloseCode.UNAVAILABLE, message)
         hosted.status = "over"
         self.drop(hosted.live)
 
+    def _voice(self, hosted: Hosted) -> None:
+        """Have a worker speak what is settled; where that was the last of it, end the session."""
+        now = self.now()
+        if hosted.status in ("running", "speaking") and self.workers.is_ready(hosted.worker):
+            for job in hosted.voices.jobs(now):
+                self.workers.send(hosted.worker, job)
+        if hosted.spoken_out(now):
+            self._end(hosted, "")
+
     def _over(self, hosted: Hosted, failure: str) -> None:
+        hosted.deliver(self.now())
+        hosted.voices.finish()
+        if failure or not hosted.voices.busy:
+            self._end(hosted, failure)
+        else:
+            hosted.status, hosted.over_at = "speaking", self.now()
+
+    def _end(self, hosted: Hosted, failure: str) -> None:
         if failure:
             hosted.live.tell(p.ErrorMessage("failed", failure, fatal=True))
         hosted.live.end()
         hosted.status, hosted.over_at = "over", self.now()
-        hosted.deliver()
+        hosted.deliver(self.now())
         if hosted.peer is not None:
             hosted.peer.close(CloseCode.INTERNAL if failure else CloseCode.DONE, failure)
 
@@ -420,17 +444,12 @@ class Host:
         for waiting in self._room.admitted(self.active):
             self._open(waiting.peer, waiting.start, now)
         for waiting in self._room.expired(now):
-            self._turn_away(waiting.peer)
+            self.metrics.add("refused_total", reason="overloaded")
+            turn_away(waiting.peer)
         for hosted in list(self.sessions.values()):
             self._attend(hosted, now)
         if self.stage is not None:
             self.stage.tick(now)
-
-    def _turn_away(self, peer: Peer) -> None:
-        message = "The server is full; try again in a few seconds."
-        self.metrics.add("refused_total", reason="overloaded")
-        peer.send([p.ErrorMessage("overloaded", message, fatal=True, retry_after_ms=5000)])
-        peer.close(CloseCode.OVERLOADED, message)
 
     def _attend(self, hosted: Hosted, now: float) -> None:
         live = hosted.live
@@ -441,20 +460,12 @@ class Host:
             self.drop(live)
             return
         if hosted.status != "over":
-            self._watch_age(hosted, now)
+            if hosted.too_old(now, self.limits) and not live.finishing:
+                self._finish(hosted, now)
             hosted.watch_queue()
             hosted.report(now)
-        hosted.deliver()
-
-    def _watch_age(self, hosted: Hosted, now: float) -> None:
-        left = hosted.live.opened + self.limits.connection.session - now
-        if left < WARNING_SECONDS and not hosted.warned:
-            hosted.warned = True
-            message = "The session is about to reach its longest time; start a new one."
-            hosted.live.tell(p.SessionMoving(max(0, int(left * 1000)), "", message))
-        if left <= 0 and not hosted.live.finishing:
-            for command in [*hosted.live.finish(now), FinishTrack(hosted.live.name)]:
-                self.workers.send(hosted.worker, command)
+        hosted.deliver(now)
+        self._voice(hosted)
 
     def drain(self, now: float, seconds: float) -> None:
         """Take no new sessions, and let those there are end or move."""
@@ -463,14 +474,17 @@ class Host:
             if hosted.status != "over":
                 message = "The server is stopping; finish, or resume at the same address once it is up again."
                 hosted.live.tell(p.SessionMoving(int(seconds * 1000), "", message))
-                hosted.deliver()
+                hosted.deliver(self.now())
 
     def finish_all(self, now: float) -> None:
         """End the audio of every session."""
         for hosted in list(self.sessions.values()):
             if hosted.status in ("opening", "running") and not hosted.live.finishing:
-                for command in [*hosted.live.finish(now), FinishTrack(hosted.live.name)]:
-                    self.workers.send(hosted.worker, command)
+                self._finish(hosted, now)
+
+    def _finish(self, hosted: Hosted, now: float) -> None:
+        for command in [*hosted.live.finish(now), FinishTrack(hosted.live.name)]:
+            self.workers.send(hosted.worker, command)
 
     @property
     def compute_seconds(self) -> float:

@@ -9,12 +9,16 @@ from typing import Protocol
 from server import protocol as p
 from server.connection import ConnectionLimits
 from server.live import LiveSession
+from server.voice import SessionVoices
+from simul.languages import language_code
 
 SOFT_QUEUE, HARD_QUEUE = 4.0, 60.0
 """Seconds of audio that wait: above the first the client is told, above the second its socket is not read."""
 CALM_QUEUE = 1.5
 PROGRESS_SECONDS = 1.0
 WARNING_SECONDS = 60.0
+LAST_WORDS_SECONDS = 30.0
+"""For speech after everything is settled."""
 
 
 class Peer(Protocol):
@@ -46,7 +50,9 @@ class HostLimits:
 
 @dataclass
 class Hosted:
-    """One session in the host. status: "loading", "opening", "running" or "over". overheard: told every message.
+    """One session in the host. status: "loading", "opening", "running", "speaking" (all is settled, and not yet spoken)
+    or "over". overheard: told every message. speech: streams that are spoken; mute: those that should be and cannot;
+    recalled: what a server before this one said.
 
     rung: how much rarer the worker decides than it should.
     """
@@ -66,12 +72,44 @@ class Hosted:
     told: tuple[int, int] = (-1, -1)
     warned: bool = False
     overheard: Callable[[p.ServerMessage], None] = lambda message: None
+    speech: tuple[str, ...] = ()
+    mute: tuple[str, ...] = ()
+    recalled: tuple[p.ServerMessage, ...] = ()
+    voices: SessionVoices = field(init=False)
 
-    def deliver(self) -> None:
+    def __post_init__(self) -> None:
+        self.voices = SessionVoices(self.live.name)
+
+    def choose_voices(self, speaks: frozenset[str]) -> p.ErrorMessage | None:
+        """Speak the target languages, where that is wanted; what is to be said of those that nobody here `speaks`."""
+        wanted = self.live.spec.targets if self.live.want.speech else ()
+        mute = tuple(target for target in wanted if language_code(target) not in speaks)
+        news = bool(mute) and mute != self.mute
+        self.speech, self.mute = tuple(target for target in wanted if target not in mute), mute
+        self.voices.choose(self.speech)
+        said = f"There is no voice here for {', '.join(mute)}; it is written, not spoken."
+        return p.ErrorMessage("speech", said, param="want") if news else None
+
+    def spoken_out(self, now: float) -> bool:
+        """Whether all is settled, and now is spoken too, or takes too long."""
+        late = now - self.over_at > LAST_WORDS_SECONDS
+        return self.status == "speaking" and (late or not self.voices.busy)
+
+    def too_old(self, now: float, limits: HostLimits) -> bool:
+        """Whether the session has reached its longest time; its client is warned before."""
+        left = self.live.opened + limits.connection.session - now
+        if left < WARNING_SECONDS and not self.warned:
+            self.warned = True
+            message = "The session is about to reach its longest time; start a new one."
+            self.live.tell(p.SessionMoving(max(0, int(left * 1000)), "", message))
+        return left <= 0
+
+    def deliver(self, now: float) -> None:
         """Send what is new."""
         messages = self.live.take()
         for message in messages:
             self.overheard(message)
+            self.voices.heard(message, self.speech, now)
         if self.peer is not None and messages:
             self.peer.send(messages)
 
@@ -80,7 +118,14 @@ class Hosted:
         live, spec = self.live, self.live.spec
         names = tuple(live.streams)
         return p.StreamConfig(
-            spec.source, spec.targets, names, spec.policy, spec.chunk // 16, self.model, live.audio
+            spec.source,
+            spec.targets,
+            names,
+            spec.policy,
+            spec.chunk // 16,
+            self.model,
+            live.audio,
+            self.speech,
         )
 
     def ready(self, limits: HostLimits, version: str) -> p.SessionReady:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from server import protocol as p
 from server.codec import build, decode_server, encode
 from server.live import LiveSession
+from server.voice import SpokenUtterance
 from server.workers.messages import PushAudio, SkipAudio, TrackSpec
 from simul.errors import SimulError
 
@@ -65,8 +66,9 @@ class SessionJournal:
         self.line("audio", bytes=len(data))
 
     def message(self, message: p.ServerMessage) -> None:
-        """A numbered message was made."""
-        self.line("message", message=encode(message))
+        """A numbered message was made; of speech it is noted what was said, not how it sounds."""
+        said = message.end if isinstance(message, SpokenUtterance) else message
+        self.line("message", message=encode(said))
 
     def line(self, kind: str, **fields: Any) -> None:
         """Anything else happened."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from server import protocol as p
+from server.texts import TextStream, after_repeat, joined, size_of, to_ms, wire_word
 from server.workers.messages import (
     ChangeTrack,
     Command,
@@ -23,7 +24,6 @@ from server.workers.messages import (
 )
 from simul.audio.intake import PcmIntake
 from simul.audio.pcm import to_int16
-from simul.languages import SPACELESS
 from simul.session.events import Event, Retract, SegmentEnd, Settled, Skipped, Tail, TimedWord
 from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE
@@ -33,36 +33,6 @@ KEPT_MESSAGES, KEPT_BYTES = 2_000, 256 * 1024
 KEPT_AUDIO = 60 * SAMPLE_RATE
 """Of one segment, for a worker that takes over."""
 ENCODINGS = {"pcm_s16le": "s16le", "pcm_f32le": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
-
-
-def to_ms(samples: int) -> int:
-    """Samples at 16 kHz as milliseconds."""
-    return samples * 1000 // SAMPLE_RATE
-
-
-@dataclass
-class TextStream:
-    """One stream of text as it stands. settled: ms up to which text rests on audio; repeat: what is to be said again.
-
-    After a worker broke, a stream settles anew what it had settled of the open segment; that much is passed over. Of
-    the line, the first `before` characters rest on audio that is not kept any more.
-    """
-
-    name: str
-    language: str
-    transcript: Transcript
-    segments: list[str] = field(default_factory=list)
-    segment: int = 0
-    line: str = ""
-    tail: str = ""
-    settled: int = 0
-    words: int = 0
-    repeat: str = ""
-    before: int = 0
-
-    def state(self) -> p.StreamState:
-        """As a snapshot tells it."""
-        return p.StreamState(self.name, tuple(self.segments), self.segment, self.line, self.tail)
 
 
 class Recorder(Protocol):
@@ -246,7 +216,7 @@ class LiveSession:
 
     def _settle(self, stream: TextStream, text: str, event: Settled, lag: p.LagParts) -> None:
         if stream.repeat:
-            text = _after(stream, text)
+            text = after_repeat(stream, text)
         if not text:
             return
         starts = [word.start for word in event.words if word.start is not None]
@@ -275,7 +245,7 @@ class LiveSession:
             stream.tail = stream.tail[len(text) :]
         else:
             stream.tail = ""
-        told = tuple(_word(word) for word in words) if self.want.words else ()
+        told = tuple(wire_word(word) for word in words) if self.want.words else ()
         parts = replace(lag, policy=max(0, to_ms(self.processed) - t1))
         place = (stream.name, segment, text, stream.language, t0, t1)
         self._put(p.SettledText(*place, stream.tail if self.want.tail else "", told, parts))
@@ -289,7 +259,7 @@ class LiveSession:
 
     def _close(self, stream: TextStream, event: SegmentEnd, added: str, lag: p.LagParts) -> None:
         if self.revises and event.text:
-            text = event.text if not stream.segments else _joined(stream, event.text)
+            text = event.text if not stream.segments else joined(stream, event.text)
             self._say(stream, event.segment, text, to_ms(event.start), to_ms(event.end), (), lag)
         self._end(stream, event, stream.line.strip() or stream.repeat.strip())
 
@@ -297,7 +267,7 @@ class LiveSession:
         """The source of a segment is settled when the segment is complete."""
         stream, text = self.streams[p.SOURCE], (event.source or "").strip()
         if text and self.want.source_text:
-            said = _joined(stream, text)
+            said = joined(stream, text)
             self._say(
                 stream, event.segment, said, to_ms(event.start), to_ms(event.end), event.source_words, lag
             )
@@ -397,7 +367,7 @@ class LiveSession:
             self.recorder.message(message)
 
     def _keep_message(self, message: p.ServerMessage) -> None:
-        size = _size(message)
+        size = size_of(message)
         self._log.append((message, size))
         self._log_bytes += size
         while len(self._log) > KEPT_MESSAGES or self._log_bytes > KEPT_BYTES:
@@ -446,40 +416,6 @@ class LiveSession:
         while self._told_lags < len(self._lags):
             self._told_lags += 1
             yield self._lags[self._told_lags - 1]
-
-
-def _size(message: p.ServerMessage) -> int:
-    """About how many bytes a message takes up."""
-    words = len(message.words) if isinstance(message, p.SettledText) else 0
-    return 200 + 2 * len(getattr(message, "text", "")) + 40 * words
-
-
-def _word(word: TimedWord) -> p.WireWord:
-    start = None if word.start is None else to_ms(word.start)
-    end = None if word.end is None else to_ms(word.end)
-    confidence = None if word.confidence is None else round(word.confidence, 3)
-    return p.WireWord(word.text, start, end, confidence)
-
-
-def _joined(stream: TextStream, text: str) -> str:
-    """The text of a further segment with the space before it, where the language has spaces."""
-    return text if not stream.segments or stream.language in SPACELESS else " " + text
-
-
-def _after(stream: TextStream, text: str) -> str:
-    """What of text that is settled anew goes beyond what was said before."""
-    said = stream.repeat
-    new = text.lstrip() if len(said) == len(stream.line) else text
-    if said.startswith(new):
-        stream.repeat = said[len(new) :]
-        return ""
-    stream.repeat = ""
-    if new.startswith(said):
-        return new[len(said) :]
-    # The audio was heard otherwise this time: what is settled stays, and as many words as were said are passed over.
-    words, count = new.split(), len(said.split())
-    stream.repeat = " ".join(said.split()[len(words) :])
-    return "".join(f" {word}" for word in words[count:])
 
 
 def _cut_off(command: Command, end: int, base: int) -> Command:

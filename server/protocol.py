@@ -1,9 +1,10 @@
 """The native protocol `simul.v1`: every message as a dataclass; `server.codec` reads and writes them as JSON.
 
-A text frame is one JSON object with `type`. A binary frame is audio alone: whole samples in the agreed encoding,
-channels interleaved, no header. The clock of a session is the number of samples per channel that it has received, gaps
-included; times in messages are milliseconds of that clock. Text comes in streams: "source", and one for each target
-language. A stream is a list of segments; of a segment, settled text only grows, and the tail is replaced whole.
+A text frame is one JSON object with `type`. A binary frame is audio alone: whole samples, no header; from the client in
+the agreed encoding, channels interleaved; from the server speech, 16-bit mono, after `speech.begin`. The clock of a
+session is the number of samples per channel that it has received, gaps included; times in messages are milliseconds of
+that clock. Text comes in streams: "source", and one for each target language. A stream is a list of segments; of a
+segment, settled text only grows, and the tail is replaced whole.
 
 Messages of the server that must not be lost are numbered without a hole (`numbered`); the others repeat the number of
 the last one before them. Unknown fields are ignored, so that later versions may add some.
@@ -42,12 +43,13 @@ class PolicyChoice:
 
 @dataclass(frozen=True)
 class Want:
-    """What the client wants to be told besides settled text."""
+    """What the client wants to be told besides settled text. speech: every target language is spoken."""
 
     tail: bool = True
     words: bool = True
     source_text: bool = True
     progress: bool = True
+    speech: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class LagParts:
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """What a session does: languages, streams of text, policy, model, audio."""
+    """What a session does: languages, streams of text, policy, model, audio; speech: streams that are spoken."""
 
     source: str
     targets: tuple[str, ...]
@@ -80,6 +82,7 @@ class StreamConfig:
     chunk_ms: int
     model: str
     audio: AudioFormat = AudioFormat()
+    speech: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -305,6 +308,40 @@ class SegmentDone(ServerMessage):
 
 
 @dataclass(frozen=True)
+class SpeechBegin(ServerMessage):
+    """Settled text is spoken: `samples` at `rate` Hz follow in binary frames, and nothing else before `speech.end`.
+
+    utterance: counts those of the stream from 0. position: samples of the stream's speech before this, pauses
+    included, so that a client that resumed in an utterance knows what it has. t0, t1: what the text rests on (ms).
+    """
+
+    type: ClassVar[str] = "speech.begin"
+    stream: str
+    utterance: int
+    text: str
+    language: str
+    voice: str
+    rate: int
+    samples: int
+    position: int
+    t0: int
+    t1: int
+
+
+@dataclass(frozen=True)
+class SpeechEnd(ServerMessage):
+    """The utterance is complete; `text` is what was said."""
+
+    type: ClassVar[str] = "speech.end"
+    numbered: ClassVar[bool] = True
+    stream: str
+    utterance: int
+    text: str
+    samples: int
+    position: int
+
+
+@dataclass(frozen=True)
 class AudioAck(ServerMessage):
     """Samples per channel, gaps included, that the server has and will not ask for again."""
 
@@ -422,38 +459,19 @@ class SessionEnd(ServerMessage):
 
 CLIENT_MESSAGES: Mapping[str, type[ClientMessage]] = {
     kind.type: kind
-    for kind in (
-        SessionStart,
-        SessionResume,
-        SessionUpdate,
-        Flush,
-        Mark,
-        Gap,
-        Ack,
-        Ping,
-        SessionClose,
-    )
+    for kind in (SessionStart, SessionResume, SessionUpdate, Flush, Mark, Gap, Ack, Ping, SessionClose)
 }
+_TEXT = SettledText, TailText, SegmentDone, SpeechBegin, SpeechEnd, Snapshot
+_STATE = (
+    SessionWaiting,
+    SessionReady,
+    SessionResumed,
+    SessionUpdated,
+    SessionProgress,
+    Degraded,
+    SessionMoving,
+)
+_ANSWERS = AudioAck, AudioLost, Marked, Flushed, Pong, ErrorMessage, SessionEnd
 SERVER_MESSAGES: Mapping[str, type[ServerMessage]] = {
-    kind.type: kind
-    for kind in (
-        SessionWaiting,
-        SessionReady,
-        SessionResumed,
-        SessionUpdated,
-        SettledText,
-        TailText,
-        SegmentDone,
-        AudioAck,
-        AudioLost,
-        SessionProgress,
-        Degraded,
-        Marked,
-        Flushed,
-        Pong,
-        SessionMoving,
-        Snapshot,
-        ErrorMessage,
-        SessionEnd,
-    )
+    kind.type: kind for kind in (*_STATE, *_TEXT, *_ANSWERS)
 }

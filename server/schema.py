@@ -103,7 +103,7 @@ def asyncapi() -> dict[str, Any]:
         },
         "operations": {
             "send": _operation("receive", [*(kind.__name__ for kind in CLIENT_MESSAGES.values()), "Audio"]),
-            "hear": _operation("send", [kind.__name__ for kind in SERVER_MESSAGES.values()]),
+            "hear": _operation("send", [*(kind.__name__ for kind in SERVER_MESSAGES.values()), "Audio"]),
         },
         "components": {"messages": {**messages, "Audio": audio}},
     }

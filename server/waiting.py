@@ -61,3 +61,10 @@ class WaitingRoom:
     def forget(self, peer: Any) -> None:
         """A client went away."""
         self.line = deque(waiting for waiting in self.line if waiting.peer is not peer)
+
+
+def turn_away(peer: Any) -> None:
+    """Tell a client, in words, that there is no place for it."""
+    said = "The server is full; try again in a few seconds."
+    peer.send([p.ErrorMessage("overloaded", said, fatal=True, retry_after_ms=5000)])
+    peer.close(CloseCode.OVERLOADED, said)

@@ -7,7 +7,7 @@ from tts.chunker import Chunker, ChunkerConfig
 from tts.espeak import EspeakConfig, EspeakEngine
 from tts.hibari import HibariEngine
 from tts.playout import Playout, PlayoutConfig, Slot, SpeakingPace, Timeline
-from tts.speaker import Speaker, SpeakerConfig, SpeechUnit
+from tts.speaker import Speaker, SpeakerConfig, SpeechUnit, speak_unit
 from tts.stretch import stretch, stretch_speech, trim_pauses
 from tts.tones import ToneEngine
 
@@ -34,6 +34,7 @@ __all__ = [
     "Voice",
     "WordMark",
     "make_engine",
+    "speak_unit",
     "stretch",
     "stretch_speech",
     "trim_pauses",

@@ -31,7 +31,8 @@ _PACE_EXPONENT = 0.94
 """Duration falls with the rate setting to this power (fitted over 175-250 on de, en, es and fr)."""
 
 _ALIASES = {"en": "en-us", "fr-fr": "fr", "zh": "cmn", "no": "nb", "iw": "he", "in": "id"}
-_SPELT_OUT = {"ja": "espeak-ng spells out kanji one by one; for text in kana ask for the voice 'ja' by name"}
+SPELT_OUT = {"ja": "espeak-ng spells out kanji one by one; for text in kana ask for the voice 'ja' by name"}
+"""Languages whose text a voice cannot read, and why."""
 
 
 _Blocks: TypeAlias = list[NDArray[np.int16]]
@@ -272,8 +273,8 @@ class EspeakEngine:
 
     def _find(self, language: str) -> str:
         tag = language.strip().lower().replace("_", "-")
-        if tag.split("-")[0] in _SPELT_OUT:
-            raise TtsUsageError(f"No speech output in {language!r}: {_SPELT_OUT[tag.split('-')[0]]}.")
+        if tag.split("-")[0] in SPELT_OUT:
+            raise TtsUsageError(f"No speech output in {language!r}: {SPELT_OUT[tag.split('-')[0]]}.")
         candidates = [tag, tag.rpartition("-")[0], tag.split("-")[0]]
         for candidate in (_ALIASES.get(c, c) for c in candidates if c):
             if self._exists(candidate):

@@ -104,7 +104,7 @@ class Speaker:
         started = self._stopwatch() if self._stopwatch else 0.0
         error = ""
         try:
-            speech = self._synthesize(text, pace)
+            speech = speak_unit(self.engine, text, pace, self.config.playout.silence)
         except Exception as failure:
             # One unit that cannot be spoken must not silence those after it, nor end the stream whose text it is.
             error = str(failure) if isinstance(failure, TtsError) else _defect(failure)
@@ -128,16 +128,20 @@ class Speaker:
             error,
         )
 
-    def _synthesize(self, text: str, pace: SpeakingPace) -> SynthesizedSpeech:
-        # A comma keeps the voice up where the sentence goes on; it adds no pause at the end of a text.
-        prompt = text if not text[-1].isalnum() else text + ","
-        if self.engine.follows_speed:
-            speech = self.engine.synthesize(prompt, pace.speed)
-        else:
-            speech = stretch_speech(self.engine.synthesize(prompt), pace.speed)
-        if pace.hurry > 0:
-            speech = trim_pauses(speech, self.config.playout.silence)
-        return speech
+
+def speak_unit(engine: Engine, text: str, pace: SpeakingPace, silence: float) -> SynthesizedSpeech:
+    """The sound of a unit that is not blank, at a pace; where it hurries, pauses are cut to `silence` seconds.
+
+    Raises:
+        TtsError: the engine failed.
+    """
+    # A comma keeps the voice up where the sentence goes on; it adds no pause at the end of a text.
+    prompt = text if not text[-1].isalnum() else text + ","
+    if engine.follows_speed:
+        speech = engine.synthesize(prompt, pace.speed)
+    else:
+        speech = stretch_speech(engine.synthesize(prompt), pace.speed)
+    return trim_pauses(speech, silence) if pace.hurry > 0 else speech
 
 
 def _defect(failure: Exception) -> str:

@@ -8,6 +8,7 @@ from server import protocol as p
 from server.codec import decode_client, encode
 from server.connection import AudioFrame, ConnectionLimits, Request
 from server.dialects.base import Dialect, Frame, RawFrame
+from server.voice import SpokenUtterance
 
 
 class NativeDialect(Dialect):
@@ -22,5 +23,5 @@ class NativeDialect(Dialect):
         return [AudioFrame(frame) if isinstance(frame, bytes) else decode_client(frame)]
 
     def told(self, message: p.ServerMessage) -> list[Frame]:
-        """As it is."""
-        return [encode(message)]
+        """As it is; speech as what announces it, its samples, what closes it."""
+        return [*message.frames()] if isinstance(message, SpokenUtterance) else [encode(message)]

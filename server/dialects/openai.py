@@ -17,6 +17,8 @@ from server import protocol as p
 from server.codec import ProtocolError, read_json
 from server.connection import AudioFrame, Request
 from server.dialects.base import Dialect, Frame, RawFrame, text_within, within
+from server.voice import FRAME_BYTES, SpokenUtterance
+from server.workers.messages import SPEECH_RATE
 
 RATE = 24_000
 STEP_MS = 200
@@ -176,7 +178,8 @@ class OpenAITranslation(_OpenAIDialect):
         }
 
     def _start(self) -> p.SessionStart:
-        return p.SessionStart(audio=self._audio, targets=None if self._target is None else (self._target,))
+        targets = None if self._target is None else (self._target,)
+        return p.SessionStart(audio=self._audio, targets=targets, want=p.Want(speech=True))
 
     def _client_event(self, kind: str, data: dict[str, Any]) -> list[Request | RawFrame]:
         if kind == "session.update":
@@ -197,18 +200,33 @@ class OpenAITranslation(_OpenAIDialect):
         return [told]
 
     def told(self, message: p.ServerMessage) -> list[Frame]:
-        """Deltas of both transcripts."""
+        """Deltas of both transcripts, and of the speech."""
         if isinstance(message, (p.SessionReady, p.SessionUpdated)):
             self._stream = message.config.streams[-1]
         if isinstance(message, p.ErrorMessage):
-            return self._failed(message)
+            # A language without a voice is nothing that a client of this protocol asked for.
+            return [] if message.code == "speech" else self._failed(message)
+        if isinstance(message, SpokenUtterance):
+            return self._said(message)
         if isinstance(message, p.SessionEnd):
             return [self._event("session.closed")]
         if not isinstance(message, p.SettledText):
             return []
-        elapsed = -(-message.t1 // STEP_MS) * STEP_MS
+        elapsed = _elapsed(message.t1)
         if message.stream == self._stream:
             return [self._event("session.output_transcript.delta", delta=message.text, elapsed_ms=elapsed)]
         if message.stream == p.SOURCE and self._transcript:
             return [self._event("session.input_transcript.delta", delta=message.text, elapsed_ms=elapsed)]
         return []
+
+    def _said(self, message: SpokenUtterance) -> list[Frame]:
+        """Speech in pieces; the rate of this protocol is the one of all speech here."""
+        form = {"sample_rate": SPEECH_RATE, "channels": 1, "format": "pcm16"}
+        parts = [message.pcm[at : at + FRAME_BYTES] for at in range(0, len(message.pcm), FRAME_BYTES)]
+        told = {"elapsed_ms": _elapsed(message.begin.t1), **form}
+        kind = "session.output_audio.delta"
+        return [self._event(kind, delta=base64.b64encode(part).decode(), **told) for part in parts]
+
+
+def _elapsed(ms: int) -> int:
+    return -(-ms // STEP_MS) * STEP_MS

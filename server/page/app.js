@@ -73,7 +73,7 @@ async function choices() {
 	const others = (info.policies ?? Object.keys(POLICIES)).filter((name) => name !== own);
 	fill($("policy"), [["", `The server's choice (${own})`], ...others.map((name) => [name, POLICIES[name] ?? name])], kept.policy ?? "");
 	$("terms-label").hidden = !info.terms;
-	document.querySelector(".spoken").hidden = !info.speech;
+	document.querySelector(".spoken").hidden = !info.speech?.length;
 	$("about").textContent = info.model ? `${info.model}, server ${info.server}` : "";
 	if (info.stage) {
 		const code = make("img", "", "", { src: info.stage.qr, alt: "Its address as a QR code", width: 160 });
@@ -89,15 +89,15 @@ const terms = () => (info.terms ? { glossary: $("terms").value.split("\n").map((
 
 function wanted(type) {
 	const policy = $("policy").value;
-	const now = { type, source: $("source").value, targets: target() ? [target()] : [], ...terms() };
+	const want = { tail: true, words: false, source_text: true, progress: true, speech: $("speech").checked };
+	const now = { type, source: $("source").value, targets: target() ? [target()] : [], want, ...terms() };
 	return policy ? { ...now, policy: { name: policy, params: {} } } : now;
 }
 
 function opening() {
 	const token = $("token").value || undefined;
-	const want = { tail: true, words: false, source_text: true, progress: true, speech: $("speech").checked || undefined };
 	const audio = { encoding: "pcm_s16le", rate: 16000, channels: 1 };
-	return { ...wanted("session.start"), protocol: "1.0", audio, mode: "live", want, client: "page", token };
+	return { ...wanted("session.start"), protocol: "1.0", audio, mode: "live", client: "page", token };
 }
 
 function arrange() {
@@ -114,7 +114,8 @@ function look() {
 	root.dataset.theme = $("theme").value;
 }
 
-for (const id of ["source", "target", "policy", "terms", "layout", "size", "theme", "device"]) {
+const CHOICES = ["source", "target", "policy", "terms"];
+for (const id of [...CHOICES, "layout", "size", "theme", "device"]) {
 	const control = $(id);
 	if (kept[id] != null) control.value = kept[id];
 	else if (id === "size") control.value = 100;
@@ -122,10 +123,17 @@ for (const id of ["source", "target", "policy", "terms", "layout", "size", "them
 		keep(id, control.value);
 		arrange();
 		look();
-		if (["source", "target", "policy", "terms"].includes(id)) link?.postMessage({ type: "update", message: wanted("session.update") });
+		if (CHOICES.includes(id)) update();
 		if (id === "device" && stream) open().catch(() => show("nodevice"));
 	});
 }
+
+const update = () => link?.postMessage({ type: "update", message: wanted("session.update") });
+$("speech").checked = kept.speech;
+$("speech").onchange = () => {
+	keep("speech", $("speech").checked);
+	update();
+};
 
 // -- what is shown -------------------------------------------------------------------------------------------------
 
@@ -252,7 +260,7 @@ const TOLD = {
 		changed(text.apply(message, first + run, offset + at));
 		MESSAGES[message.type]?.(message);
 	},
-	speech: ({ data }) => player?.port.postMessage(Float32Array.from(new Int16Array(data), (v) => v / 32768)),
+	speech: ({ pcm }) => player?.port.postMessage(Float32Array.from(pcm, (v) => v / 32768)),
 	level({ peak, rms, rtt, unsent: waiting }) {
 		[net, unsent] = [rtt, Math.max(0, waiting - 100)];
 		const value = Math.min(1, Math.max(0, 1 + Math.log10(Math.max(1e-4, rms * 1.4)) / 2.5)).toFixed(2);

@@ -9,7 +9,7 @@ const MOST = 600 * RATE; // audio that the server does not have yet
 const LARGEST = 15000; // samples of a frame
 const FULL = 2 * 2 * RATE; // bytes in the socket above which audio is held back
 const SILENT = 12000; // ms without a message after which a connection counts as lost
-const NUMBERED = new Set("session.updated settled segment.end gap degraded marked flushed session.end".split(" "));
+const NUMBERED = new Set("session.updated settled segment.end speech.end gap degraded marked flushed session.end".split(" "));
 const RESUMABLE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4421]);
 const GONE = new Set([1000, 4404, 4408, 4410, 4413]); // the session is over, and the audio is not
 
@@ -65,6 +65,7 @@ let seq = 0, acked = 0, run = -1, tries = 0, short = 0;
 let paused = false, ended = false, ending = false, over = false; // the audio, what the server knows of it, all
 let heard = 0, retryAt = 0, retryAfter = 0, began = 0, rtt = 0, missing = 0;
 let peak = 0, power = 0, counted = 0;
+let saying, said; // the utterance that is heard, samples of each stream that were passed on
 let problem = "", former = null, resend = null; // the choices before the last change, a change that is to be sent
 
 // -- audio ---------------------------------------------------------------------------------------------------------
@@ -163,6 +164,7 @@ function connect() {
 		base = sent = had = Math.max(ring.first, Math.min(settled, ring.end));
 		missing = base - settled;
 		seq = acked = 0;
+		said = {};
 		run++;
 		say(start);
 	};
@@ -172,10 +174,7 @@ function connect() {
 
 function receive(data) {
 	heard = now();
-	if (typeof data !== "string") {
-		postMessage({ type: "speech", data }, [data]);
-		return;
-	}
+	if (typeof data !== "string") return hearSpeech(new Int16Array(data));
 	const message = JSON.parse(data);
 	if (NUMBERED.has(message.type)) {
 		if (message.seq <= seq) return;
@@ -183,6 +182,15 @@ function receive(data) {
 	} else if (message.type === "snapshot") seq = message.seq;
 	HANDLERS[message.type]?.(message);
 	pass(message);
+}
+
+/** Speech of the utterance `saying`; what was passed on before the connection broke is not said again. */
+function hearSpeech(pcm) {
+	const skip = Math.max(0, (said[saying.stream] ?? 0) - saying.position);
+	saying.position += pcm.length;
+	if (skip >= pcm.length) return;
+	said[saying.stream] = saying.position;
+	tell("speech", { pcm: pcm.subarray(skip) });
 }
 
 function pass(message) {
@@ -206,6 +214,7 @@ const HANDLERS = {
 		sent = had = base + message.next_sample;
 		welcome(message.gap ? (message.gap.t1 - message.gap.t0) * (RATE / 1000) : 0, "resumed");
 	},
+	"speech.begin": (message) => (saying = { ...message }),
 	"audio.ack"(message) {
 		had = Math.max(had, base + message.samples);
 	},

@@ -13,6 +13,9 @@ from server.workers.messages import (
     DropTrack,
     Offer,
     OpenTrack,
+    SpeakText,
+    TextJob,
+    TextSpoken,
     TextTranslated,
     TrackOpened,
     TrackRefused,
@@ -20,6 +23,7 @@ from server.workers.messages import (
     TranslateText,
     WorkerReady,
 )
+from server.workers.speech import InstalledVoices, spoken_languages
 from server.workers.track import AudioTrack
 from simul.backends.base import Backend, StreamSpec, check_languages
 from simul.config import ModelConfig, StreamOptions
@@ -29,10 +33,11 @@ from simul.languages import SPOKEN
 from simul.session.factory import LoadBackend
 from simul.session.session import failure_message
 from simul.session.stream import SessionConfig
+from tts import SpeakingPace
 
 
 class WorkerModels(Protocol):
-    """Where a worker's backends and text translators come from."""
+    """Where a worker's backends, text translators and voices come from."""
 
     def load(self) -> Offer:
         """Load what the server was started with; says what that is and does."""
@@ -43,6 +48,9 @@ class WorkerModels(Protocol):
     def translate(self, text: str, source: str, target: str) -> str:
         """A text into another language."""
 
+    def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
+        """The sound of a text, as 16-bit samples at SPEECH_RATE, and what the voice is called."""
+
 
 @dataclass
 class WorkerCore:
@@ -52,7 +60,7 @@ class WorkerCore:
     now: Callable[[], float]
     tracks: dict[str, AudioTrack] = field(default_factory=dict)
     engines: dict[int, StreamEngine] = field(default_factory=dict)
-    jobs: list[TranslateText] = field(default_factory=list)
+    jobs: list[TextJob] = field(default_factory=list)
 
     def load(self) -> WorkerReady:
         """Load the models; raises what loading them does."""
@@ -72,7 +80,7 @@ class WorkerCore:
         """Take a command; what it brought about at once."""
         if isinstance(command, OpenTrack):
             return [self._open(command)]
-        if isinstance(command, TranslateText):
+        if isinstance(command, (TranslateText, SpeakText)):
             self.jobs.append(command)
             return []
         track = self.tracks.get(command.key)
@@ -115,7 +123,7 @@ class WorkerCore:
             if engine.ready:
                 answers += self._step(engine)
         if self.jobs:
-            answers.append(self._translate(self.jobs.pop(0)))
+            answers.append(self._work(self.jobs.pop(0)))
         return answers
 
     def _step(self, engine: StreamEngine) -> list[Answer]:
@@ -134,6 +142,16 @@ class WorkerCore:
             del self.tracks[key]
         return answers
 
+    def _work(self, job: TextJob) -> Answer:
+        return self._translate(job) if isinstance(job, TranslateText) else self._speak(job)
+
+    def _speak(self, job: SpeakText) -> Answer:
+        try:
+            pcm, voice = self.models.speak(job.text, job.language, SpeakingPace(job.speed, job.hurry))
+        except Exception as error:
+            return TextSpoken(job.key, job.number, job.language, failure=failure_message(error))
+        return TextSpoken(job.key, job.number, job.language, pcm, voice)
+
     def _translate(self, job: TranslateText) -> Answer:
         try:
             text = self.models.translate(job.text, job.source, job.target)
@@ -151,12 +169,13 @@ class InstalledModels:
     load_backend: LoadBackend
     loaded: list[tuple[Backend[Any], str, frozenset[Any]]] = field(default_factory=list)
     translators: dict[tuple[str, str], Any] = field(default_factory=dict)
+    voices: InstalledVoices = field(default_factory=InstalledVoices)
 
     def load(self) -> Offer:
         """Load what the options name."""
         policy = make_policy(self.stream.policy, self.stream.policy_arguments())
         backend, name = self.backend(self.stream.source, (self.stream.target,), policy)
-        return Offer(name, *self._languages(backend), policies_for(backend))
+        return Offer(name, *self._languages(backend), policies_for(backend), spoken_languages())
 
     def _languages(self, backend: Backend[Any]) -> tuple[frozenset[str], frozenset[str]]:
         """What the backend hears and writes. A cascade is loaded for a source; which others its recogniser has, it
@@ -195,6 +214,10 @@ class InstalledModels:
             self.translators[source, target] = load_translators(self.config, source, [target])[target].made
         [result] = self.translators[source, target].translate([TextRequest(text, target)])
         return "".join(result.tokens).strip()
+
+    def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
+        """The sound of a text by the best voice on this machine."""
+        return self.voices.speak(text, language, pace)
 
 
 def policies_for(backend: Backend[Any]) -> tuple[str, ...]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from simul.session.events import Event
 
+SPEECH_RATE = 24_000
+"""Of all speech, whichever voice speaks: Hz."""
+
 
 @dataclass(frozen=True)
 class TrackSpec:
@@ -89,18 +92,32 @@ class TranslateText:
     target: str
 
 
-Command = OpenTrack | PushAudio | Cut | SkipAudio | ChangeTrack | FinishTrack | DropTrack | TranslateText
+@dataclass(frozen=True)
+class SpeakText:
+    """Speak a settled text, `speed` times as fast as the voice's own pace; hurry: how much pauses shrink, 0 to 1."""
+
+    key: str
+    number: int
+    text: str
+    language: str
+    speed: float = 1.0
+    hurry: float = 0.0
+
+
+TextJob = TranslateText | SpeakText
+Command = OpenTrack | PushAudio | Cut | SkipAudio | ChangeTrack | FinishTrack | DropTrack | TextJob
 
 
 @dataclass(frozen=True)
 class Offer:
     """What a worker's models do: what they are called, the languages they hear and write (none: not known before
-    they are asked for), and the policies that may rule them."""
+    they are asked for), the policies that may rule them, and the languages that there is a voice for."""
 
     description: str
     sources: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
     policies: tuple[str, ...] = ()
+    speaks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -181,6 +198,18 @@ class TextTranslated:
 
 
 @dataclass(frozen=True)
+class TextSpoken:
+    """The sound of a text: 16-bit samples at SPEECH_RATE, and the voice; failure: why there is none."""
+
+    key: str
+    number: int
+    language: str
+    pcm: bytes = b""
+    voice: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class WorkerLoad:
     """How busy a worker was: seconds of computing since it began, tracks that are open; level: decisions are rarer."""
 
@@ -198,5 +227,6 @@ Answer = (
     | CutReached
     | TrackOver
     | TextTranslated
+    | TextSpoken
     | WorkerLoad
 )

@@ -16,9 +16,10 @@ import numpy as np
 
 from policies.base import Candidate, Need, SourceView
 from server.workers.core import policies_for
-from server.workers.messages import Offer
+from server.workers.messages import SPEECH_RATE, Offer
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
 from simul.units import Samples
+from tts import SpeakingPace
 
 BLOCK, SEGMENT = 3_200, 32_000
 LANGUAGES = frozenset({"en", "de", "fr", "ar"})
@@ -28,6 +29,20 @@ def word(samples: Samples) -> str:
     """What a block of samples is heard as."""
     pcm = np.rint(samples * 32768).astype("<i2").tobytes()
     return f"{zlib.crc32(pcm) & 0xFFFF:04x}"
+
+
+def sound(text: str) -> bytes:
+    """Speech of a text: of every word 100 ms of one value, its checksum."""
+    values = [zlib.crc32(each.encode()) % 32_768 for each in text.split()]
+    return np.repeat(np.array(values, "<i2"), SPEECH_RATE // 10).tobytes()
+
+
+def spoken_words(pcm: bytes) -> list[int]:
+    """What is said in speech, pauses left out: the values of its words."""
+    values = np.frombuffer(pcm, "<i2")
+    spoken = values[values != 0]
+    assert len(spoken) % (SPEECH_RATE // 10) == 0
+    return [int(value) for value in spoken[:: SPEECH_RATE // 10]]
 
 
 def expected(samples: Samples, language: str = "", base: int = 0) -> str:
@@ -129,7 +144,7 @@ class ProofBackend(Backend[ProofState]):
 
 @dataclass
 class ProofModels:
-    """A worker's models; texts are translated by putting the language before every word."""
+    """A worker's models; texts are translated by putting the language before every word, and spoken as `sound` says."""
 
     on_decode: Callable[[int], None] = lambda batch: None
     made: Any = None
@@ -137,7 +152,8 @@ class ProofModels:
     def load(self) -> Offer:
         self.made = ProofBackend(self.on_decode)
         limits = self.made.limits
-        return Offer("proof", limits.sources, limits.targets, policies_for(self.made))
+        speaks = frozenset({"en", "de", "fr"})
+        return Offer("proof", limits.sources, limits.targets, policies_for(self.made), speaks)
 
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
         for target in targets:
@@ -146,3 +162,6 @@ class ProofModels:
 
     def translate(self, text: str, source: str, target: str) -> str:
         return " ".join(target + each for each in text.split())
+
+    def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
+        return sound(text), f"proof {language}"

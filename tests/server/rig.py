@@ -46,6 +46,7 @@ class InlineWorkers:
         self._clock, self._make = clock, make
         self._cores: list[WorkerCore | None] = [None] * amount
         self._answers: list[tuple[int, Answer]] = []
+        self.offer = Offer("")
         if ready:
             for number in range(amount):
                 self._start(number)
@@ -59,9 +60,9 @@ class InlineWorkers:
 
     def _start(self, number: int) -> Offer:
         core = WorkerCore(self._make(), self._clock.now)
-        offer = core.load().offer
+        self.offer = core.load().offer
         self._cores[number] = core
-        return offer
+        return self.offer
 
     def load(self) -> None:
         """Every worker that is not ready becomes it."""
@@ -146,6 +147,20 @@ class MemoryClient:
         """The messages of a kind."""
         return [message for message in self.messages if isinstance(message, kind)]
 
+    def speech(self, stream: str) -> bytes:
+        """The speech of a stream, put together by position: what is announced, then its samples, then its end."""
+        found = bytearray()
+        frames = iter(self.frames)
+        for frame in frames:
+            begin = decode_server(frame) if isinstance(frame, str) else None
+            if isinstance(begin, p.SpeechBegin) and begin.stream == stream:
+                pcm = b""
+                while len(pcm) < 2 * begin.samples and isinstance(part := next(frames, None), bytes):
+                    pcm += part
+                assert 2 * begin.position <= len(found), "speech is missing"
+                found[2 * begin.position : 2 * begin.position + len(pcm)] = pcm
+        return bytes(found)
+
     def text(self, stream: str = p.SOURCE) -> str:
         """What was settled."""
         return settled(self.messages, stream)
@@ -174,6 +189,7 @@ class Rig:
         numbers = count(1)
         options = stream or StreamOptions(source="en", target="en", chunk_ms=400)
         self.host = Host(options, self.workers, self.clock.now, lambda: f"name-{next(numbers)}", limits, "0")
+        self.host.offer = self.workers.offer
         self.keys = Keys(tokens)
         self.clients: list[MemoryClient] = []
 

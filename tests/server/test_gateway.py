@@ -58,6 +58,7 @@ async def serving(
     numbers = count()
     options = StreamOptions(source="en", target="en", chunk_ms=400)
     host = Host(options, workers, time.monotonic, lambda: f"n{next(numbers)}", HostLimits(**limits), "0")
+    host.offer = workers.offer
     gateway = Gateway(host, time.monotonic, tokens, origins)
     port = await gateway.start("127.0.0.1", 0)
     try:

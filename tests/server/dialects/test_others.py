@@ -17,7 +17,7 @@ from server.dialects.simulstream import SimulstreamDialect
 from server.dialects.vosk import VoskDialect
 from simul.audio.resample import StreamResampler
 from simul.units import Samples
-from tests.server.proof import expected
+from tests.server.proof import expected, sound, spoken_words
 from tests.server.rig import MemoryClient, Rig, noise
 
 AUDIO = noise(5.1, seed=4)
@@ -99,6 +99,9 @@ def test_openai_translation_gives_both_transcripts_and_closes() -> None:
     assert said == text
     assert source == expected(at_16k(PCM, 24_000))
     assert all(e["elapsed_ms"] % 200 == 0 for e in events if e["type"] == "session.output_transcript.delta")
+    spoken = [e for e in events if e["type"] == "session.output_audio.delta"]
+    assert {(e["sample_rate"], e["channels"], e["format"]) for e in spoken} == {(24_000, 1, "pcm16")}
+    assert spoken_words(b"".join(base64.b64decode(e["delta"]) for e in spoken)) == spoken_words(sound(text))
     assert events[-1]["type"] == "session.closed"
     assert client.closed == (1000, "")
 

@@ -40,6 +40,7 @@ INFO = {
     "source": "en",
     "targets": ["de"],
     "policy": "local-agreement",
+    "speech": ["de", "en", "fr"],
 }
 NO_LAG = p.LagParts()
 _SCHEMA = json_schema()
@@ -257,10 +258,17 @@ class ScriptedServer:
         except (ConnectionClosed, OSError):
             self._open = None if self._open is connection else self._open
 
-    def speak(self, data: bytes) -> None:
-        """A binary frame."""
+    def speak(self, stream: str, utterance: int, pcm: bytes, position: int, cut: int | None = None) -> None:
+        """Speech in frames of half a second; cut: bytes of it after which the connection breaks."""
+        samples = len(pcm) // 2
+        place = stream, utterance, "Wort", stream, "voice", 24_000, samples, position, 0, 1000
+        self.say(p.SpeechBegin(*place))
         assert self._open is not None
-        self._open.send(data)
+        for at in range(0, len(pcm) if cut is None else cut, 24_000):
+            self._open.send(pcm[at : at + 24_000 if cut is None else min(at + 24_000, cut)])
+        if cut is not None:
+            self.cut()
+        self.say(p.SpeechEnd(stream, utterance, "Wort", samples, position))
 
     def settle(
         self,
