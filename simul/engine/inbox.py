@@ -126,6 +126,5 @@ class Inbox:
         """Go on from what `dump` gave."""
         self.received, self.taken = dumped["received"], dumped["taken"]
         self.ended, self.closed, self._shift = dumped["ended"], dumped["closed"], dumped["shift"]
-        samples = np.asarray(dumped["samples"], np.float32)
-        self._pieces = deque([samples] if len(samples) else [])
+        self._pieces = deque([np.asarray(dumped["samples"], np.float32)])
         self._marks = deque((count, at) for count, at in dumped["marks"])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from policies import LocalAgreement
-from simul.backends.scripted import ScriptedBackend
+from simul.backends.base import StreamSpec
+from simul.backends.scripted import ScriptedBackend, ScriptedState
 from simul.clock import VirtualClock
 from simul.engine import (
     EngineThread,
@@ -19,6 +20,7 @@ from simul.engine import (
 )
 from simul.session import SessionConfig
 from simul.session.events import Event
+from simul.units import Samples
 from tests.policies.scripts import CHUNK
 from tests.simul.session.test_session import TALK
 
@@ -47,6 +49,30 @@ def test_costs_are_measured_before_the_first_stream_comes() -> None:
     assert engine.meter.per_second == pytest.approx(0.09, abs=0.02)
 
 
+def test_what_is_measured_is_the_whole_speech_chunk_by_chunk_as_streams_will_be_asked_for() -> None:
+    class Told(ScriptedBackend):
+        def _start(self, spec: StreamSpec) -> ScriptedState:
+            asked.append(spec)
+            return super()._start(spec)
+
+        def push(self, stream: int, samples: Samples) -> None:
+            pushed.setdefault(stream, []).append(samples)
+            super().push(stream, samples)
+
+    asked: list[StreamSpec] = []
+    pushed: dict[int, list[Samples]] = {}
+    clock, config = VirtualClock(), SessionConfig("en", "es", CHUNK // 2)
+    backend = Told(TALK, on_decode=lambda size: clock.advance(0.1))
+    speech = np.arange(3 * CHUNK + 100, dtype=np.float32) / 1e6
+    engine = warm_up(backend, lambda: LocalAgreement(2), config, speech, clock.now, sizes=(1, 2))
+    assert asked == [StreamSpec("en", "es")] * 3
+    for pieces in pushed.values():
+        assert [len(piece) for piece in pieces] == [CHUNK // 2] * 6
+        np.testing.assert_array_equal(np.concatenate(pieces), speech[: 3 * CHUNK])
+    assert engine.meter.busy > 0
+    assert engine.meter.offered == 0, "what is measured is not what is asked for"
+
+
 def test_streams_are_admitted_up_to_the_limit_and_then_refused_in_words() -> None:
     engine = warm(0.04)
     admission = MeasuredAdmission(engine, limit=0.7)
@@ -57,7 +83,12 @@ def test_streams_are_admitted_up_to_the_limit_and_then_refused_in_words() -> Non
     assert count == int(0.7 / engine.meter.per_second)
     assert f"{count} streams use" in said
     assert admission.refusal(CONFIG, 1, Terms(live=False)) is None
-    assert "1 streams at once" in (MeasuredAdmission(engine, most=1).refusal(CONFIG, 1, Terms()) or "")
+    full = MeasuredAdmission(engine, most=count).refusal(CONFIG, 1, Terms(live=False))
+    assert full is not None
+    assert f"serves {count} streams at once" in full
+    assert MeasuredAdmission(engine, most=count + 1).refusal(CONFIG, 1, Terms(live=False)) is None
+    assert MeasuredAdmission(engine, limit=0.9).refusal(CONFIG, 1, Terms()) is None
+    assert "5% may be used" in (MeasuredAdmission(engine, limit=0.05).refusal(CONFIG, 1, Terms()) or "")
 
 
 def test_a_thread_refuses_what_its_admission_does() -> None:

@@ -97,6 +97,23 @@ def test_the_second_chunk_is_judged_by_its_own_time() -> None:
     assert inbox.take(stale=2.0).late is False
 
 
+def test_a_chunk_that_came_in_pieces_was_there_with_the_last_of_them() -> None:
+    inbox = Inbox(CHUNK)
+    inbox.push(samples(CHUNK // 2), 1.0)
+    inbox.push(samples(CHUNK, CHUNK // 2), 3.0)
+    portion = inbox.take(stale=2.0)
+    assert (portion.late, portion.ready) == (False, 3.0)
+
+
+def test_a_dump_holds_samples_of_32_bits_and_is_read_from_a_list_too() -> None:
+    inbox = Inbox(CHUNK)
+    inbox.push(samples(CHUNK), 1.0)
+    dumped = inbox.dump()
+    assert dumped["samples"].dtype == np.float32
+    inbox.load({**dumped, "samples": dumped["samples"].tolist()})
+    assert inbox.take().samples.dtype == np.float32
+
+
 def test_pieces_are_copied_and_a_dump_goes_on() -> None:
     inbox = Inbox(CHUNK)
     piece = samples(CHUNK + 100)
