@@ -380,7 +380,18 @@ class Host:
             if said is not None:
                 hosted.live.tell(said)
         elif isinstance(answer, TrackOver):
-            self._over(hosted, answer.failure)
+            self._finished(hosted, answer)
+
+    def _finished(self, hosted: Hosted, answer: TrackOver) -> None:
+        """A stream is over. One that failed is heard anew from the last border of segments; twice there is enough."""
+        live = hosted.live
+        if answer.failure and hosted.retried != live.border:
+            hosted.retried = live.border
+            self.metrics.add("retries_total")
+            self._place(hosted)
+            return
+        live.output(TrackOutput(live.name, answer.closing, answer.processed or live.processed), self.now())
+        self._over(hosted, answer.failure)
 
     def _opened(self, hosted: Hosted, answer: TrackOpened) -> None:
         first = not hosted.model

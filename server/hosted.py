@@ -54,7 +54,8 @@ class Hosted:
     or "over". overheard: told every message. speech: streams that are spoken; mute: those that should be and cannot;
     recalled: what a server before this one said.
 
-    rung: how much rarer the worker decides than it should.
+    rung: how much rarer the worker decides than it should. retried: the sample that a stream which failed was begun
+    anew at.
     """
 
     live: LiveSession
@@ -71,6 +72,7 @@ class Hosted:
     told_at: float = 0.0
     told: tuple[int, int] = (-1, -1)
     warned: bool = False
+    retried: int = -1
     overheard: Callable[[p.ServerMessage], None] = lambda message: None
     speech: tuple[str, ...] = ()
     mute: tuple[str, ...] = ()

@@ -157,6 +157,11 @@ class LiveSession:
         self._kept.append((self._made, command))
         return command
 
+    @property
+    def border(self) -> int:
+        """The sample that a new worker begins at."""
+        return self._boundary[0]
+
     def rebuild(self) -> list[Command]:
         """What makes a new worker go on: the track from the last border of segments on, and the audio since."""
         base, segment = self._boundary

@@ -121,6 +121,7 @@ def declare(host: Any) -> None:
     metrics.counter("detached_total", "Clients that dropped out.")
     metrics.counter("resumes_total", "Clients that came back, by result.")
     metrics.counter("audio_bytes_total", "Bytes of audio received.")
+    metrics.counter("retries_total", "Streams that failed and were heard anew.")
     metrics.counter("worker_losses_total", "Workers that broke.")
     metrics.counter("closes_total", "Sockets closed, by code.")
     metrics.counter("protocol_errors_total", "Messages refused, by code.")

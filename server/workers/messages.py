@@ -180,10 +180,16 @@ class CutReached:
 
 @dataclass(frozen=True)
 class TrackOver:
-    """Everything is settled; failure: why the stream broke before, if it did."""
+    """Everything is settled; failure: why the stream broke before, if it did.
+
+    closing: what the stream that broke said last, up to the sample `processed`; it counts if the audio is not to be
+    heard anew.
+    """
 
     key: str
     failure: str = ""
+    closing: tuple[Event, ...] = ()
+    processed: int = 0
 
 
 @dataclass(frozen=True)

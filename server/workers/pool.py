@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -16,6 +17,8 @@ from server.workers.process import WorkerModels, run
 
 RESTART_SECONDS = 1.0
 """Before a worker that broke while loading is started again."""
+SILENT_SECONDS = 20.0
+"""A worker that has loaded its models and has said nothing for so long stands still, and is replaced."""
 
 
 class PoolListener(Protocol):
@@ -50,6 +53,7 @@ class _Worker:
     outgoing: queue.SimpleQueue[Any]
     ready: bool = False
     failure: str = ""
+    heard: float = 0.0
 
 
 class ProcessPool:
@@ -58,13 +62,20 @@ class ProcessPool:
     failed: the message of the first worker that cannot load its models at all, and its exit code.
     """
 
-    def __init__(self, make_models: Callable[[], WorkerModels], count: int, threads: int = 1) -> None:
-        self._make, self._count, self._threads = make_models, count, threads
+    def __init__(
+        self,
+        make_models: Callable[[], WorkerModels],
+        count: int,
+        threads: int = 1,
+        silent: float = SILENT_SECONDS,
+    ) -> None:
+        self._make, self._count, self._threads, self._silent = make_models, count, threads, silent
         self._workers: list[_Worker] = []
         self._context = multiprocessing.get_context("spawn")
         self.listener: PoolListener | None = None
         self.failed: asyncio.Future[WorkerFailed] | None = None
         self._stopping = False
+        self._watched = 0.0
         self.restarts = 0
 
     @property
@@ -77,6 +88,7 @@ class ProcessPool:
         self._loop = asyncio.get_running_loop()
         self.failed = self._loop.create_future()
         self._workers = [self._started(number) for number in range(self._count)]
+        self._loop.call_later(self._silent / 4, self._watch)
 
     def _started(self, number: int) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -107,6 +119,19 @@ class ProcessPool:
         """End a worker at once; another takes its place."""
         self._workers[worker].process.kill()
 
+    def _watch(self) -> None:
+        """End workers that stand still. Where this process itself did, everybody gets the whole time again."""
+        if self._stopping:
+            return
+        now = time.monotonic()
+        paused, self._watched = now - self._watched > self._silent / 2, now
+        for worker in self._workers:
+            if paused:
+                worker.heard = now
+            elif worker.ready and now - worker.heard > self._silent:
+                worker.process.kill()
+        self._loop.call_later(self._silent / 4, self._watch)
+
     def stop(self) -> None:
         """End all."""
         self._stopping = True
@@ -132,6 +157,7 @@ class ProcessPool:
                 return
 
     def _heard(self, number: int, worker: _Worker, answers: list[Answer]) -> None:
+        worker.heard = time.monotonic()
         for answer in answers:
             if isinstance(answer, WorkerReady):
                 worker.ready = True

@@ -19,6 +19,7 @@ from simul.errors import ExitCode, exit_code_of
 from simul.session.session import failure_message
 
 REPORT_SECONDS = 1.0
+"""Between two reports of a worker, which come while it computes too: one that is silent stands still."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,25 @@ class _Loop:
     def __init__(self, core: WorkerCore, pipe: Connection) -> None:
         self._core, self._pipe = core, pipe
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._compute, self._told = 0.0, 0.0
+        self._compute = 0.0
         self._ended = False
+        self._sending = threading.Lock()
 
     def run(self) -> None:
         threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._report, daemon=True).start()
         while not self._ended:
             answers = self._handle()
             if self._core.busy:
                 began = time.monotonic()
                 answers += self._core.step()
                 self._compute += time.monotonic() - began
-            self._tell(answers)
+            self._send(answers)
+
+    def _report(self) -> None:
+        while not self._ended:
+            time.sleep(REPORT_SECONDS)
+            self._send([WorkerLoad(self._compute, len(self._core.tracks), self._core.level)])
 
     def _read(self) -> None:
         try:
@@ -91,13 +99,10 @@ class _Loop:
             answers += self._core.handle(command)
             wait = False
 
-    def _tell(self, answers: list[Answer]) -> None:
-        now = time.monotonic()
-        if now - self._told >= REPORT_SECONDS:
-            self._told = now
-            answers.append(WorkerLoad(self._compute, len(self._core.tracks), self._core.level))
+    def _send(self, answers: list[Answer]) -> None:
         if answers:
             try:
-                self._pipe.send(answers)
+                with self._sending:
+                    self._pipe.send(answers)
             except (OSError, BrokenPipeError):
                 self._ended = True

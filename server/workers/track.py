@@ -58,6 +58,7 @@ class AudioTrack:
         self._cut: Command | None = None
         self._ended: list[End] = []
         self._failure = ""
+        self._closing: list[Event] = []
         self.over = False
         self._open(at)
 
@@ -126,9 +127,11 @@ class AudioTrack:
         self.processed = self.position - (0 if over else self.engine.waiting(self.number))
         arrived = self._arrived(self.processed)
         queue = 0.0 if arrived is None else max(0.0, began - arrived)
-        answers: list[Answer] = [
-            TrackOutput(self.key, tuple(found), self.processed, queue, max(0.0, at - began))
-        ]
+        answers: list[Answer] = []
+        if self._failure:
+            self._closing += found
+        else:
+            answers.append(TrackOutput(self.key, tuple(found), self.processed, queue, max(0.0, at - began)))
         if over:
             answers += self._leave(at)
         elif isinstance(self._cut, Cut) and self._cut.kind == "mark":
@@ -141,7 +144,7 @@ class AudioTrack:
         self._segment += max(end.segments for end in self._ended)
         if self._failure or cut is None or isinstance(cut, FinishTrack):
             self.over = True
-            return [TrackOver(self.key, self._failure)]
+            return [TrackOver(self.key, self._failure, tuple(self._closing), self.processed)]
         answers: list[Answer] = []
         if isinstance(cut, Cut):
             answers.append(CutReached(self.key, cut.kind, cut.id, self.position))

@@ -54,16 +54,27 @@ def expected(samples: Samples, language: str = "", base: int = 0) -> str:
 
 @dataclass
 class ProofState:
-    """One stream: what was pushed, what of it was advanced to, where the segment begins."""
+    """One stream: what was pushed, what of it was advanced to, where the segment begins. Audio before it is let go."""
 
     spec: StreamSpec
     pushed: list[Samples] = field(default_factory=list)
-    heard: Samples = field(default_factory=lambda: np.empty(0, np.float32))
+    kept: Samples = field(default_factory=lambda: np.empty(0, np.float32))
+    heard: int = 0
     closing: bool = False
     ended: bool = False
     start: int = 0
     decoded: int = 0
-    shared: ProofState | None = None
+    beside: list[ProofState] = field(default_factory=list)
+
+    def take(self, samples: list[Samples]) -> None:
+        """Hear more."""
+        self.kept = np.concatenate([self.kept, *samples])
+        self.heard += sum(map(len, samples))
+
+    def audio(self, begin: int, end: int) -> Samples:
+        """What was heard, from the start of the segment on."""
+        first = self.heard - len(self.kept)
+        return self.kept[begin - first : end - first]
 
 
 class ProofBackend(Backend[ProofState]):
@@ -82,7 +93,9 @@ class ProofBackend(Backend[ProofState]):
     def beside(self, stream: int, target: str) -> int:
         first = self.state(stream)
         state = self._start(StreamSpec(first.spec.source, target))
-        state.shared = first
+        state.take([first.kept])
+        state.heard, state.start = first.heard, first.start
+        first.beside.append(state)
         return self._admit(state)
 
     def push(self, stream: int, samples: Samples) -> None:
@@ -94,16 +107,14 @@ class ProofBackend(Backend[ProofState]):
     def advance(self, streams: Sequence[int]) -> None:
         states = [self.state(stream) for stream in streams]
         for state in states:
-            state.heard = np.concatenate([state.heard, *state.pushed])
-            state.pushed = []
-            state.ended = state.closing
-        for state in states:
-            if state.shared is not None:
-                state.heard, state.ended = state.shared.heard, state.shared.ended
+            new, state.pushed = state.pushed, []
+            for each in (state, *state.beside):
+                each.take(new)
+                each.ended = each.ended or state.closing
 
     def view(self, stream: int) -> SourceView:
         state = self.state(stream)
-        heard, full = len(state.heard), len(state.heard) - state.start >= SEGMENT
+        heard, full = state.heard, state.heard - state.start >= SEGMENT
         last = state.ended and not full
         return SourceView(
             heard=heard,
@@ -124,7 +135,7 @@ class ProofBackend(Backend[ProofState]):
         state = self.state(request.stream)
         state.decoded = request.until
         end = min(request.until, state.start + SEGMENT)
-        audio = state.heard[state.start : end]
+        audio = state.audio(state.start, end)
         language = "" if state.spec.target == state.spec.source else state.spec.target
         tokens = [f" {language}{word(audio[i : i + BLOCK])}" for i in range(0, len(audio), BLOCK)]
         if not request.final and tokens:
@@ -139,7 +150,8 @@ class ProofBackend(Backend[ProofState]):
 
     def next_segment(self, stream: int) -> None:
         state = self.state(stream)
-        state.start = min(len(state.heard), state.start + SEGMENT)
+        state.start = min(state.heard, state.start + SEGMENT)
+        state.kept = state.audio(state.start, state.heard)
 
 
 @dataclass

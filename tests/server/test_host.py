@@ -8,7 +8,7 @@ from server import protocol as p
 from server.codec import CloseCode
 from server.hosted import HostLimits
 from simul.config import StreamOptions
-from tests.server.proof import expected
+from tests.server.proof import ProofModels, expected
 from tests.server.rig import MemoryClient, Rig, noise, settled
 
 AUDIO = noise(7.3)
@@ -294,24 +294,44 @@ def test_an_unknown_policy_is_refused_in_a_sentence() -> None:
     assert client.closed is not None
 
 
-def test_a_stream_that_fails_says_so_and_leaves_its_neighbour_alone() -> None:
-    broken: list[int] = []
+def failing() -> tuple[Rig, list[int]]:
+    """A rig whose model fails once for everything in the list."""
+    left: list[int] = []
 
     def on_decode(batch: int) -> None:
-        if broken:
-            broken.clear()
+        if left:
+            left.pop()
             raise RuntimeError("no memory")
 
-    from tests.server.proof import ProofModels
+    return Rig(make=lambda: ProofModels(on_decode)), left
 
-    rig = Rig(make=lambda: ProofModels(on_decode))
+
+@pytest.mark.parametrize(("targets", "failures"), [((), 1), (("de", "fr"), 2)])
+def test_a_stream_that_fails_once_is_heard_anew_and_loses_no_word(
+    targets: tuple[str, ...], failures: int
+) -> None:
+    """Two languages fail in a batch before one of them fails alone."""
+    rig, left = failing()
+    client = begun(rig, targets=targets).play(AUDIO[:40_000])
+    left += [1] * failures
+    client.play(AUDIO[40_000:]).say(p.SessionClose())
+    for target in targets or ("",):
+        assert client.text(target or p.SOURCE) == expected(AUDIO, target)
+    assert client.closed == (CloseCode.DONE, "")
+    assert rig.host.metrics.value("retries_total") == 1
+
+
+def test_a_stream_that_fails_again_says_so_and_leaves_its_neighbour_alone() -> None:
+    rig, left = failing()
     one, other = begun(rig), begun(rig)
     one.play(AUDIO[:16_000])
-    broken.append(1)
+    left += [1, 1]
     one.play(AUDIO[16_000:32_000])
     assert "no memory" in one.of(p.ErrorMessage)[0].message
     assert one.closed is not None
     assert one.closed[0] == CloseCode.INTERNAL
+    assert one.of(p.SessionEnd)
+    assert expected(AUDIO).startswith(one.text())
     other.play(AUDIO).say(p.SessionClose())
     assert other.text() == expected(AUDIO)
 

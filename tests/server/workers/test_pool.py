@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable
 from itertools import count
@@ -73,6 +75,32 @@ def test_sessions_go_on_when_their_worker_is_killed() -> None:
             pool.stop()
         assert settled(client.messages) == expected(AUDIO)
         assert pool.restarts == 1
+        assert host.metrics.value("worker_losses_total") == 1
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_stands_still_is_replaced_and_its_sessions_go_on() -> None:
+    async def main() -> None:
+        pool = ProcessPool(ProofModels, 1, silent=2.0)
+        numbers = count()
+        options = StreamOptions(source="en", target="en", chunk_ms=400)
+        host = Host(options, pool, time.monotonic, lambda: f"n{next(numbers)}")
+        client = Heard(ClientPort(host, NativeDialect({}), Keys(), "here", None, 0.0))
+        pool.start()
+        try:
+            client.port.receive(encode(p.SessionStart(mode="file")), 0.0)
+            await until(lambda: host.ready_workers == 1)
+            first = pool.process_id(0)
+            assert first is not None
+            os.kill(first, signal.SIGSTOP)
+            client.port.receive(np.rint(AUDIO * 32768).astype("<i2").tobytes(), 0.0)
+            client.port.receive(encode(p.SessionClose()), 0.0)
+            await until(lambda: isinstance(client.messages[-1], p.SessionEnd))
+            assert pool.process_id(0) != first
+        finally:
+            pool.stop()
+        assert settled(client.messages) == expected(AUDIO)
         assert host.metrics.value("worker_losses_total") == 1
 
     asyncio.run(main())
