@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -38,6 +39,9 @@ SEND_SECONDS = 5.0
 TICK_SECONDS = 0.1
 HANDSHAKE_SECONDS = 10.0
 REASON_BYTES = 123
+NO_WEBSOCKET = frozenset({"opening handshake failed", "unexpected internal error"})
+"""What the library says, with a traceback, of a client that speaks something else."""
+LOG = logging.getLogger("simul.server.sockets")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 DIALECTS: Mapping[str, type[Dialect]] = {
@@ -50,8 +54,14 @@ DIALECTS: Mapping[str, type[Dialect]] = {
     "/simulstream": SimulstreamDialect,
 }
 """What is spoken where."""
+SINGLE_HEADERS = ("Host", "Upgrade", "Origin", "Authorization", "Last-Event-ID")
 WATCH = "/v1/watch"
 """Where the audience of a stage is served."""
+
+
+def _worth_logging(record: logging.LogRecord) -> bool:
+    """Whether a message of the library is more than that somebody sent bytes that are no WebSocket."""
+    return record.msg not in NO_WEBSOCKET
 
 
 class HurriedConnection(ServerConnection):
@@ -154,6 +164,7 @@ class Gateway:
             OSError: the address cannot be listened at.
         """
         self._loopback = address in LOOPBACK
+        LOG.addFilter(_worth_logging)
         hurry: dict[str, Any] = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if self._tls else {}
         self._server = await serve(
             self._serve,
@@ -166,6 +177,7 @@ class Gateway:
             max_size=LARGEST_FRAME,
             max_queue=4,
             server_header=None,
+            logger=LOG,
             ssl=self._tls,
             open_timeout=None,
             create_connection=HurriedConnection,
@@ -200,6 +212,11 @@ class Gateway:
         address = urlsplit(request.path)
         path, query = address.path, dict(parse_qsl(address.query))
         known = {*DIALECTS, *([WATCH] if self.audience else [])}
+        doubled = [name for name in SINGLE_HEADERS if len(request.headers.get_all(name)) > 1]
+        if doubled:
+            return _response(
+                say(HTTPStatus.BAD_REQUEST, f"The header {doubled[0]} was given twice; give it once.")
+            )
         if not self._host_allowed(request.headers.get("Host", "")):
             answer = say(HTTPStatus.FORBIDDEN, "This server is not known by that name; use its address.")
         elif request.headers.get("Upgrade", "").lower() != "websocket":

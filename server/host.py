@@ -226,6 +226,9 @@ class Host:
         hosted = self.sessions.get(live.name)
         if hosted is None or hosted.status == "over":
             return
+        if live.finishing and not isinstance(request, (p.Ack, p.Ping)):
+            # The server ended it, or the client came back and says again that it is at its end.
+            return
         if isinstance(request, AudioFrame):
             self.metrics.add("audio_bytes_total", len(request.data))
             commands = live.push(request.data, now)

@@ -24,6 +24,7 @@ from simul.evaluation.sweep.grid import parse_grid
 from simul.languages import language_code
 from simul.options import from_table
 from simul.session.events import from_json
+from tests.fuzz.server_targets import frames, raw_bytes
 from tests.simul.scripted_cli import command
 
 MOST_SECONDS = 60
@@ -172,6 +173,14 @@ TARGETS: dict[str, tuple[Target, str]] = {
     "segmentations": (segmentations, r"&a\x20 *a <<:\x20 !!python/object 1e-05 \t wav 0x ?\x20 :\x20"),
     "configurations": (configurations, r"[translate] policy_arg threads\x20=\x20 beam \n {} [[ '''"),
     "policies": (policies, "all-of( my:Own n= ( ) , hold-n : ; switch( 1e9 chunk="),
+    "server-frames": (
+        frames,
+        r'\n \nb "type" session.start session.resume null 1e400 -1 [] {} \ud800 NaN "end" "ms"',
+    ),
+    "server-bytes": (
+        raw_bytes,
+        r"GET\x20 HTTP/1.1 \x0d\n Upgrade: websocket Host: \x81 \x88 \xff \x7e \x7f /v1/session",
+    ),
 }
 """Target, and words of its language that are put in at random, with escapes."""
 

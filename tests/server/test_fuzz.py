@@ -81,7 +81,9 @@ def frame_of(data: Any, rng: random.Random) -> Any:
     return text
 
 
-def fuzz(rounds: int, seed: int, native: bool) -> None:
+def fuzz(rounds: int, seed: int, native: bool) -> int:
+    """Clients one after the other, each with some messages; how many there were."""
+    sent = 0
     rng = random.Random(seed)
     rig = Rig(workers=1, limits=HostLimits(sessions=50), native=native)
     audio = noise(rounds * 0.02 + 2.0, seed)
@@ -92,6 +94,7 @@ def fuzz(rounds: int, seed: int, native: bool) -> None:
         client = rig.connect(dialect)
         for _ in range(rng.randrange(1, 5)):
             message = rng.choice(messages)
+            sent += 1
             client.send(frame_of(mutated(message, rng) if rng.random() < 0.8 else message, rng))
         if client.closed is None:
             client.vanish()
@@ -107,6 +110,7 @@ def fuzz(rounds: int, seed: int, native: bool) -> None:
         state = json.loads(neighbour.frames[-2])
         assert " ".join(line["text"] for line in state["lines"]) == expected(audio[: rounds * 320])
     assert rig.host.active == 0
+    return sent
 
 
 @pytest.mark.parametrize("native", [True, False])

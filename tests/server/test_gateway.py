@@ -93,6 +93,15 @@ async def said(socket: ClientConnection) -> list[p.ServerMessage]:
     return await heard(socket)
 
 
+async def asked(served: Served, text: str) -> str:
+    """What the server answers to bytes on a plain socket."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(text.encode())
+    answer = await reader.read()
+    writer.close()
+    return answer.decode()
+
+
 def test_a_session_over_a_socket() -> None:
     async def test(served: Served) -> None:
         async with served.connect(subprotocols=[p.SUBPROTOCOL]) as socket:
@@ -240,6 +249,27 @@ def test_a_server_on_this_machine_answers_to_its_own_names_only() -> None:
             ).status_code == 200
 
     run(test)
+
+
+@pytest.mark.parametrize("name", ["Host", "Upgrade", "Origin", "Authorization"])
+def test_a_header_that_is_given_twice_is_refused_in_a_sentence(name: str) -> None:
+    async def test(served: Served) -> None:
+        answer = await asked(served, f"GET /health HTTP/1.1\r\n{name}: 127.0.0.1\r\n{name}: x\r\n\r\n")
+        assert answer.startswith("HTTP/1.1 400")
+        assert f"The header {name} was given twice" in answer
+
+    run(test)
+
+
+def test_bytes_that_are_no_http_leave_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(served: Served) -> None:
+        await asked(served, "\0\0\0\r\n\r\n")
+        assert (await asked(served, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")).startswith(
+            "HTTP/1.1 200"
+        )
+
+    run(test)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server import protocol as p
-from server.codec import CloseCode
+from server.codec import CloseCode, encode
 from server.hosted import HostLimits
 from simul.config import StreamOptions
 from tests.server.proof import ProofModels, expected
@@ -191,6 +191,31 @@ def test_a_token_serves_once() -> None:
     assert second.closed is not None
     assert second.closed[0] == CloseCode.UNAUTHORIZED
     assert second.of(p.ErrorMessage)[-1].code == "bad_token"
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_a_client_that_comes_back_after_its_end_may_say_it_again(rate: int) -> None:
+    rig = Rig()
+    client = begun(rig, audio=p.AudioFormat(rate=rate)).play(AUDIO[:32_000])
+    client.port.receive(encode(p.SessionClose()), rig.clock.now())
+    client.vanish()
+    [ready] = client.of(p.SessionReady)
+    again = rig.connect().say(p.SessionResume(ready.session, ready.resume_token, 0, 0))
+    again.say(p.SessionClose())
+    assert not again.of(p.ErrorMessage)
+    assert again.of(p.SessionEnd)
+    assert again.closed == (CloseCode.DONE, "")
+
+
+def test_audio_that_comes_after_the_server_ended_a_session_is_not_counted() -> None:
+    rig = Rig()
+    client = begun(rig).play(AUDIO[:32_000])
+    rig.host.finish_all(rig.clock.now())
+    client.port.receive(bytes(3200), rig.clock.now())
+    rig.settle()
+    [end] = client.of(p.SessionEnd)
+    assert end.audio_ms == 2000
+    assert client.text() == expected(AUDIO[:32_000])
 
 
 def test_a_second_connection_takes_the_session_over() -> None:
