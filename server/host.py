@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from server import protocol as p
+from server.admission import check_begin, check_number
 from server.codec import CloseCode, ProtocolError
 from server.connection import AudioFrame, Request
 from server.hosted import HARD_QUEUE, Hosted, HostLimits, Peer
@@ -91,23 +92,9 @@ class Host:
         Raises:
             ProtocolError: it is refused.
         """
-        if self.draining is not None:
-            raise ProtocolError(
-                "The server is stopping; connect again in a moment.", code="draining", close=CloseCode.RESTART
-            )
         owned = sum(h.owner == peer.owner and h.status != "over" for h in self.sessions.values())
-        if self.limits.per_owner and owned >= self.limits.per_owner:
-            raise ProtocolError(
-                f"You have {owned} sessions already, as many as are allowed; end one first.",
-                code="quota",
-                close=CloseCode.QUOTA,
-            )
-        if self.stage is not None and self.active:
-            raise ProtocolError(
-                "Somebody speaks already; a stage has one speaker at a time.",
-                code="speaker",
-                close=CloseCode.QUOTA,
-            )
+        taken = self.stage is not None and self.active > 0
+        check_begin(self.draining is not None, owned, self.limits.per_owner, taken)
         if not self._room.free(self.active):
             self._room.queue(WaitingClient(peer, start, now))
             peer.send([p.SessionWaiting("capacity", "The server is full; waiting for a place.")])
@@ -176,12 +163,7 @@ class Host:
                 "bad_token",
                 CloseCode.UNAUTHORIZED,
             )
-        if message.last_seq > hosted.live.seq:
-            raise ProtocolError(
-                f"The number {message.last_seq} was not given out yet.",
-                "last_seq",
-                close=CloseCode.BAD_MESSAGE,
-            )
+        check_number(message.last_seq, "last_seq", hosted.live.seq)
         self._rejoin(hosted, peer, message, now)
         return hosted.live
 
@@ -258,8 +240,7 @@ class Host:
 
     def _answer_at_once(self, live: LiveSession, request: p.ClientMessage) -> None:
         if isinstance(request, p.Ack):
-            if request.seq > live.seq:
-                raise ProtocolError(f"The number {request.seq} was not given out yet.", "seq")
+            check_number(request.seq, "seq", live.seq)
             live.acknowledge(request.seq)
         elif isinstance(request, p.Ping):
             live.tell(p.Pong(request.ts, self.now()))

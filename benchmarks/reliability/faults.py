@@ -1,7 +1,7 @@
 """Every kind of fault, many times: is the text what was said, to the word? Prints JSON with the machine described.
 
 python -m benchmarks.reliability.faults [--seeds 50] [--kind TEXT]... The recordings are noise of 9 seconds, played in
-real time by as many clients at once as there are seeds; those of faults of the whole server in groups of ten.
+real time by as many clients at once as there are seeds; those of faults of the whole server in groups of 25.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.reliability.processes import ProofServer
 from benchmarks.reliability.proxy import FaultProxy
 from tests.server.rig import noise
 
-GROUP = 10
+GROUP = 25
 TARGETS: tuple[tuple[str, ...], ...] = ((), ("de",), ("de", "fr"))
 
 
