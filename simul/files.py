@@ -37,9 +37,12 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 def create(path: str | os.PathLike[str]) -> TextIO:
     """`path` opened for writing text line by line; a write that fails raises `OutputError` with its name.
 
+    Folders on the way to it that are missing are made.
+
     Raises:
         SimulError: it cannot be written.
     """
+    make_folder(Path(path).parent)
     try:
         raw = NamedFile(os.fspath(path), "w")
     except OSError as error:

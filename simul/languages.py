@@ -70,15 +70,20 @@ _OLD = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro", "nb": "no", "cmn": "zh",
 
 
 def language_code(text: str) -> str:
-    """The code that models know a language by: `EN`, `en-US`, `pt_BR.UTF-8` and `deu` are en, en, pt and de.
+    """The code that models know a language by: `EN`, `en-US`, `pt_BR.UTF-8`, `deu`, `German` are en, en, pt, de, de.
 
     What is no code comes back as it is, for whoever looks it up to refuse.
     """
+    if (named := _BY_NAME.get(text.strip().casefold())) is not None:
+        return named
     base = re.split(r"[-_.@]", text.strip(), maxsplit=1)[0].casefold()
     if not base.isalpha() or len(base) > 3:
         return text
     return _OLD.get(base) or _THREE_LETTERS.get(base, base)
 
+
+_BY_NAME = {name.casefold(): code for code, name in reversed(NAMES.items())}
+"""Codes by English names, without regard to case."""
 
 _THREE_LETTERS = {code.split("_")[0]: language for language, code in NLLB.items()}
 _THREE_LETTERS |= {code: language for language, code in SEAMLESS.items()}

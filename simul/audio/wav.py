@@ -22,6 +22,7 @@ from simul.audio.mixing import channels_of_mask
 from simul.audio.pcm import BYTES_PER_SAMPLE, to_int16
 from simul.audio.resample import check_rate
 from simul.errors import AudioError, OutputError
+from simul.files import make_folder
 from simul.units import as_samples
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ class WavWriter:
         rate: samples per second.
 
     Raises:
-        AudioError: the file cannot be created.
+        SimulError: the file, or a folder on the way to it, cannot be made.
         OutputError: (from `write` and `close`) the disk is full or 4 GiB are reached.
     """
 
@@ -235,6 +236,7 @@ class WavWriter:
         self._failed = False
         if isinstance(path, (str, os.PathLike)):
             self.path = Path(path)
+            make_folder(self.path.parent)
             try:
                 self._file: BinaryIO = open(self.path, "wb")  # noqa: SIM115
             except OSError as error:
@@ -318,8 +320,6 @@ class WavWriter:
 def _cannot_write(path: Path, error: OSError) -> str:
     if isinstance(error, IsADirectoryError):
         return f"{path} cannot be written: it is a folder; give the name of a WAV file."
-    if isinstance(error, FileNotFoundError):
-        return f"{path} cannot be written: the folder {path.parent} does not exist; create it first."
     if isinstance(error, PermissionError):
         return f"{path} cannot be written: permission denied; choose a place you may write to."
     return f"{path} cannot be written: {error.strerror or error}; choose another place."

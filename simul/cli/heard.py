@@ -23,6 +23,7 @@ class Heard:
         self._meter = LevelMeter()
         self._said = 0
         self._samples = 0
+        self._last = ""
         self._notices()
 
     def step(self, step: Step) -> None:
@@ -30,9 +31,13 @@ class Heard:
         if step.samples is not None:
             self._meter.push(step.samples)
             self._samples += len(step.samples)
+        else:
+            self._last = settled_by(step)
 
-    def finish(self, record: StreamRecord) -> None:
-        """Say what is left to be said."""
+    def finish(self, record: StreamRecord, stopped: bool = False) -> None:
+        """Say what is left to be said; `stopped`: the user ended it before the input did."""
+        if stopped and self._last:
+            self._context.note(settled_early(self._last))
         self._notices()
         bad = self._source.bad_samples + (record.end.bad_samples if record.end else 0)
         if bad:
@@ -45,6 +50,19 @@ class Heard:
         for notice in notices[self._said :]:
             self._context.note(notice)
         self._said = len(notices)
+
+
+def settled_by(step: Step) -> str:
+    """The text that a step settled, of the first language."""
+    from simul.session.events import Settled
+
+    found = [event for event in step.events if isinstance(event, Settled)]
+    return "".join(event.text for event in found if event.language == found[0].language).strip()
+
+
+def settled_early(text: str) -> str:
+    """The sentence for text that stands only because a user stopped."""
+    return f"Stopped before the end: {text!r} settled without what would have followed, and may be wrong."
 
 
 def nothing_heard(name: str, samples: int, peak_dbfs: float) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
+from simul.cli.heard import settled_by, settled_early
 from simul.cli.options import Parser
 from simul.cli.places import STANDARD, check_apart
 from simul.cli.view.formats import add_output_options, check_outputs
@@ -171,6 +172,7 @@ def _listen(
         writer = sound_file("--save-audio", given.save_audio, SAMPLE_RATE, context, stack, lost)
         made += [RecordingOutput(writer)] if writer else []
     outputs = Outputs(made, lost)
+    last = ""
     try:
         with outputs.closing():
             keeping = Housekeeping()
@@ -181,8 +183,11 @@ def _listen(
                 spoken = voice.voiced(step) if voice else step
                 record.step(spoken)
                 outputs.step(spoken)
+                last = settled_by(step)
     finally:
         _report(source, context)
+        if last:
+            context.note(settled_early(last))
         if log:
             log.instance(record.instance(), "microphone")
     if given.stats:

@@ -37,6 +37,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError in place of printing the usage and exiting."""
         text = message[:1].upper() + message[1:]
+        stray = message.removeprefix("unrecognized arguments: ")
+        if Path(stray).is_file():
+            text = f"{stray} is taken for an option; put `--` before names that begin with a dash: -- {stray}"
         raise UsageError(f"{text.rstrip('.')}; see `{self.prog} --help`.")
 
     def parse(self, arguments: Sequence[str], context: Context) -> argparse.Namespace:

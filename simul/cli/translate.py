@@ -286,7 +286,7 @@ class Translation:
                     for code, record in records.items():
                         record.step(only(spoken, code) if len(records) > 1 else spoken)
                     outputs.step(spoken)
-            self._finish(item, records, heard, logs)
+            self._finish(item, records, heard, logs, interrupts.stopped())
 
     def _stop(self, item: Input, interrupts: Interrupts) -> Callable[[], bool]:
         """When to read no more. Standard input ends by itself, after what it had already taken in."""
@@ -361,13 +361,14 @@ class Translation:
         records: Mapping[str, StreamRecord],
         heard: Heard,
         logs: Mapping[str, LogFolder],
+        stopped: bool,
     ) -> None:
         number = len(self.records) // len(records)
         for code, record in records.items():
             self.records.append((f"{item.stem} {code}" if len(records) > 1 else item.stem, record))
             if code in logs:
                 logs[code].instance(record.instance(number), item.name)
-        heard.finish(records[self.factory.stream.target])
+        heard.finish(records[self.factory.stream.target], stopped)
 
 
 def _logged(log: LogFolder, name: str, stack: contextlib.ExitStack, code: str) -> Output:

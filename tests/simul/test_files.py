@@ -24,8 +24,10 @@ def test_what_cannot_be_written_is_named(tmp_path: Path):
         make_folder(tmp_path / "file")
     with pytest.raises(SimulError, match=r"cannot be made: Not a directory; choose another place"):
         make_folder(tmp_path / "file" / "below")
-    with pytest.raises(SimulError, match=r"missing/x.txt cannot be written: No such file"):
-        create(tmp_path / "missing" / "x.txt")
+    with pytest.raises(SimulError, match=r"file is a file; give the name of a folder"):
+        create(tmp_path / "file" / "x.txt")
+    create(tmp_path / "missing" / "x.txt").close()
+    assert (tmp_path / "missing" / "x.txt").is_file()
 
 
 def test_text_is_there_after_every_line(tmp_path: Path):

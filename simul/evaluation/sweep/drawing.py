@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simul.errors import ModelMissingError
@@ -88,6 +89,7 @@ class Picture:
     def png(self, path: str | os.PathLike[str]) -> None:
         """Write the drawing as PNG."""
         self._write_notes()
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
 
     def _write_notes(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simul.audio import WavWriter
-from simul.errors import AudioError, OutputError
+from simul.errors import OutputError, SimulError
 
 
 def test_sound_stands_where_it_was_placed_with_silence_between(tmp_path):
@@ -70,11 +70,15 @@ def test_loud_and_bad_samples_are_clamped(tmp_path):
 
 
 def test_unwritable_paths_are_known_before_any_work(tmp_path):
-    for path, words in [(tmp_path, "is a folder"), (tmp_path / "no" / "out.wav", "create it first")]:
-        with pytest.raises(AudioError, match=words) as caught:
+    (tmp_path / "file").touch()
+    for path, words in [
+        (tmp_path, "is a folder"),
+        (tmp_path / "file" / "out.wav", "is a file"),
+    ]:
+        with pytest.raises(SimulError, match=words) as caught:
             WavWriter(path, 16000)
-        assert str(path) in str(caught.value)
-    with pytest.raises(AudioError, match="cannot be written"):
+        assert str(path.parent) in str(caught.value)
+    with pytest.raises(SimulError, match="is a file"):
         WavWriter("/dev/null/out.wav", 16000)
 
 

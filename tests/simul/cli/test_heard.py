@@ -1,6 +1,7 @@
 """What is said of the sound of an input: nothing heard, channels, a recording cut short, an address."""
 
 import http.server
+import io
 import re
 import threading
 import wave
@@ -10,7 +11,11 @@ import numpy as np
 import pytest
 
 from simul.backends.scripted import ScriptedBackend
+from simul.cli.context import Context
+from simul.cli.heard import Heard
 from simul.errors import ExitCode
+from simul.session.drive import Step
+from simul.session.events import Settled
 from tests.simul.scripted_cli import LINES, SECOND, command, talk
 
 
@@ -93,3 +98,24 @@ def test_an_address_is_read_and_one_that_does_not_answer_is_told(tmp_path):
     code, out, err = command("translate", "http://127.0.0.1:9/talk.wav")
     assert (code, out) == (ExitCode.FAILED, "")
     assert "check the address" in err
+
+
+@pytest.mark.parametrize(("stopped", "words"), [(True, " sterben."), (False, " sterben."), (True, "")])
+def test_what_only_a_stop_settled_is_named(stopped, words):
+    context = Context(io.BytesIO(), io.StringIO(), io.StringIO(), {}, deaf, None)
+    source = SimpleNamespace(notices=[], bad_samples=0, name="a.wav")
+    heard = Heard(source, context)
+    events = (
+        [Settled(0, " Wir", (" Wir",), SECOND, 1.0), Settled(0, words, (words,), SECOND, 1.0)]
+        if words
+        else []
+    )
+    heard.step(
+        Step(np.zeros(SECOND, np.float32), [Settled(0, "Gut.", ("Gut.",), SECOND, 1.0)], SECOND, 1.0, 1.0)
+    )
+    heard.step(Step(None, events, SECOND, 1.0, 1.0))
+    heard.finish(SimpleNamespace(end=None, text="Gut. Wir sterben."), stopped)
+    told = (
+        "Stopped before the end: 'Wir sterben.' settled without what would have followed, and may be wrong."
+    )
+    assert (told in context.stderr.getvalue()) == (stopped and bool(words))

@@ -95,6 +95,22 @@ def test_the_microphone_has_places_of_its_own_too(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_missing_folders_on_the_way_to_an_output_are_made(wav, tmp_path):
+    text, speech = tmp_path / "a" / "b" / "x.txt", tmp_path / "c" / "d" / "x.wav"
+    code, _, err = command("translate", wav, "-o", text, "--speak", speech, "-q")
+    assert (code, err) == (0, "")
+    assert text.read_text(encoding="utf-8")
+    assert speech.stat().st_size > 44
+
+
+def test_a_name_that_begins_with_a_dash_needs_two_dashes(wav, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-a.wav").write_bytes(Path(wav).read_bytes())
+    code, _, err = command("translate", "-a.wav")
+    assert (code, "put `--` before names that begin with a dash: -- -a.wav" in err) == (2, True)
+    assert command("translate", "-q", "--", "-a.wav")[0] == 0
+
+
 def test_devices_that_take_anything_may_be_named_twice(wav):
     pytest.importorskip("espeakng_loader")
     assert command("translate", wav, "-o", os.devnull, "--speak", os.devnull)[:2] == (0, "")

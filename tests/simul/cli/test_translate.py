@@ -295,8 +295,8 @@ def test_an_unknown_model_is_exit_code_3(wav, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["-o", "{}/none/out.txt"], "No such file"),
-        (["--speak", "{}/none/out.wav"], "does not exist"),
+        (["-o", "{}/talk.wav/out.txt"], "talk.wav is a file"),
+        (["--speak", "{}/talk.wav/out.wav"], "talk.wav is a file"),
         (["--log", "{}/talk.wav"], "is a file"),
     ],
 )
