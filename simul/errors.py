@@ -91,3 +91,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A clause naming the nearest known word, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def failure_message(error: Exception) -> str:
+    """What an error event says of an exception."""
+    if isinstance(error, SimulError):
+        return str(error)
+    what = str(error).strip().partition("\n")[0] or "no further message"
+    return f"Computing failed ({type(error).__name__}: {what}); what was settled before stays valid."

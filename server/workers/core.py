@@ -28,10 +28,9 @@ from server.workers.track import AudioTrack
 from simul.backends.base import Backend, StreamSpec, check_languages
 from simul.config import ModelConfig, StreamOptions
 from simul.engine import Ladder, StreamEngine, Terms
-from simul.errors import SimulError, UsageError
+from simul.errors import SimulError, UsageError, failure_message
 from simul.languages import SPOKEN
 from simul.session.factory import LoadBackend
-from simul.session.session import failure_message
 from simul.session.stream import SessionConfig
 from tts import SpeakingPace
 

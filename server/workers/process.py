@@ -15,8 +15,7 @@ from typing import Any
 from server.workers.core import InstalledModels, WorkerCore, WorkerModels
 from server.workers.messages import Answer, WorkerFailed, WorkerLoad
 from simul.config import ModelConfig, StreamOptions
-from simul.errors import ExitCode, exit_code_of
-from simul.session.session import failure_message
+from simul.errors import ExitCode, exit_code_of, failure_message
 
 REPORT_SECONDS = 1.0
 """Between two reports of a worker, which come while it computes too: one that is silent stands still."""

@@ -29,8 +29,8 @@ from server.workers.messages import (
     TrackSpec,
 )
 from simul.engine import StreamEngine
+from simul.errors import failure_message
 from simul.session.events import End, Error, Event, Start, TimedWord
-from simul.session.session import failure_message
 from simul.units import SAMPLE_RATE, Samples
 
 PAUSE = SAMPLE_RATE

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from policies.base import Candidate, Policy
@@ -15,10 +14,10 @@ from simul.engine.ladder import Ladder
 from simul.engine.recording import Decided, OpenRecording
 from simul.engine.scheduler import Choose, Due, Ledger, choose
 from simul.engine.terms import Terms
-from simul.errors import SimulError
+from simul.errors import SimulError, failure_message
 from simul.session.events import Event, from_dict
-from simul.session.session import carry_out, failure_message
 from simul.session.stream import SessionConfig, Stream
+from simul.session.streams import carry_out, dump_streams, load_streams, open_streams, release
 from simul.units import SAMPLE_RATE, as_samples, finite
 
 Now = Callable[[], float]
@@ -99,28 +98,7 @@ class StreamEngine:
         """
         check_evidence(policy, self.backend)
         config = config or SessionConfig()
-        numbers = self._backend_numbers(config, beside)
-        limits, name = self.backend.limits, self.backend.name
-        try:
-            streams = [
-                Stream(policy, limits, name, number, each)
-                for number, each in zip(numbers, _configs(config, beside), strict=True)
-            ]
-        except Exception:
-            self._release(numbers)
-            raise
-        return self._admit(config, at, terms, streams)
-
-    def _backend_numbers(self, config: SessionConfig, beside: Sequence[str]) -> list[int]:
-        """The backend's numbers of new streams, one for each language; none stays open where one is refused."""
-        numbers = [self.backend.open(config.spec)]
-        try:
-            for target in beside:
-                numbers.append(self.backend.beside(numbers[0], target))
-        except Exception:
-            self._release(numbers)
-            raise
-        return numbers
+        return self._admit(config, at, terms, open_streams(policy, self.backend, config, beside))
 
     def _admit(self, config: SessionConfig, opened: float, terms: Terms | None, streams: list[Stream]) -> int:
         self._opened += 1
@@ -156,7 +134,7 @@ class StreamEngine:
         one = self._recordings.pop(number, None)
         self._left.pop(number, None)
         if one is not None:
-            self._release(one.numbers)
+            release(self.backend, one.streams)
 
     def waiting(self, number: int) -> int:
         """Samples of a recording that arrived and were not taken yet."""
@@ -328,7 +306,7 @@ class StreamEngine:
             stream.end(one.since(now()), one.bad)
         del self._recordings[one.number]
         with suppress(Exception):
-            self._release(one.numbers)
+            release(self.backend, one.streams)
 
     def _attempt(self, one: OpenRecording, now: Now, work: Callable[..., None], *given: Any) -> bool:
         """Whether `work` went well for a recording; if not, that one fails."""
@@ -346,7 +324,7 @@ class StreamEngine:
             stream.fail(failure_message(error), one.since(now()), one.bad)
         del self._recordings[one.number]
         with suppress(Exception):
-            self._release(one.numbers)
+            release(self.backend, one.streams)
         self._keep(one)
         self._on_failure(one.number, error)
 
@@ -354,10 +332,6 @@ class StreamEngine:
         events = [event for stream in one.streams for event in stream.events()]
         if events:
             self._left.setdefault(one.number, []).extend(events)
-
-    def _release(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            self.backend.release(number)
 
     def dump(self, number: int, at: float) -> dict[str, Any]:
         """A recording with what the backend knows of it, for `load`; plain values and arrays.
@@ -367,8 +341,7 @@ class StreamEngine:
         """
         one = self._recording(number)
         return {
-            "streams": [stream.dump() for stream in one.streams],
-            "backend": [self.backend.export_state(each) for each in one.numbers],
+            **dump_streams(self.backend, one.streams),
             "inbox": one.inbox.dump(),
             "waking": [one.streams.index(stream) for stream in one.waking],
             "asked": [one.streams.index(stream) for stream, _ in one.asked],
@@ -402,19 +375,8 @@ class StreamEngine:
             UsageError: the state is not one of this backend's model; nothing stays open.
         """
         check_evidence(policy, self.backend)
-        config, limits = config or SessionConfig(), self.backend.limits
-        numbers: list[int] = []
-        try:
-            for exported in dumped["backend"]:
-                numbers.append(self.backend.import_state(exported, *numbers[:1]))
-            configs = _configs(config, beside)
-            streams = [
-                Stream.load(stored, policy, limits, number, each)
-                for stored, number, each in zip(dumped["streams"], numbers, configs, strict=True)
-            ]
-        except Exception:
-            self._release(numbers)
-            raise
+        config = config or SessionConfig()
+        streams = load_streams(dumped, policy, self.backend, config, beside)
         opened = at - dumped["time"]
         number = self._admit(config, opened, terms, streams)
         one = self._recordings[number]
@@ -434,10 +396,3 @@ class StreamEngine:
 
 def _pairs(one: OpenRecording) -> list[tuple[OpenRecording, Stream, DecodeRequest]]:
     return [(one, stream, request) for stream, request in one.asked]
-
-
-def _configs(config: SessionConfig, beside: Sequence[str]) -> list[SessionConfig]:
-    """What each stream is to do: one for each language, named after it where there are several."""
-    if not beside:
-        return [config]
-    return [replace(config, target=target, name=target) for target in (config.target, *beside)]

@@ -14,9 +14,8 @@ from policies.base import Policy
 from simul.clock import Clock, WallClock
 from simul.engine.engine import StreamEngine
 from simul.engine.terms import Terms
-from simul.errors import OverloadedError, SimulError
+from simul.errors import OverloadedError, SimulError, failure_message
 from simul.session.events import Event
-from simul.session.session import failure_message
 from simul.session.stream import SessionConfig
 from simul.units import SAMPLE_RATE, as_samples
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from policies.base import Policy
 from simul.backends.base import Backend, DecodeRequest, check_evidence
 from simul.clock import Clock, WallClock
-from simul.errors import SimulError
+from simul.errors import SimulError, failure_message
 from simul.session.events import Event
 from simul.session.pace import Pace
-from simul.session.stream import SessionConfig, Stream, Trim
+from simul.session.stream import SessionConfig, Stream
+from simul.session.streams import carry_out, dump_streams, load_streams, open_streams, release
 from simul.units import SAMPLE_RATE, Samples, as_samples, finite
 
 
@@ -44,55 +44,25 @@ class Session:
         self.config, self.beside = config or SessionConfig(), tuple(beside)
         self._streams: list[Stream] = []
         self._open = False
-        self._pace = Pace(self.config.chunk)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream and be ready for a new one."""
-        if self._pace.taken:
-            self.close()
-        if not self._open:
-            self._numbers = self._opened()
-            self._open = True
-        self.origin = self.clock.now()
-        self.failure: Exception | None = None
-        limits, name = self.backend.limits, self.backend.name
-        try:
-            self._streams = [
-                Stream(self.policy, limits, name, number, config)
-                for number, config in zip(self._numbers, self._configs(), strict=True)
-            ]
-        except Exception:
-            self.close()
-            raise
+        """Forget the recording and be ready for a new one."""
+        self.close()
+        self._begin(open_streams(self.policy, self.backend, self.config, self.beside))
+
+    def _begin(self, streams: list[Stream]) -> None:
+        self._streams, self._open = streams, True
         self._pace = Pace(self.config.chunk)
         self._bad, self._shift = 0, 0.0
-
-    def _opened(self) -> list[int]:
-        """The numbers of new streams, one for each language; none stays open where one is refused."""
-        numbers = [self.backend.open(self.config.spec)]
-        try:
-            for target in self.beside:
-                numbers.append(self.backend.beside(numbers[0], target))
-        except SimulError:
-            for number in numbers:
-                self.backend.release(number)
-            raise
-        return numbers
-
-    def _configs(self) -> list[SessionConfig]:
-        """What each stream is to do."""
-        if not self.beside:
-            return [self.config]
-        targets = (self.config.target, *self.beside)
-        return [replace(self.config, target=target, name=target) for target in targets]
+        self.origin = self.clock.now()
+        self.failure: Exception | None = None
 
     def close(self) -> None:
         """Let go of what the backend holds for the recording; once it is closed, again does no harm."""
         if self._open:
             self._open = False
-            for number in self._numbers:
-                self.backend.release(number)
+            release(self.backend, self._streams)
 
     def __enter__(self) -> Session:
         return self
@@ -137,7 +107,7 @@ class Session:
             self._shift = arrived - received / SAMPLE_RATE
         with self._guard():
             for turn in self._pace.push(samples, coalesce):
-                self.backend.push(self._numbers[0], turn.samples)
+                self.backend.push(self._streams[0].number, turn.samples)
                 for stream in self._streams:
                     stream.pass_over(turn.passed_over, self.heard, self.now())
                 self._decide()
@@ -150,8 +120,8 @@ class Session:
         with self._guard():
             rest = self._pace.rest()
             if len(rest):
-                self.backend.push(self._numbers[0], rest)
-            self.backend.end(self._numbers[0])
+                self.backend.push(self._streams[0].number, rest)
+            self.backend.end(self._streams[0].number)
             self._decide()
             for stream in self._streams:
                 if error is not None:
@@ -162,7 +132,7 @@ class Session:
 
     def _decide(self) -> None:
         """Compute over the new audio, then plan, decode and judge until every policy reads on or its stream is over."""
-        self.backend.advance(self._numbers)
+        self.backend.advance([stream.number for stream in self._streams])
         again = self._streams
         while again:
             arrived = self._shift + self.heard / SAMPLE_RATE
@@ -202,8 +172,7 @@ class Session:
         if not self._open:
             raise SimulError("The session is closed; there is nothing to store.")
         return {
-            "streams": [stream.dump() for stream in self._streams],
-            "backend": [self.backend.export_state(number) for number in self._numbers],
+            **dump_streams(self.backend, self._streams),
             "pace": self._pace.dump(),
             "bad": self._bad,
             "shift": self._shift,
@@ -217,38 +186,7 @@ class Session:
             UsageError: the state is not one of this backend's model; the session is closed then.
         """
         self.close()
-        self._numbers, self._open = [], True
-        try:
-            for exported in dumped["backend"]:
-                self._numbers.append(self.backend.import_state(exported, *self._numbers[:1]))
-        except Exception:
-            self.close()
-            raise
-        self._streams = [
-            Stream.load(stored, self.policy, self.backend.limits, number, config)
-            for stored, number, config in zip(dumped["streams"], self._numbers, self._configs(), strict=True)
-        ]
-        self._pace = Pace(self.config.chunk)
+        self._begin(load_streams(dumped, self.policy, self.backend, self.config, self.beside))
         self._pace.load(**dumped["pace"])
-        self._bad, self._shift, self.failure = dumped["bad"], dumped["shift"], None
-        self.origin = self.clock.now() - dumped["time"]
-
-
-def carry_out(stream: Stream, backend: Backend[Any]) -> bool:
-    """Do what the stream orders; whether a segment was left, so that the view after it is to be received."""
-    left = False
-    for order in stream.orders():
-        if isinstance(order, Trim):
-            backend.trim(stream.number, order.before)
-        else:
-            backend.next_segment(stream.number)
-            left = True
-    return left
-
-
-def failure_message(error: Exception) -> str:
-    """What an error event says of an exception."""
-    if isinstance(error, SimulError):
-        return str(error)
-    what = str(error).strip().partition("\n")[0] or "no further message"
-    return f"Computing failed ({type(error).__name__}: {what}); what was settled before stays valid."
+        self._bad, self._shift = dumped["bad"], dumped["shift"]
+        self.origin -= dumped["time"]

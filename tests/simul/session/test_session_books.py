@@ -12,9 +12,8 @@ from policies.base import Candidate, Need
 from simul.backends.base import Limits, StreamSpec
 from simul.backends.scripted import LANGUAGES, Pass, ScriptedBackend, ScriptedSegment
 from simul.clock import VirtualClock, WallClock
-from simul.errors import EvidenceError, SimulError, UsageError
+from simul.errors import EvidenceError, SimulError, UsageError, failure_message
 from simul.session import Session, SessionConfig
-from simul.session.session import failure_message
 from tests.policies.scripts import CHUNK
 from tests.simul.session.test_session import TALK, Broken
 
@@ -119,18 +118,18 @@ def test_what_was_heard_is_what_was_handed_on_in_whole_chunks_and_the_rest_at_th
     assert one.finished
 
 
-def test_a_reset_begins_a_new_stream_and_keeps_one_that_heard_nothing() -> None:
+def test_a_reset_begins_a_new_stream() -> None:
     clock, backend = VirtualClock(), ScriptedBackend(TALK)
     one = Session(LocalAgreement(2), backend, clock, SessionConfig(chunk=CHUNK))
     clock.advance(2.0)
     one.reset()
-    assert (backend.streams, one.origin) == ((1,), 2.0)
+    assert (backend.streams, one.origin) == ((2,), 2.0)
     spoilt = sound(1.5)
     spoilt[0] = np.nan
     one.feed(spoilt, arrived=9.0)
     clock.advance(3.0)
     one.reset()
-    assert (backend.streams, one.origin, one.heard) == ((2,), 5.0, 0)
+    assert (backend.streams, one.origin, one.heard) == ((3,), 5.0, 0)
     clock.advance(0.5)
     events = [*one.feed(sound(1)), *one.finish()]
     assert [event.type for event in events].count("start") == 1
@@ -139,7 +138,7 @@ def test_a_reset_begins_a_new_stream_and_keeps_one_that_heard_nothing() -> None:
     assert (end.heard, end.bad_samples) == (CHUNK, 0)  # type: ignore[attr-defined]
     one.close()
     one.reset()
-    assert backend.streams == (3,)
+    assert backend.streams == (4,)
 
 
 def test_audio_of_which_no_arrival_is_told_came_in_real_time_from_the_beginning() -> None:

@@ -19,8 +19,8 @@ from simul.clock import VirtualClock
 from simul.errors import SimulError
 from simul.session import Session, SessionConfig, Stream
 from simul.session.events import Event
-from simul.session.session import carry_out
 from simul.session.stream import NextSegment, Trim
+from simul.session.streams import carry_out
 from simul.units import SAMPLE_RATE
 from tests.policies.scripts import CHUNK, script
 
