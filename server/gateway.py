@@ -244,9 +244,13 @@ class Gateway:
             return self._pages.get(path)
         if path == f"{WATCH}/qr.svg":
             return self.audience.code()
-        wrong = self.audience.unknown(query)
+        sound = path == f"{WATCH}/audio"
+        wrong = self.audience.silent(query) if sound else self.audience.unknown(query)
         if wrong:
             return say(HTTPStatus.NOT_FOUND, wrong)
+        if sound:
+            await self.audience.serve_sound(connection, query)
+            return say(HTTPStatus.OK, "")
         if path == f"{WATCH}/captions.vtt":
             return self.audience.captions(query)
         if path == f"{WATCH}/events":

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from server import protocol as p
 from server.admission import check_begin, check_number
+from server.balance import least_loaded, ready_workers, spare_worker
 from server.codec import CloseCode, ProtocolError
 from server.connection import AudioFrame, Request
 from server.hosted import HARD_QUEUE, Hosted, HostLimits, Peer
-from server.journal import JournalError, SessionJournal, journals, restore
+from server.journal import SessionJournal, left_over
 from server.live import LiveSession
 from server.metrics import Metrics, declare
 from server.specs import spec_of
+from server.stage.speech import KEY as STAGE
 from server.stage.stage import Stage
 from server.waiting import WaitingClient, WaitingRoom, turn_away
 from server.workers.messages import (
@@ -29,6 +31,7 @@ from server.workers.messages import (
     DropTrack,
     FinishTrack,
     Offer,
+    TextJob,
     TextSpoken,
     TextTranslated,
     TrackOpened,
@@ -106,7 +109,9 @@ class Host:
         name = self._new_token()
         live = LiveSession(name, spec, start.audio, now)
         live.want = start.want
-        hosted = Hosted(live, self._least_loaded(), peer.owner, self._new_token(), peer)
+        hosted = Hosted(
+            live, least_loaded(self.sessions.values(), self.workers), peer.owner, self._new_token(), peer
+        )
         self.sessions[name] = hosted
         if self.stage is not None:
             stage = self.stage
@@ -123,13 +128,9 @@ class Host:
     def _spec_of(self, asked: p.SessionStart | p.SessionUpdate, former: TrackSpec | None = None) -> TrackSpec:
         return spec_of(self.stream, asked, former, self.stage is not None)
 
-    def _least_loaded(self) -> int:
-        counts = [0] * self.workers.count
-        for hosted in self.sessions.values():
-            if hosted.status != "over":
-                counts[hosted.worker] += 1
-        order = range(self.workers.count)
-        return min(order, key=lambda worker: (counts[worker], not self.workers.is_ready(worker), worker))
+    @property
+    def _next_worker(self) -> int:
+        return least_loaded(self.sessions.values(), self.workers)
 
     def _place(self, hosted: Hosted) -> None:
         """Give a session, with all it has heard since the last border of segments, to its worker."""
@@ -276,19 +277,13 @@ class Host:
         if self.journal is None:
             return 0
         found = 0
-        for path in journals(self.journal, self.limits.resume):
-            try:
-                restored = restore(path, now)
-            except JournalError as error:
-                LOG.warning("%s", error)
-                continue
+        for restored in left_over(self.journal, self.limits.resume, now):
             live = restored.live
-            if live.name in self.sessions or restored.over:
+            if live.name in self.sessions:
                 continue
             live.recorder, live.detached_at = SessionJournal.go_on(self.journal, restored), now
-            hosted = Hosted(live, self._least_loaded(), restored.owner, restored.token, None)
-            hosted.model = "restored"
-            hosted.recalled = tuple(live.after(0))
+            hosted = Hosted(live, self._next_worker, restored.owner, restored.token, None)
+            hosted.model, hosted.recalled = "restored", tuple(live.after(0))
             self.sessions[live.name] = hosted
             found += 1
             if self.workers.is_ready(hosted.worker):
@@ -308,20 +303,20 @@ class Host:
     def lost(self, worker: int, reason: str) -> None:
         """A worker broke: its sessions go to one that is ready, or wait for its successor."""
         self.metrics.add("worker_losses_total")
+        if self.stage is not None:
+            self.stage.speech.again(self.now())
         for hosted in self.sessions.values():
             if hosted.worker != worker or hosted.status not in ("opening", "running", "speaking"):
                 continue
             hosted.voices.again()
-            others = [n for n in range(self.workers.count) if self.workers.is_ready(n)]
-            hosted.worker = self._least_loaded_of(others) if others else worker
+            others = ready_workers(self.workers)
+            if others:
+                hosted.worker = least_loaded(self.sessions.values(), self.workers, others)
             if hosted.status != "speaking":
                 hosted.status = "loading"
                 if others:
                     self._place(hosted)
             self._voice(hosted)
-
-    def _least_loaded_of(self, workers: list[int]) -> int:
-        return min(workers, key=lambda n: sum(h.worker == n for h in self.sessions.values()))
 
     def answered(self, worker: int, answer: Answer) -> None:
         """What a worker says."""
@@ -332,7 +327,10 @@ class Host:
             return
         if isinstance(answer, TextTranslated):
             if self.stage is not None:
-                self.stage.translated(answer.number, answer.target, answer.text)
+                self.stage.translated(answer.number, answer.target, answer.text, self.now())
+            return
+        if isinstance(answer, TextSpoken) and answer.key == STAGE and self.stage is not None:
+            self.stage.speech.spoken(answer, self.now())
             return
         hosted = self.sessions.get(getattr(answer, "key", ""))
         if hosted is None or hosted.worker != worker or hosted.status == "over":
@@ -425,12 +423,15 @@ class Host:
             hosted.peer.close(CloseCode.INTERNAL if failure else CloseCode.DONE, failure)
 
     def translate(self, number: int, text: str, target: str) -> None:
-        """Have a line of the stage translated, by a worker that does not hear the speaker where there is one."""
-        hearing = {hosted.worker for hosted in self.sessions.values() if hosted.status != "over"}
-        ready = [n for n in range(self.workers.count) if self.workers.is_ready(n)]
-        if ready:
-            worker = max(ready, key=lambda n: (n not in hearing, n))
-            self.workers.send(worker, TranslateText("stage", number, text, self.stream.source, target))
+        """Have a line of the stage translated."""
+        self.work(TranslateText(STAGE, number, text, self.stream.source, target))
+
+    def work(self, job: TextJob) -> bool:
+        """Give a job of the stage to a worker that does not hear the speaker, if possible; whether one is there."""
+        worker = spare_worker(self.sessions.values(), self.workers)
+        if worker is not None:
+            self.workers.send(worker, job)
+        return worker is not None
 
     # -- what time brings -----------------------------------------------------------------------------------------
 
@@ -489,4 +490,4 @@ class Host:
     @property
     def ready_workers(self) -> int:
         """Workers whose models are loaded."""
-        return sum(self.workers.is_ready(worker) for worker in range(self.workers.count))
+        return len(ready_workers(self.workers))

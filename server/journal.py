@@ -205,3 +205,15 @@ def journals(folder: Path, seconds: float, wall: Callable[[], float] = time.time
     """The journals in a folder that were written to within so many seconds, oldest first."""
     ages = [(wall() - path.stat().st_mtime, path) for path in folder.glob("*.jsonl")]
     return [path for age, path in sorted(ages, reverse=True) if age <= seconds]
+
+
+def left_over(folder: Path, seconds: float, now: float) -> Iterator[Restored]:
+    """Sessions of a server before this one that somebody may come back for; journals that cannot be read are logged."""
+    for path in journals(folder, seconds):
+        try:
+            restored = restore(path, now)
+        except JournalError as error:
+            LOG.warning("%s", error)
+            continue
+        if not restored.over:
+            yield restored

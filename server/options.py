@@ -44,6 +44,9 @@ class ServeOptions:
     stage_language: tuple[str, ...] = option(
         (), "with --stage, a language to offer (repeatable; all that are known unless given)", "LANG"
     )
+    speak: tuple[str, ...] = option(
+        (), "with --stage, a language that the audience can also listen to (repeatable)", "LANG"
+    )
     caption_sink: tuple[str, ...] = option(
         (),
         "with --stage, where lines of a language are posted to as Zoom and YouTube take captions (repeatable)",
@@ -67,6 +70,9 @@ class ServeOptions:
             raise UsageError("--certfile and --self-signed are two certificates; give one of them.")
         if self.caption_sink and not self.stage:
             raise UsageError("--caption-sink posts the lines of a stage; give --stage too.")
+
+        if self.speak and not self.stage:
+            raise UsageError("--speak is for the audience of a stage; give --stage too.")
 
     @property
     def encrypted(self) -> bool:

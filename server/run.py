@@ -22,11 +22,14 @@ from server.line_port import LinePort
 from server.options import ServeOptions
 from server.stage.audience import Audience, Frames, terminal_code
 from server.stage.sink import CaptionSink, SinkAddress, posting
+from server.stage.speech import StageSpeech
 from server.stage.stage import Stage
 from server.workers.core import WorkerModels
 from server.workers.pool import ProcessPool
+from server.workers.speech import spoken_languages
 from simul.config import StreamOptions
 from simul.errors import ExitCode, SimulError, UsageError
+from simul.languages import language_code
 
 SESSIONS_A_WORKER = 4
 DRAIN_POLL_SECONDS = 0.1
@@ -75,7 +78,18 @@ def offered(options: ServeOptions, source: str) -> tuple[str, ...]:
     from simul.backends.families import EMBEDDED_TARGETS
 
     named = options.stage_language or (tuple(EMBEDDED_TARGETS) if source == "en" else ("en",))
-    return (source, *(code for code in named if code != source))
+    return tuple(dict.fromkeys((source, *named, *options.speak)))
+
+
+def check_voices(options: ServeOptions) -> None:
+    """Refuse to speak languages that nobody here speaks.
+
+    Raises:
+        UsageError: there is such a language.
+    """
+    lacking = [code for code in options.speak if language_code(code) not in spoken_languages()]
+    if lacking:
+        raise UsageError(f"--speak: there is no voice on this machine for {', '.join(lacking)}.")
 
 
 def caption_sinks(options: ServeOptions, stage: Stage, say: Callable[[str], None]) -> list[CaptionSink]:
@@ -188,7 +202,8 @@ async def run_server(
     sinks: list[CaptionSink] = []
     if options.stage:
         base = f"{scheme}://{reachable_name(options.host)}:{port}"
-        host.stage = Stage(offered(options, stream.source), host.translate)
+        speech = StageSpeech(options.speak, host.work)
+        host.stage = Stage(offered(options, stream.source), host.translate, speech)
         gateway.audience = Audience(host.stage, Frames(), time.monotonic, f"{base}/watch")
         sinks = caption_sinks(options, host.stage, say)
         say(stage_notice(base, keys))

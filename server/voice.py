@@ -94,6 +94,11 @@ class VoiceLane:
         """The worker broke: what it was asked for is to be asked for again."""
         self._given = False
 
+    def clear(self) -> None:
+        """Nothing of what waits is to be spoken any more."""
+        self._queue.clear()
+        self._asked, self._given = None, False
+
     def spoken(self, answer: TextSpoken, now: float) -> SpokenUtterance | None:
         """What a worker spoke; None where that is not what was asked for, or there is no sound."""
         asked = self._asked

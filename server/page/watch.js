@@ -43,8 +43,10 @@ function fill(line, stream, { language, text, t0 = 0, t1 = 0 }, tail = "") {
 }
 
 const MESSAGES = {
-	"watch.ready"({ languages, source, language, live: on }) {
+	"watch.ready"({ languages, source, language, live: on, heard }) {
 		live = on;
+		$("listen").hidden = !heard.includes(language);
+		if ($("listen").hidden || (hearing && hearing.lang !== language)) listen(false);
 		const named = ({ code, name }) => new Option(code === source ? `${name} (as spoken)` : name, code);
 		$("lang").replaceChildren(...languages.map(named));
 		$("lang").value = lang = language;
@@ -67,6 +69,42 @@ const MESSAGES = {
 		begin();
 	},
 };
+
+let hearing; // ends listening
+
+/** Hear the talk in the language that is read; where the stream breaks, from where it is then. */
+async function listen(on) {
+	hearing?.abort();
+	hearing = null;
+	$("listen").ariaPressed = String(on);
+	$("listen").textContent = on ? "Stop listening" : "Listen";
+	if (!on) return;
+	const { signal } = (hearing = Object.assign(new AbortController(), { lang }));
+	const context = new AudioContext({ sampleRate: 24000 });
+	signal.onabort = () => context.close();
+	await context.audioWorklet.addModule("player.js");
+	const player = new AudioWorkletNode(context, "player", { numberOfInputs: 0 });
+	player.connect(context.destination);
+	// An <audio> would keep seconds in store before it plays.
+	while (!signal.aborted) {
+		await stream(`v1/watch/audio?lang=${encodeURIComponent(lang)}&format=wav`, signal, player.port).catch(() => {});
+		await new Promise((done) => setTimeout(done, 2000));
+	}
+}
+
+/** Hand a WAV that has no end to a player as it comes. */
+async function stream(path, signal, port) {
+	const reader = (await fetch(new URL(path, document.baseURI), { signal })).body.getReader();
+	let held = [], head = 44;
+	for (let part; !(part = await reader.read()).done; ) {
+		held = [...held, ...part.value];
+		const end = held.length - (held.length % 2);
+		if (end <= head) continue;
+		port.postMessage(Float32Array.from(new Int16Array(Uint8Array.from(held.slice(head, end)).buffer), (v) => v / 32768));
+		held = held.slice(end);
+		head = 0;
+	}
+}
 
 /** The last lines alone, running on. */
 function subtitles() {
@@ -99,6 +137,7 @@ $("lang").onchange = () => {
 	keep({ lang: (lang = $("lang").value) });
 	begin();
 };
+$("listen").onclick = () => listen(!hearing);
 $("larger").onclick = () => size(20);
 $("smaller").onclick = () => size(-20);
 $("theme").onclick = () => {

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from server import protocol as p
 from server.codec import CloseCode, encode
 from server.pages import HttpAnswer, say
+from server.stage.encoding import FORMATS
 from server.stage.messages import Caption
 from server.stage.stage import Stage
 from simul.errors import UsageError
@@ -30,6 +31,10 @@ KEEPALIVE_SECONDS = 15.0
 SSE_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
     b"X-Accel-Buffering: no\r\nConnection: close\r\n\r\nretry: 2000\n\n"
+)
+SOUND_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+    b"Connection: close\r\n\r\n"
 )
 
 
@@ -71,6 +76,20 @@ class SocketWatcher:
             self._socket.transport.abort()
         else:
             broadcast([self._socket], self._frames.text(message))
+
+
+class SoundListener:
+    """Listens over plain HTTP."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._transport = connection.transport
+
+    def hear(self, data: bytes) -> None:
+        """Send bytes without waiting."""
+        if self._transport.get_write_buffer_size() > MOST_WAITING:
+            self._transport.abort()
+        elif not self._transport.is_closing():
+            self._transport.write(data)
 
 
 class EventWatcher:
@@ -142,6 +161,27 @@ class Audience:
                     connection.transport.write(b": still here\n\n")
         finally:
             self.stage.leave(watcher)
+
+    def silent(self, query: Mapping[str, str]) -> str | None:
+        """Why a language cannot be listened to, if so."""
+        code, form, known = self._language(query), query.get("format", "ogg"), self.stage.speech.languages
+        if code not in known:
+            there = f"choose one of {', '.join(known)}" if known else "start the server with --speak LANG"
+            return f"The language {code!r:.40} is not spoken here; {there}."
+        return (
+            None if form in FORMATS else f"The format {form!r:.40} is not known; use {' or '.join(FORMATS)}."
+        )
+
+    async def serve_sound(self, connection: ServerConnection, query: Mapping[str, str]) -> None:
+        """The talk as it is spoken in a language, in the place of an answer, until the listener leaves."""
+        form = query.get("format", "ogg")
+        connection.transport.write(SOUND_HEAD % FORMATS[form].media.encode())
+        listener = SoundListener(connection)
+        self.stage.speech.listen(listener, self._language(query), form, self.now())
+        try:
+            await asyncio.shield(connection.connection_lost_waiter)
+        finally:
+            self.stage.speech.leave(listener)
 
     def captions(self, query: Mapping[str, str]) -> HttpAnswer:
         """What has been said so far, as WebVTT."""

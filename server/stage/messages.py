@@ -19,13 +19,17 @@ class AudienceLanguage:
 
 @dataclass(frozen=True)
 class WatchReady(ServerMessage):
-    """The first message: languages there are, the one spoken, the one watched, and whether somebody speaks."""
+    """The first message: languages there are, the one spoken, the one watched, and whether somebody speaks.
+
+    heard: languages that can be listened to as well.
+    """
 
     type: ClassVar[str] = "watch.ready"
     languages: tuple[AudienceLanguage, ...]
     source: str
     language: str
     live: bool
+    heard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

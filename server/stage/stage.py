@@ -13,6 +13,7 @@ from typing import Protocol
 
 from server import protocol as p
 from server.stage.messages import AudienceLanguage, Caption, CaptionTail, WatchReady, WatchState
+from server.stage.speech import StageSpeech
 from simul.languages import NAMES
 from simul.models.translation.sentences import sentence_spans
 
@@ -50,10 +51,16 @@ Translate = Callable[[int, str, str], None]
 
 
 class Stage:
-    """Captions of one talk after the other. languages: codes that can be watched, the one spoken first."""
+    """Captions of one talk after the other. languages: codes that can be watched, the one spoken first.
 
-    def __init__(self, languages: Iterable[str], translate: Translate) -> None:
+    speech: those that can be heard as well.
+    """
+
+    def __init__(
+        self, languages: Iterable[str], translate: Translate, speech: StageSpeech | None = None
+    ) -> None:
         self.languages = tuple(dict.fromkeys(languages))
+        self.speech = speech or StageSpeech((), lambda job: False)
         self.live = False
         self._translate = translate
         self._watchers: dict[str, list[Watcher]] = {code: [] for code in self.languages}
@@ -126,7 +133,8 @@ class Stage:
         for code in self.languages:
             if code == self.source:
                 self._show(line, code, text)
-            elif self._watchers[code]:
+                self.speech.say(code, text, line.t0, line.t1, now)
+            elif self._watchers[code] or self.speech.heard(code):
                 self._ask(line, code)
 
     def _ask(self, line: Line, code: str) -> None:
@@ -138,7 +146,7 @@ class Stage:
         shown = (self._open + text).strip()
         self._tell(self.source, CaptionTail(self.source, shown))
 
-    def translated(self, number: int, code: str, text: str) -> None:
+    def translated(self, number: int, code: str, text: str, now: float) -> None:
         """A translation; empty where there is none to be had."""
         line = next((line for line in reversed(self._lines) if line.number == number), None)
         if line is None:
@@ -147,11 +155,13 @@ class Stage:
             self.translated_lines += 1
             line.translations[code] = text
             self._show(line, code, text)
+            self.speech.say(code, text, line.t0, line.t1, now)
         elif code not in line.stood_in:
             self._stand_in(line, code)
 
     def tick(self, now: float) -> None:
-        """Lines whose translations are late are shown as they were said."""
+        """Lines whose translations are late are shown as they were said; what is spoken goes on."""
+        self.speech.tick(now)
         for line in reversed(self._lines):
             if now - line.since > 10 * LATE_SECONDS:
                 break
@@ -181,7 +191,7 @@ class Stage:
         if language not in self._watchers:
             return False
         named = tuple(AudienceLanguage(code, NAMES.get(code, code)) for code in self.languages)
-        watcher.tell(WatchReady(named, self.source, language, self.live))
+        watcher.tell(WatchReady(named, self.source, language, self.live, self.speech.languages))
         self._watchers[language].append(watcher)
         told = self._told[language]
         if after is not None and told and told[0].event <= after + 1:

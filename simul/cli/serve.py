@@ -42,7 +42,7 @@ def run(arguments: list[str], context: Context) -> int:
     if importlib.util.find_spec("websockets") is None:
         raise UsageError(f"The server needs websockets: {install_hint('serve')}.")
     from policies.registry import make_policy
-    from server.run import caption_sinks, check_exposure, offered, run_server, tls_of, tokens_of
+    from server.run import caption_sinks, check_exposure, check_voices, offered, run_server, tls_of, tokens_of
     from server.stage.stage import Stage
     from server.workers.core import InstalledModels
     from server.workers.process import InstalledModelsFactory
@@ -52,6 +52,7 @@ def run(arguments: list[str], context: Context) -> int:
     model = replace(model, threads=model.threads or 1)
     if options.stage:
         stream = replace(stream, target=stream.source)
+    check_voices(options)
     if given.check:
         tokens_of(options.token_file)
         tls_of(options)

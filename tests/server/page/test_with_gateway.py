@@ -14,11 +14,14 @@ import pytest
 
 from server import protocol as p
 from server.stage.audience import Audience, Frames
+from server.stage.speech import StageSpeech
 from server.stage.stage import Stage
+from server.workers.messages import SPEECH_RATE, SpeakText, TextSpoken
 from tests.server.page.browser import Browser, wait_for
 from tests.server.page.conftest import opened, write_wav
 from tests.server.page.test_page import STATE, STATUS, TARGETS
-from tests.server.proof import expected
+from tests.server.page.test_speech import PLAYED
+from tests.server.proof import expected, sound, spoken_words
 from tests.server.rig import noise
 from tests.server.test_gateway import Served, serving
 
@@ -81,7 +84,7 @@ def stage(gateway: GatewayThread) -> Stage:
 
     def translate(number: int, text: str, code: str) -> None:
         if code == "de":
-            stage.translated(number, code, f"de:{text}")
+            stage.translated(number, code, f"de:{text}", served.gateway.now())
 
     stage = Stage(("en", "de", "fr"), translate)
     served = gateway.served
@@ -142,6 +145,7 @@ def test_a_language_that_is_not_served_leaves_the_former_one_running(
         page.choose("#target", "de")
         page.click("#start")
         page.until(f"{TARGETS}.some((text) => text.startsWith('de'))")
+        page.eval("document.querySelector('#target').add(new Option('Japanese', 'ja'))")
         page.choose("#target", "ja")
         page.until(f"{STATE} === 'notice'")
         assert page.eval("document.querySelector('#target').value") == "de"
@@ -184,7 +188,7 @@ def test_what_is_late_is_shown_as_it_was_said(browser: Browser, gateway: Gateway
             "en",
             "row run late",
         ]
-        gateway.do(lambda: stage.translated(0, "fr", "Bonjour."))
+        gateway.do(lambda: stage.translated(0, "fr", "Bonjour.", 0.0))
         page.until(f"{LINES}[0] === 'Bonjour.'")
 
 
@@ -224,6 +228,34 @@ def test_streaming_software_gets_two_lines_and_nothing_else(
         assert page.eval(shown) == 0
         bottom = "document.querySelector('#rows').getBoundingClientRect().bottom"
         assert page.eval(f"{bottom} <= {box}.bottom + 1"), "the last line is the one seen"
+
+
+def test_the_audience_listens_in_a_language_that_is_spoken(
+    browser: Browser, gateway: GatewayThread, stage: Stage
+) -> None:
+    def speak(job: SpeakText) -> bool:
+        said = TextSpoken("stage", job.number, job.language, sound(job.text), "v")
+        asyncio.get_running_loop().call_soon(stage.speech.spoken, said, gateway.served.gateway.now())
+        return True
+
+    stage.speech = StageSpeech(("de",), speak)
+    with opened(browser, f"{gateway.served.http}/watch?lang=fr") as page:
+        page.until("document.querySelector('#lang').value === 'fr'")
+        assert page.eval("document.querySelector('#listen').hidden")
+        page.choose("#lang", "de")
+        page.until("!document.querySelector('#listen').hidden")
+        page.eval(PLAYED)
+        page.click("#listen")
+        wait_for(lambda: gateway.do(lambda: stage.speech.listeners) == 1, "a listener")
+        assert page.eval("document.querySelector('#listen').ariaPressed") == "true"
+        say(gateway, stage, "One two three.", "Four five.")
+        wanted = spoken_words(sound("de:One two three. de:Four five."))
+        page.until(f"window.played.filter((v) => v).length >= {len(wanted) * SPEECH_RATE // 10}")
+        values = np.array(page.eval("[...window.played]"))
+        assert spoken_words(np.rint(values * 32768).astype("<i2").tobytes()) == wanted
+        page.click("#listen")
+        wait_for(lambda: gateway.do(lambda: stage.speech.listeners) == 0, "silence")
+        assert page.eval("document.querySelector('#listen').innerText") == "Listen"
 
 
 def test_the_speaker_is_told_where_the_audience_reads(

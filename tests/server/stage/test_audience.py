@@ -18,7 +18,8 @@ from tests.server.test_gateway import Served, run
 
 def staged(served: Served) -> Stage:
     """Put a stage on a server; translations come at once."""
-    stage = Stage(("en", "de"), lambda number, text, code: stage.translated(number, code, f"{code}:{text}"))
+    now = served.gateway.now
+    stage = Stage(("en", "de"), lambda n, text, code: stage.translated(n, code, f"{code}:{text}", now()))
     served.gateway.audience = Audience(stage, Frames(), served.gateway.now, "http://here/watch")
     return stage
 

@@ -58,7 +58,7 @@ class Talk:
     def translate(self) -> None:
         jobs, self.asked = self.asked, []
         for number, text, code in jobs:
-            self.stage.translated(number, code, f"{code}:{text}")
+            self.stage.translated(number, code, f"{code}:{text}", self.now)
 
 
 def test_sentences_are_lines_and_the_rest_waits_for_the_end_of_its_segment() -> None:
@@ -121,7 +121,7 @@ def test_a_translation_that_fails_leaves_the_line_as_it_was_said() -> None:
     talk = Talk()
     seat = talk.seat("de")
     talk.say("Good evening. Well")
-    talk.stage.translated(0, "de", "")
+    talk.stage.translated(0, "de", "", 0.0)
     assert [(c.text, c.stand_in) for c in seat.captions()] == [("Good evening.", True)]
 
 
