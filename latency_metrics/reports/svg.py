@@ -129,7 +129,10 @@ class Plot:
         return self.height - self.bottom - self.y.share(value) * (self.height - self.top - self.bottom)
 
     def line(self, points: Sequence[Point], style: str) -> None:
-        """A line through points; a NaN interrupts it."""
+        """A line through points; a NaN interrupts it. A single point is a dot."""
+        if len(points) == 1 and all(map(math.isfinite, points[0])):
+            self.dot(*points[0], style, size=3.5)
+            return
         path, pen = [], "M"
         for x, y in points:
             if not (math.isfinite(x) and math.isfinite(y)):

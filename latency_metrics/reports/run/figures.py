@@ -142,9 +142,12 @@ def histogram(report: Report, clocks: Sequence[Clock]) -> Figure:
     beyond = sum(1 for values in pooled.values() for value in values if not low <= value <= high)
     count = max(len(values) for values in pooled.values())
     word = "character" if unit == "char" else "word"
+    outside = {0: "", 1: ", one value lies outside the axis"}.get(
+        beyond, f", {beyond} values lie outside the axis"
+    )
     caption = (
         f"Lag of every {word} behind an even pace through its segment (the term that LAAL averages); "
-        f"{count} {word}s, {beyond} of all values lie outside the axis. Dashed: median and 95th percentile."
+        f"{count} {word}s{outside}. Dashed: median and 95th percentile."
     )
     return Figure(f"Lag of single {word}s", lambda: _draw_histogram(pooled, low, high, word), caption)
 

@@ -292,3 +292,12 @@ def test_labels_of_a_crowd_do_not_cover_each_other():
 def test_tables_need_no_figures():
     outline = offline(page(Document("Bare", [Table("T", ["a"], [["<1>"]])], {}, "")))
     assert "<1>" in outline.words
+
+
+def test_a_line_of_one_point_is_seen():
+    plot = Plot(Scale.over([0.0, 1.0], "x"), Scale.over([0.0, 1.0], "y"), 300, 200)
+    plot.line([(0.5, 0.5)], "c0")
+    assert "<circle" in plot.svg()
+    plot = Plot(Scale.over([0.0, 1.0], "x"), Scale.over([0.0, 1.0], "y"), 300, 200)
+    plot.line([(math.nan, 0.5)], "c0")
+    assert "<circle" not in plot.svg()
