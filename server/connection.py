@@ -18,6 +18,8 @@ LOW_RATE, HIGH_RATE = 8_000, 48_000
 CHANNELS = (1, 2)
 LANGUAGE_LENGTH = 16
 TARGETS = 16
+TERMS, TERM_LENGTH = 500, 200
+"""Of a session, and of each its characters."""
 GAP_MS = 24 * 3600 * 1000
 
 
@@ -230,6 +232,7 @@ class Connection:
                 raise ProtocolError("The field chunk_ms must be from 100 to 10000.", "chunk_ms")
         if isinstance(message, (p.SessionStart, p.SessionUpdate)):
             _check_languages(message.source, message.targets)
+            _check_terms(message.glossary or ())
         if isinstance(message, p.Gap) and not 0 < message.ms <= GAP_MS:
             raise ProtocolError(f"The field ms must be from 1 to {GAP_MS}.", "ms")
         if isinstance(message, p.SessionResume) and (message.last_seq < 0 or message.next_sample < 0):
@@ -262,6 +265,13 @@ def _check_audio(audio: p.AudioFormat) -> None:
             "audio_format",
             CloseCode.UNAVAILABLE,
         )
+
+
+def _check_terms(terms: tuple[str, ...]) -> None:
+    if len(terms) > TERMS:
+        raise ProtocolError(f"The glossary has {len(terms)} terms; {TERMS} are allowed.", "glossary")
+    if any(len(term) > TERM_LENGTH for term in terms):
+        raise ProtocolError(f"A term of the glossary is longer than {TERM_LENGTH} characters.", "glossary")
 
 
 def _check_languages(source: str | None, targets: tuple[str, ...] | None) -> None:

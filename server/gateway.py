@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 
 from server import protocol as p
 from server.codec import CloseCode
-from server.dialects.base import Dialect
+from server.dialects.base import Dialect, read_query
 from server.dialects.deepgram import DeepgramDialect
 from server.dialects.native import NativeDialect
 from server.dialects.openai import OpenAITranscription, OpenAITranslation
@@ -273,7 +273,7 @@ class Gateway:
     async def _serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None
         address = urlsplit(socket.request.path)
-        query = dict(parse_qsl(address.query))
+        query = read_query(address.query, DIALECTS[address.path].several if address.path in DIALECTS else ())
         headers = socket.request.headers
         if address.path == WATCH and self.audience is not None:
             await self.audience.serve_socket(socket, query)

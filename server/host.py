@@ -424,7 +424,8 @@ class Host:
 
     def translate(self, number: int, text: str, target: str) -> None:
         """Have a line of the stage translated."""
-        self.work(TranslateText(STAGE, number, text, self.stream.source, target))
+        terms = next((h.live.spec.terms for h in self.sessions.values() if h.status != "over"), ())
+        self.work(TranslateText(STAGE, number, text, self.stream.source, target, terms))
 
     def work(self, job: TextJob) -> bool:
         """Give a job of the stage to a worker that does not hear the speaker, if possible; whether one is there."""

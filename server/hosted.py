@@ -128,6 +128,7 @@ class Hosted:
             self.model,
             live.audio,
             self.speech,
+            len(spec.terms),
         )
 
     def ready(self, limits: HostLimits, version: str) -> p.SessionReady:

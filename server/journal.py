@@ -159,7 +159,8 @@ def restore(path: Path, now: float, whole: bool = False) -> Restored:
 
 def _spec(stored: dict[str, Any]) -> TrackSpec:
     pairs = tuple((name, value) for name, value in stored["policy_args"])
-    return TrackSpec(**{**stored, "targets": tuple(stored["targets"]), "policy_args": pairs})
+    lists = {name: tuple(stored[name]) for name in ("targets", "terms")}
+    return TrackSpec(**{**stored, **lists, "policy_args": pairs})
 
 
 def _apply(found: Restored, line: dict[str, Any], audio: BinaryIO, now: float) -> None:

@@ -92,6 +92,7 @@ class Pages:
             "policy": options.policy,
             "policies": list(host.offer.policies),
             "speech": sorted(host.offer.speaks),
+            "terms": host.offer.terms,
             "chunk_ms": options.chunk_ms,
             "audio": {"rate": [8000, 48000], "encodings": ["pcm_s16le", "pcm_f32le", "mulaw", "alaw"]},
             "stage": host.stage and {"watch": "watch", "qr": "v1/watch/qr.svg"},

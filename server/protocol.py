@@ -73,7 +73,10 @@ class LagParts:
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """What a session does: languages, streams of text, policy, model, audio; speech: streams that are spoken."""
+    """What a session does: languages, streams of text, policy, model, audio.
+
+    speech: streams that are spoken; terms: how many it brought.
+    """
 
     source: str
     targets: tuple[str, ...]
@@ -83,6 +86,7 @@ class StreamConfig:
     model: str
     audio: AudioFormat = AudioFormat()
     speech: tuple[str, ...] = ()
+    terms: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,11 @@ class ClientMessage:
 
 @dataclass(frozen=True)
 class SessionStart(ClientMessage):
-    """The first message. What is left out is as the server was started; `targets` empty: transcribe only."""
+    """The first message. What is left out is as the server was started; `targets` empty: transcribe only.
+
+    glossary: names and rare words that are going to be said, each a line as in a file of `--terms`: the word, after tab
+    stops other ways of saying it, and what it is called in other languages as "de=Wort".
+    """
 
     type: ClassVar[str] = "session.start"
     protocol: str = VERSION
@@ -134,6 +142,7 @@ class SessionStart(ClientMessage):
     policy: PolicyChoice | None = None
     chunk_ms: int | None = None
     want: Want = Want()
+    glossary: tuple[str, ...] | None = None
     token: str | None = None
     client: str | None = None
 
@@ -152,13 +161,14 @@ class SessionResume(ClientMessage):
 
 @dataclass(frozen=True)
 class SessionUpdate(ClientMessage):
-    """Change languages, policy or what is wanted from the next audio on; what is left out stays."""
+    """Change languages, policy, terms or what is wanted from the next audio on; what is left out stays."""
 
     type: ClassVar[str] = "session.update"
     source: str | None = None
     targets: tuple[str, ...] | None = None
     policy: PolicyChoice | None = None
     want: Want | None = None
+    glossary: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -27,4 +27,5 @@ def spec_of(
     chunk = former.chunk if former else to_samples(chunk_ms)
     live = former.live if former else not isinstance(asked, p.SessionStart) or asked.mode == "live"
     wanted = () if staged else tuple(target for target in targets if target != source)
-    return TrackSpec(source, wanted, policy, args, chunk, live, former.owner if former else "")
+    terms = asked.glossary if asked.glossary is not None else (former.terms if former else ())
+    return TrackSpec(source, wanted, policy, args, chunk, live, former.owner if former else "", terms)

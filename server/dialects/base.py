@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from server import protocol as p
-from server.connection import ConnectionLimits, Request
+from server.connection import TERM_LENGTH, TERMS, ConnectionLimits, Request
 
 Frame = str | bytes
 
@@ -36,12 +37,14 @@ class Dialect(ABC):
     """Frames in, requests out; messages in, frames out.
 
     query: of the address. limits: of its connection. subprotocol: what the socket agrees on, if anything.
-    resumable: a client that drops out can come back; otherwise its session is over.
+    resumable: a client that drops out can come back; otherwise its session is over. several: fields of the address that
+    may be given several times; their values are in lines.
     """
 
     subprotocol: ClassVar[str | None] = None
     limits: ClassVar[ConnectionLimits] = UNHURRIED
     resumable: ClassVar[bool] = False
+    several: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, query: Mapping[str, str]) -> None:
         self.query = query
@@ -61,6 +64,20 @@ class Dialect(ABC):
     @abstractmethod
     def told(self, message: p.ServerMessage) -> list[Frame]:
         """How the client is told a message; some are not for it."""
+
+
+def read_query(text: str, several: tuple[str, ...]) -> dict[str, str]:
+    """The fields of an address; of one that is given twice the last value, or all of them in lines."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(text):
+        found[name] = f"{found[name]}\n{value}" if name in several and name in found else value
+    return found
+
+
+def terms_within(value: Any) -> tuple[str, ...]:
+    """The texts of a list of terms, each short enough to be one, not more than are served; others are left aside."""
+    listed = value if isinstance(value, list) else []
+    return tuple(term for term in listed if isinstance(term, str) and 0 < len(term) <= TERM_LENGTH)[:TERMS]
 
 
 def within(value: Any, *names: str) -> Any:

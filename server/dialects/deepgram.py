@@ -1,25 +1,28 @@
 """A subset of Deepgram's live protocol (`/v1/listen`, version 1): raw audio in, `Results` out, no models or features.
 
 Settled text comes as final results, the tail as interim ones, the end of a segment as an empty final result with
-`speech_final`. `Finalize` settles what was heard, `CloseStream` (or an empty frame) ends the session.
+`speech_final`. `keyterm` and `keywords` are terms. `Finalize` settles what was heard, `CloseStream` (or an empty frame)
+ends the session.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from server import protocol as p
 from server.codec import CloseCode, ProtocolError, read_json
 from server.connection import AudioFrame, Request
-from server.dialects.base import Dialect, Frame, RawFrame, within
+from server.dialects.base import Dialect, Frame, RawFrame, terms_within, within
 
 ENCODINGS: Mapping[str, p.Encoding] = {"linear16": "pcm_s16le", "mulaw": "mulaw", "alaw": "alaw"}
 
 
 class DeepgramDialect(Dialect):
     """One socket of `/v1/listen`."""
+
+    several: ClassVar[tuple[str, ...]] = ("keyterm", "keywords")
 
     def __init__(self, query: Mapping[str, str]) -> None:
         super().__init__(query)
@@ -47,7 +50,13 @@ class DeepgramDialect(Dialect):
         audio = p.AudioFormat(ENCODINGS[encoding], int(rate), int(channels))
         language = self.query.get("language")
         source = None if language in (None, "", "multi") else str(language).partition("-")[0]
-        return [p.SessionStart(audio=audio, source=source, targets=())]
+        return [p.SessionStart(audio=audio, source=source, targets=(), glossary=self._terms() or None)]
+
+    def _terms(self) -> tuple[str, ...]:
+        """Key terms, and keywords without how much they weigh."""
+        terms = self.query.get("keyterm", "").splitlines()
+        words = [line.partition(":")[0] for line in self.query.get("keywords", "").splitlines()]
+        return terms_within([*terms, *words])
 
     def receive(self, frame: Frame) -> list[Request | RawFrame]:
         """Audio, or what is to be done with it."""

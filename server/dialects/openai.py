@@ -2,7 +2,8 @@
 (`/v1/realtime/translations`). Audio comes as base64 in JSON, 16-bit at 24 kHz (transcription: G.711 at 8 kHz too).
 
 Text is only appended there, so tails are not told. In transcription a segment is an item: its settled text comes as
-deltas, then whole. `commit` settles what was heard; turn detection, prompts and models are the server's affair.
+deltas, then whole. `commit` settles what was heard. `keywords` are terms, and so is a `prompt` that is a list of such;
+turn detection and models are the server's affair.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from server import protocol as p
 from server.codec import ProtocolError, read_json
 from server.connection import AudioFrame, Request
-from server.dialects.base import Dialect, Frame, RawFrame, text_within, within
+from server.dialects.base import Dialect, Frame, RawFrame, terms_within, text_within, within
 from server.voice import FRAME_BYTES, SpokenUtterance
 from server.workers.messages import SPEECH_RATE
 
@@ -29,6 +31,8 @@ FORMATS = {
     "audio/pcma": p.AudioFormat("alaw", 8_000),
 }
 _HOUR = 3600
+WORDS_OF_A_TERM = 4
+"""At most; a longer part of a prompt makes it a text instead of a list of terms."""
 
 
 class _OpenAIDialect(Dialect):
@@ -92,6 +96,7 @@ class OpenAITranscription(_OpenAIDialect):
     def __init__(self, query: Mapping[str, str]) -> None:
         super().__init__(query)
         self._language: str | None = None
+        self._terms: tuple[str, ...] | None = None
         self._item = ""
         self._session: dict[str, Any] = {"type": "transcription"}
 
@@ -100,7 +105,7 @@ class OpenAITranscription(_OpenAIDialect):
         return [RawFrame(self._event("session.created", session=self._session))]
 
     def _start(self) -> p.SessionStart:
-        return p.SessionStart(audio=self._audio, source=self._language, targets=())
+        return p.SessionStart(audio=self._audio, source=self._language, targets=(), glossary=self._terms)
 
     def _client_event(self, kind: str, data: dict[str, Any]) -> list[Request | RawFrame]:
         if kind in ("session.update", "transcription_session.update"):
@@ -122,10 +127,13 @@ class OpenAITranscription(_OpenAIDialect):
         several = within(given, "transcription", "languages")
         first = several[0] if isinstance(several, list) and several and isinstance(several[0], str) else None
         self._language = language or first or self._language
+        asked = within(given, "transcription")
+        if isinstance(asked, dict) and {"keywords", "prompt"} & asked.keys():
+            self._terms = (*terms_within(asked.get("keywords")), *terms_within(_listed(asked.get("prompt"))))
         shown = {**self._session, **session} if isinstance(session, dict) else self._session
         told = [RawFrame(self._event("session.updated", session=shown))]
         if self._begun:
-            return [p.SessionUpdate(source=self._language), *told]
+            return [p.SessionUpdate(source=self._language, glossary=self._terms), *told]
         self._audio = FORMATS[kind]
         return [*told]
 
@@ -226,6 +234,13 @@ class OpenAITranslation(_OpenAIDialect):
         told = {"elapsed_ms": _elapsed(message.begin.t1), **form}
         kind = "session.output_audio.delta"
         return [self._event(kind, delta=base64.b64encode(part).decode(), **told) for part in parts]
+
+
+def _listed(prompt: Any) -> list[str]:
+    """The terms of a prompt that is a list of them; of one in whole sentences none."""
+    parts = [part.strip(" .") for part in re.split("[,;\\n]", prompt)] if isinstance(prompt, str) else []
+    short = all(len(part.split()) <= WORDS_OF_A_TERM for part in parts)
+    return [part for part in parts if part] if short else []
 
 
 def _elapsed(ms: int) -> int:

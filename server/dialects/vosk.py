@@ -13,7 +13,7 @@ from typing import Any
 from server import protocol as p
 from server.codec import ProtocolError, read_json
 from server.connection import AudioFrame, Request
-from server.dialects.base import Dialect, Frame, RawFrame
+from server.dialects.base import Dialect, Frame, RawFrame, terms_within
 
 RATE = 8_000
 """Unless the client says otherwise."""
@@ -26,6 +26,7 @@ class VoskDialect(Dialect):
         super().__init__(query)
         self._rate = RATE
         self._with_words = False
+        self._terms: tuple[str, ...] = ()
         self._begun = False
         self._open = self._tail = ""
         self._words: list[dict[str, Any]] = []
@@ -52,12 +53,14 @@ class VoskDialect(Dialect):
             plain = isinstance(rate, (int, float)) and abs(rate) < 1e9
             self._rate = int(rate) if plain else self._rate
             self._with_words = bool(config.get("words", self._with_words))
+            self._terms = terms_within(config.get("phrase_list")) or self._terms
 
     def _beginning(self) -> list[Request | RawFrame]:
         if self._begun:
             return []
         self._begun = True
-        return [p.SessionStart(audio=p.AudioFormat("pcm_s16le", self._rate), targets=())]
+        audio = p.AudioFormat("pcm_s16le", self._rate)
+        return [p.SessionStart(audio=audio, targets=(), glossary=self._terms or None)]
 
     def _answer(self) -> Frame:
         if self._done:

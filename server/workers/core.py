@@ -30,6 +30,8 @@ from simul.config import ModelConfig, StreamOptions
 from simul.engine import Ladder, StreamEngine, Terms
 from simul.errors import SimulError, UsageError, failure_message
 from simul.languages import SPOKEN
+from simul.models.terms.book import TermBook
+from simul.models.terms.reading import Term, term_of
 from simul.session.factory import LoadBackend
 from simul.session.stream import SessionConfig
 from tts import SpeakingPace
@@ -44,8 +46,8 @@ class WorkerModels(Protocol):
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
         """A backend that serves the languages and shows what the policy needs, and what it is called."""
 
-    def translate(self, text: str, source: str, target: str) -> str:
-        """A text into another language."""
+    def translate(self, text: str, source: str, target: str, terms: tuple[Term, ...] = ()) -> str:
+        """A text into another language; terms that say what they are called there are called so."""
 
     def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
         """The sound of a text, as 16-bit samples at SPEECH_RATE, and what the voice is called."""
@@ -109,7 +111,7 @@ class WorkerCore:
         targets = spec.targets or (spec.source,)
         backend, name = self.models.backend(spec.source, targets, policy)
         engine = self.engines.setdefault(id(backend), StreamEngine(backend, ladder=Ladder()))
-        config = SessionConfig(spec.source, targets[0], spec.chunk)
+        config = SessionConfig(spec.source, targets[0], spec.chunk, terms=terms_of(spec.terms))
         number = engine.open(
             policy, config, at, beside=targets[1:], terms=Terms(live=spec.live, owner=spec.owner)
         )
@@ -153,7 +155,7 @@ class WorkerCore:
 
     def _translate(self, job: TranslateText) -> Answer:
         try:
-            text = self.models.translate(job.text, job.source, job.target)
+            text = self.models.translate(job.text, job.source, job.target, terms_of(job.terms))
         except Exception as error:
             return TextTranslated(job.key, job.number, job.target, failure=failure_message(error))
         return TextTranslated(job.key, job.number, job.target, text)
@@ -174,7 +176,9 @@ class InstalledModels:
         """Load what the options name."""
         policy = make_policy(self.stream.policy, self.stream.policy_arguments())
         backend, name = self.backend(self.stream.source, (self.stream.target,), policy)
-        return Offer(name, *self._languages(backend), policies_for(backend), spoken_languages())
+        return Offer(
+            name, *self._languages(backend), policies_for(backend), spoken_languages(), backend.limits.terms
+        )
 
     def _languages(self, backend: Backend[Any]) -> tuple[frozenset[str], frozenset[str]]:
         """What the backend hears and writes. A cascade is loaded for a source; which others its recogniser has, it
@@ -204,19 +208,25 @@ class InstalledModels:
         self.loaded.append((made.backend, made.description, needs))
         return made.backend, made.description
 
-    def translate(self, text: str, source: str, target: str) -> str:
+    def translate(self, text: str, source: str, target: str, terms: tuple[Term, ...] = ()) -> str:
         """A text into another language, by the translator that the options name or the best on this machine."""
         from simul.backends.families import load_translators
         from simul.models.translation.interface import TextRequest
 
         if (source, target) not in self.translators:
             self.translators[source, target] = load_translators(self.config, source, [target])[target].made
-        [result] = self.translators[source, target].translate([TextRequest(text, target)])
+        called = TermBook().translations(terms, target)
+        [result] = self.translators[source, target].translate([TextRequest(text, target, terms=called)])
         return "".join(result.tokens).strip()
 
     def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
         """The sound of a text by the best voice on this machine."""
         return self.voices.speak(text, language, pace)
+
+
+def terms_of(lines: tuple[str, ...]) -> tuple[Term, ...]:
+    """The terms of lines; blank ones are left aside."""
+    return tuple(term for term in map(term_of, lines) if term is not None)
 
 
 def policies_for(backend: Backend[Any]) -> tuple[str, ...]:

@@ -12,7 +12,10 @@ SPEECH_RATE = 24_000
 
 @dataclass(frozen=True)
 class TrackSpec:
-    """What a session's audio is to become. targets: none but the source transcribes. owner: whose it is."""
+    """What a session's audio is to become. targets: none but the source transcribes. owner: whose it is.
+
+    terms: names and rare words, each a line as in a file of terms.
+    """
 
     source: str = "en"
     targets: tuple[str, ...] = ("de",)
@@ -21,6 +24,7 @@ class TrackSpec:
     chunk: int = 8000
     live: bool = True
     owner: str = ""
+    terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,14 @@ class DropTrack:
 
 @dataclass(frozen=True)
 class TranslateText:
-    """Translate a settled text of a session, apart from its audio."""
+    """Translate a settled text of a session, apart from its audio. terms: as of its track."""
 
     key: str
     number: int
     text: str
     source: str
     target: str
+    terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,15 @@ Command = OpenTrack | PushAudio | Cut | SkipAudio | ChangeTrack | FinishTrack | 
 @dataclass(frozen=True)
 class Offer:
     """What a worker's models do: what they are called, the languages they hear and write (none: not known before
-    they are asked for), the policies that may rule them, and the languages that there is a voice for."""
+    they are asked for), the policies that may rule them, the languages that there is a voice for, and whether sessions
+    may bring terms."""
 
     description: str
     sources: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
     policies: tuple[str, ...] = ()
     speaks: frozenset[str] = frozenset()
+    terms: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from policies.base import Candidate, Need, SourceView
 from server.workers.core import policies_for
 from server.workers.messages import SPEECH_RATE, Offer
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
+from simul.models.terms.reading import Term
 from simul.units import Samples
 from tts import SpeakingPace
 
@@ -83,7 +84,7 @@ class ProofBackend(Backend[ProofState]):
     name: ClassVar[str] = "proof"
 
     def __init__(self, on_decode: Callable[[int], None] = lambda batch: None) -> None:
-        super().__init__(frozenset(Need), Limits(LANGUAGES, LANGUAGES, shares=True))
+        super().__init__(frozenset(Need), Limits(LANGUAGES, LANGUAGES, shares=True, terms=True))
         self._on_decode = on_decode
 
     def _start(self, spec: StreamSpec) -> ProofState:
@@ -140,6 +141,8 @@ class ProofBackend(Backend[ProofState]):
         tokens = [f" {language}{word(audio[i : i + BLOCK])}" for i in range(0, len(audio), BLOCK)]
         if not request.final and tokens:
             tokens[-1] = f" ~{len(audio)}"
+        named = {form: term.text for term in state.spec.terms for form in term.spoken}
+        tokens = [" " + named.get(token.strip(), token.strip()) for token in tokens]
         skip = len(request.prefix)
         times = np.array(
             [(state.start + i * BLOCK, state.start + (i + 1) * BLOCK) for i in range(len(tokens))]
@@ -165,15 +168,16 @@ class ProofModels:
         self.made = ProofBackend(self.on_decode)
         limits = self.made.limits
         speaks = frozenset({"en", "de", "fr"})
-        return Offer("proof", limits.sources, limits.targets, policies_for(self.made), speaks)
+        return Offer("proof", limits.sources, limits.targets, policies_for(self.made), speaks, True)
 
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
         for target in targets:
             check_languages("proof", self.made.limits, StreamSpec(source, target))
         return self.made, "proof"
 
-    def translate(self, text: str, source: str, target: str) -> str:
-        return " ".join(target + each for each in text.split())
+    def translate(self, text: str, source: str, target: str, terms: tuple[Term, ...] = ()) -> str:
+        called = {term.text: dict(term.translations).get(target) for term in terms}
+        return " ".join(called.get(each) or target + each for each in text.split())
 
     def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
         return sound(text), f"proof {language}"

@@ -55,9 +55,9 @@ def read_terms(path: Path) -> tuple[Term, ...]:
         ) from None
     terms: dict[str, Term] = {}
     for line in lines:
-        text, *forms = (" ".join(part.split()) for part in line.split("\t"))
-        if text and not text.startswith("#"):
-            terms.setdefault(text, _term(text, forms))
+        term = term_of(line)
+        if term is not None and not line.startswith("#"):
+            terms.setdefault(term.text, term)
     if not terms:
         raise UsageError(f"The file {path} holds no terms; write one a line.")
     if len(terms) > MOST_TERMS:
@@ -67,7 +67,11 @@ def read_terms(path: Path) -> tuple[Term, ...]:
     return tuple(terms.values())
 
 
-def _term(text: str, forms: Iterable[str]) -> Term:
+def term_of(line: str) -> Term | None:
+    """The term of a line: after tab stops other spoken forms, and translations as "de=Wort"; None where it is blank."""
+    text, *forms = (" ".join(part.split()) for part in line.split("\t"))
+    if not text:
+        return None
     matches = {form: _TRANSLATION.fullmatch(form) for form in forms if form}
     spoken = tuple(form for form, match in matches.items() if match is None)
     return Term(text, spoken, tuple((m[1], m[2]) for m in matches.values() if m is not None and m[2]))

@@ -41,6 +41,7 @@ INFO = {
     "targets": ["de"],
     "policy": "local-agreement",
     "speech": ["de", "en", "fr"],
+    "terms": True,
 }
 NO_LAG = p.LagParts()
 _SCHEMA = json_schema()

@@ -235,6 +235,19 @@ def test_languages_change_while_it_runs(page: Page, server: ScriptedServer) -> N
     assert problem in page.eval(STATUS)
 
 
+def test_terms_are_given_and_changed_while_it_runs(page: Page, server: ScriptedServer) -> None:
+    page.choose("#terms", "Newgate\n\n  Gutenberg ")
+    begin(page, server)
+    assert server.session.start.glossary == ("Newgate", "Gutenberg")
+    page.choose("#terms", "Neild")
+
+    def changed() -> bool:
+        updates = [m for m in server.session.heard if isinstance(m, p.SessionUpdate)]
+        return bool(updates) and updates[-1].glossary == ("Neild",)
+
+    wait_for(changed, "the other terms")
+
+
 def test_exports_while_it_runs(page: Page, server: ScriptedServer, browser: Browser) -> None:
     begin(page, server)
     say(server, 0, "Good morning.", "Guten Morgen & willkommen <b>.")
