@@ -175,7 +175,7 @@ class Host:
         hosted.peer, hosted.token = peer, self._new_token()
         if live.recorder is not None:
             live.recorder.line("token", token=hosted.token)
-        live.detached_at, live.last_audio = None, now
+        live.detached_at = None
         gap = self._bridge(hosted, message.next_sample, now)
         live.acknowledge(message.last_seq)
         live.take()

@@ -58,7 +58,6 @@ class LiveSession:
         self.want = p.Want()
         self.revises = False
         self.detached_at: float | None = None
-        self.last_audio = now
         self._intake = self._new_intake()
         self.received = 0
         """Position at the client's rate: frames and gaps."""
@@ -113,7 +112,6 @@ class LiveSession:
         before = self._intake.frames
         samples = self._intake.push(data)
         self.received += self._intake.frames - before
-        self.last_audio = now
         if not len(samples):
             return []
         return [self._keep(PushAudio(self.name, to_int16(samples).tobytes(), now), len(samples))]
@@ -129,7 +127,6 @@ class LiveSession:
         commands = [self._keep(PushAudio(self.name, rest.tobytes(), now), len(rest))] if len(rest) else []
         self.received += count
         self._intake = self._new_intake()
-        self.last_audio = now
         samples = self.received * SAMPLE_RATE // self.audio.rate - self._made
         return [*commands, self._keep(SkipAudio(self.name, samples), samples)] if samples > 0 else commands
 

@@ -21,7 +21,7 @@ PACKAGES = ("simul", "policies", "latency_metrics", "segmenter", "tts", "dictati
 FLOORS: tuple[str, ...] = (
     "segmenter policies tts",
     "latency_metrics",
-    "simul.errors simul.install simul.languages simul.clock",
+    "simul.errors simul.install simul.languages simul.clock simul.closing",
     "simul.units simul.text simul.options simul.files simul.plain",
     "simul.memory simul.config",
     "simul.audio simul.decoding",

@@ -69,7 +69,6 @@ class Stage:
         self._open = ""
         self._t0: int | None = None
         self._count = self._event = 0
-        self.translated_lines = 0
 
     @property
     def source(self) -> str:
@@ -152,7 +151,6 @@ class Stage:
         if line is None:
             return
         if text:
-            self.translated_lines += 1
             line.translations[code] = text
             self._show(line, code, text)
             self.speech.say(code, text, line.t0, line.t1, now)

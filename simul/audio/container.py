@@ -11,6 +11,7 @@ import numpy as np
 
 from simul.audio.intake import FrameIntake
 from simul.audio.resample import check_rate
+from simul.audio.sound import TakenIn
 from simul.audio.timeline import RecordingTime
 from simul.audio.tracks import choose_track, describe
 from simul.errors import AudioError
@@ -81,7 +82,7 @@ def open_container(file: Any, refusal: str) -> Any:
         raise AudioError(refusal) from None
 
 
-class ContainerSound:
+class ContainerSound(TakenIn):
     """Decodes one track of an open container as mono 16 kHz samples.
 
     Time counts from the start of the recording: from 0 in Matroska, WebM and MP4 (a start beyond 10 minutes is that of
@@ -138,21 +139,6 @@ class ContainerSound:
         self._undecodable = 0
         # Whether what could not be decoded last ends in bytes that are all the same, as on a disk that failed.
         self._blank = False
-
-    @property
-    def bad_samples(self) -> int:
-        """Samples replaced by 0 so far: NaN, infinite or absurdly large."""
-        return sum(intake.bad_samples for intake in self._intakes)
-
-    @property
-    def opposed_seconds(self) -> float:
-        """Seconds of sound in which two channels had opposite polarity."""
-        return sum(intake.opposed_seconds for intake in self._intakes)
-
-    @property
-    def surrounding(self) -> int:
-        """Channels that are mixed into the centre's."""
-        return max((intake.surrounding for intake in self._intakes), default=0)
 
     @property
     def position(self) -> float:

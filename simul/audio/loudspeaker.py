@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simul.audio.microphone import load_backend
+from simul.closing import Closing
 from simul.errors import DeviceError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
-class Loudspeaker:
+class Loudspeaker(Closing):
     """Plays float32 mono pieces through the default output device.
 
     A piece is placed on the timeline of the session by its onset (seconds): the pause before it is kept while
@@ -76,14 +73,6 @@ class Loudspeaker:
     def close(self) -> None:
         """Fall silent and let go of the device; closing twice does no harm."""
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _fill(self, outdata: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
         """PortAudio's callback: the next `frames` samples, silence where there are none."""

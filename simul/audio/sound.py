@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from simul.audio.intake import FrameIntake, PcmIntake
 from simul.units import Samples
 
 _OPPOSED_SECONDS = 0.5
@@ -33,6 +34,27 @@ class Sound(Protocol):
     def pieces(self) -> Iterator[Samples]:
         """The sound; when the recording breaks off, everything before it comes out first."""
         ...
+
+
+class TakenIn:
+    """What the intakes of a recording's parts, `_intakes`, tell of the whole."""
+
+    _intakes: Sequence[FrameIntake | PcmIntake]
+
+    @property
+    def bad_samples(self) -> int:
+        """Samples replaced by 0 so far: NaN, infinite or absurdly large."""
+        return sum(intake.bad_samples for intake in self._intakes)
+
+    @property
+    def opposed_seconds(self) -> float:
+        """Seconds of sound in which two channels had opposite polarity."""
+        return sum(intake.opposed_seconds for intake in self._intakes)
+
+    @property
+    def surrounding(self) -> int:
+        """Channels that are mixed into the centre's."""
+        return max((intake.surrounding for intake in self._intakes), default=0)
 
 
 def ends_early(name: str) -> str:

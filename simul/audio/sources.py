@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from simul.audio.container import ContainerSound, Listening, looks_like_container, open_container
 from simul.audio.endings import HEAD_BYTES, TAIL_BYTES, cut_short
@@ -19,12 +18,9 @@ from simul.audio.sound import ends_early, told
 from simul.audio.wav import OtherEncoding, is_wav
 from simul.audio.wav_sound import WavSound
 from simul.clock import Clock
+from simul.closing import Closing
 from simul.errors import AudioError, SimulError, UsageError
 from simul.units import SAMPLE_RATE, Samples
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 
 _READ_BYTES = 1 << 15
 
@@ -33,7 +29,7 @@ _LONGEST_HEADER = 1 << 20
 _MOST_IN_MEMORY = 1 << 24
 
 
-class AudioSource(ABC):
+class AudioSource(Closing):
     """An iterator of float32 mono 16 kHz chunks of exactly `chunk_samples`, the last one possibly shorter.
 
     `duration_samples` is the length in 16 kHz samples as far as it is known beforehand, else None; for
@@ -77,14 +73,6 @@ class AudioSource(ABC):
 
     def __next__(self) -> Samples:
         return next(self._chunks)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _cut(self) -> Iterator[Samples]:
         chunker = AudioChunker(self.chunk_samples)

@@ -6,13 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, MutableMapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING
 
+from simul.closing import Closing
 from simul.errors import DeviceError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 VIRTUAL = "virtual"
 """The name of an output device that stands for the virtual microphone."""
@@ -55,7 +51,7 @@ def pactl(arguments: Sequence[str]) -> str:
     return done.stdout.strip()
 
 
-class VirtualMicrophone:
+class VirtualMicrophone(Closing):
     """Makes the microphone, and takes it away when it is closed.
 
     What this process plays goes into it from then on, and not to the loudspeaker: `PULSE_SINK` of `environ` says so.
@@ -102,11 +98,3 @@ class VirtualMicrophone:
             except DeviceError:
                 # PulseAudio has gone, and its modules with it.
                 continue
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -12,8 +12,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,10 @@ from numpy.typing import NDArray
 from simul.audio.mixing import channels_of_mask
 from simul.audio.pcm import BYTES_PER_SAMPLE, to_int16
 from simul.audio.resample import check_rate
+from simul.closing import Closing
 from simul.errors import AudioError, OutputError
 from simul.files import make_folder
 from simul.units import as_samples
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _ENCODINGS = {
@@ -89,23 +86,6 @@ def is_wav(first_bytes: bytes) -> bool:
     return first_bytes[:4] in _FORMS and first_bytes[8:12] == b"WAVE"
 
 
-def read_wav_header(read: Read, name: str) -> WavFormat:
-    """Read a WAV header up to the first byte of sound; blocks of any size before it are passed over.
-
-    Args:
-        read: the stream, from its first byte on.
-        name: what to call the stream in messages.
-
-    Raises:
-        AudioError: the header is damaged, ends early, or tells of an encoding that is not PCM, float or
-        G.711.
-    """
-    found = WavBlocks(read, name).next()
-    if found is None:
-        raise AudioError(f"{name} does not start with a WAV header.")
-    return found
-
-
 class WavBlocks:
     """The sound blocks of a WAV stream, one after the other, also of WAV files joined end to end.
 
@@ -126,7 +106,7 @@ class WavBlocks:
         """The format of the next block of sound; None at the end of the stream, and where no block follows.
 
         Raises:
-            AudioError: see `read_wav_header`.
+            AudioError: a header is damaged, ends early, or tells of an encoding that is not PCM, float or G.711.
         """
         while True:
             head = self._block_head()
@@ -214,7 +194,7 @@ def _parse_format(body: bytes, name: str) -> WavFormat:
     return WavFormat(encoding, check_rate(rate), channels, None, names)
 
 
-class WavWriter:
+class WavWriter(Closing):
     """A mono 16-bit WAV file that grows in time order, each piece at its place on a timeline.
 
     The header is right after every write, so what was written can be played even if the program is killed; of a pipe
@@ -276,14 +256,6 @@ class WavWriter:
                     self._file.close()
                 return
             self._guarded(self._file.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _append(self, silence: int, samples: NDArray[np.int16]) -> None:
         while silence > 0:

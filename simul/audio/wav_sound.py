@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from simul.audio.intake import PcmIntake
+from simul.audio.sound import TakenIn
 from simul.audio.wav import Read, WavBlocks, WavFormat
 from simul.errors import AudioError
 from simul.units import Samples
@@ -16,7 +17,7 @@ _BEGUN = re.compile(rb"[RB]")
 _JOINT_BYTES = 16
 
 
-class WavSound:
+class WavSound(TakenIn):
     """Decodes a WAV stream from `read` on: PCM, float and G.711 as mono 16 kHz samples.
 
     Args:
@@ -27,7 +28,7 @@ class WavSound:
         skip: passes over n bytes and says how many there were; None reads them.
 
     Raises:
-        AudioError: see `read_wav_header`.
+        AudioError: the header is damaged, ends early, or tells of an encoding that is not PCM, float or G.711.
     """
 
     def __init__(
@@ -47,23 +48,8 @@ class WavSound:
         if found is None:
             raise AudioError(f"{name} does not start with a WAV header.")
         self.format: WavFormat = found
-        self._intakes = [self._intake(found)]
+        self._intakes: list[PcmIntake] = [self._intake(found)]
         self.notices: list[str] = []
-
-    @property
-    def bad_samples(self) -> int:
-        """Samples replaced by 0 so far because they were no usable numbers."""
-        return sum(intake.bad_samples for intake in self._intakes)
-
-    @property
-    def opposed_seconds(self) -> float:
-        """Seconds of sound in which two channels had opposite polarity."""
-        return sum(intake.opposed_seconds for intake in self._intakes)
-
-    @property
-    def surrounding(self) -> int:
-        """Channels that are mixed into the centre's."""
-        return max((intake.surrounding for intake in self._intakes), default=0)
 
     @property
     def frames(self) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from policies.base import SAMPLES_PER_MS
+from simul.closing import Closing
 from simul.files import create, json_line, make_folder, safe_name, unique_name
 from simul.languages import latency_unit
 from simul.session.drive import Step
@@ -17,8 +17,6 @@ from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from latency_metrics.base import Instance
 
 
@@ -168,7 +166,7 @@ def instance_of(
     )
 
 
-class LogFolder:
+class LogFolder(Closing):
     """A folder of logs: `instances.log` in SimulEval's format and `events/NAME.jsonl` per stream.
 
     `elapsed` in `instances.log` is the moment a unit was put out when speech arrives live and computing waits
@@ -194,11 +192,3 @@ class LogFolder:
     def close(self) -> None:
         """Finish `instances.log`; closing twice does no harm."""
         self._instances.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

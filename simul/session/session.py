@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import Any
 
 from policies.base import Policy
 from simul.backends.base import Backend, DecodeRequest, check_evidence
 from simul.clock import Clock, WallClock
+from simul.closing import Closing
 from simul.errors import SimulError, failure_message
 from simul.session.events import Event
 from simul.session.pace import Pace
@@ -18,7 +18,7 @@ from simul.session.streams import carry_out, dump_streams, load_streams, open_st
 from simul.units import SAMPLE_RATE, Samples, as_samples, finite
 
 
-class Session:
+class Session(Closing):
     """Runs read, decode, judge, write for one recording.
 
     beside: further languages that are written on the same audio, decided and decoded together. Each language is then a
@@ -63,14 +63,6 @@ class Session:
         if self._open:
             self._open = False
             release(self.backend, self._streams)
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def heard(self) -> int:

@@ -6,7 +6,6 @@ vocabulary.json, tokenizer.json and, for other than 80 mel bands, preprocessor_c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 
 from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import ModelMissingError
-from simul.models.hub import WHISPER_PACKAGE, is_multilingual
+from simul.models.hub import is_multilingual
 from simul.models.whisper.features import HOP, PADDED, LogMel, check_window
-from simul.models.whisper.interface import MAX_POSITIONS, check_source
+from simul.models.whisper.interface import MAX_POSITIONS, check_source, read_folder
 from simul.models.whisper.timing import token_spans
-from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
+from simul.models.whisper.tokens import WhisperTokens
 
 Encoded = NDArray[np.float32]
 
@@ -51,24 +50,13 @@ class WhisperModel:
         window: str = PADDED,
     ) -> None:
         check_window(window)
-        try:
-            import ctranslate2
-        except ImportError as error:
-            raise ModelMissingError(
-                f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
-            ) from error
-        for name in ("model.bin", "config.json", "tokenizer.json"):
-            if not (folder / name).is_file():
-                raise ModelMissingError(
-                    f"The Whisper folder {folder} has no {name}; copy the model's whole folder (a conversion needs "
-                    "--copy_files tokenizer.json preprocessor_config.json)."
-                )
+        vocabulary, config = read_folder(folder, "ctranslate2")
+        import ctranslate2
+
         try:
             self._model: Any = ctranslate2.models.Whisper(
                 str(folder), device=device, compute_type=compute, intra_threads=threads
             )
-            vocabulary = TokenizerFile(folder / "tokenizer.json")
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except Exception as error:  # RuntimeError of CTranslate2, and whatever a damaged file raises
             raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
         self._view: Any = ctranslate2.StorageView

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.decoding.interface import Hypothesis, Prompt
-from simul.errors import UsageError
-from simul.models.whisper.tokens import WhisperTokens
+from simul.errors import ModelMissingError, UsageError
+from simul.models.hub import WHISPER_PACKAGE
+from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 
 MAX_POSITIONS = 448
 Encoded = Any
@@ -95,3 +98,28 @@ def check_source(folder: Path, tokens: WhisperTokens, source: str) -> None:
     if source not in tokens.languages:
         listed = ", ".join(sorted(tokens.languages))
         raise UsageError(f"The Whisper model {folder.name} does not hear {source!r}; it knows: {listed}.")
+
+
+def read_folder(folder: Path, package: str) -> tuple[TokenizerFile, dict[str, Any]]:
+    """The vocabulary and the configuration of a CTranslate2 folder whose model `package` runs.
+
+    Raises:
+        ModelMissingError: the package is not installed, or a file is missing or damaged.
+    """
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise ModelMissingError(
+            f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
+        ) from error
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise ModelMissingError(
+                f"The Whisper folder {folder} has no {name}; copy the model's whole folder (a conversion needs "
+                "--copy_files tokenizer.json preprocessor_config.json)."
+            )
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return TokenizerFile(folder / "tokenizer.json"), config
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error

@@ -6,22 +6,20 @@ tokenizer.json.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import ChainMap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simul.decoding.interface import Hypothesis, Prompt
-from simul.errors import ModelMissingError, UsageError
-from simul.models.hub import WHISPER_PACKAGE, is_multilingual
+from simul.errors import UsageError
+from simul.models.hub import is_multilingual
 from simul.models.whisper.causal import CausalEncoder
 from simul.models.whisper.features import CAUSAL, LIVE, PADDED, STEP, WINDOWS
-from simul.models.whisper.interface import MAX_POSITIONS, check_source
+from simul.models.whisper.interface import MAX_POSITIONS, check_source, read_folder
 from simul.models.whisper.live import live_encoder
 from simul.models.whisper.onnxruntime.decoder import Growing, Network, OnnxBatch, OnnxWindow, lengthened
 from simul.models.whisper.onnxruntime.encoder import WindowEncoder
@@ -30,7 +28,7 @@ from simul.models.whisper.onnxruntime.networks import cross_graph, decoder_graph
 from simul.models.whisper.onnxruntime.rules import OnnxRules
 from simul.models.whisper.onnxruntime.search import greedy, search
 from simul.models.whisper.timing import prepared, token_spans, warp
-from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
+from simul.models.whisper.tokens import WhisperTokens
 from simul.models.whisper.weights import FileWeights, Weights
 from simul.units import Samples
 
@@ -72,7 +70,7 @@ class OnnxWhisper:
                 raise UsageError(
                     f"Whisper on onnxruntime has no {what} {chosen!r}; choose: {', '.join(known)}."
                 )
-        vocabulary, config = _read_folder(folder)
+        vocabulary, config = read_folder(folder, "onnxruntime")
         self.folder, self.beam, self.offers = folder, beam, beam
         self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
         self.detects = self.tokens.multilingual
@@ -206,24 +204,3 @@ class OnnxWhisper:
         if known is not None and list(window.ids[: len(ids)]) == ids and known.shape[1] >= len(ids):
             return known[:, : len(ids) + 1]
         return OnnxBatch(self._network, [window]).feed([[*ids, self.tokens.end]], [[0]])[1][0]
-
-
-def _read_folder(folder: Path) -> tuple[TokenizerFile, dict[str, Any]]:
-    """The vocabulary and the configuration of a model's folder."""
-    try:
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise ModelMissingError(
-            f"Whisper models need the package {error.name}, which is not installed; run: {WHISPER_PACKAGE}"
-        ) from error
-    for name in ("model.bin", "config.json", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise ModelMissingError(
-                f"The Whisper folder {folder} has no {name}; copy the model's whole folder (a conversion needs "
-                "--copy_files tokenizer.json preprocessor_config.json)."
-            )
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return TokenizerFile(folder / "tokenizer.json"), config
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelMissingError(f"The Whisper model in {folder} cannot be loaded: {error}") from error
