@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from simul.engine.cost import Costs
-from simul.engine.scheduler import Due, Served, choose
-from simul.engine.simulation import (
+from benchmarks.simulated_devices import (
     CPU,
     WIDE,
     World,
@@ -28,6 +26,8 @@ from simul.engine.simulation import (
     one_by_one,
     simulate,
 )
+from simul.engine.cost import Costs
+from simul.engine.scheduler import Due, Served, choose
 
 LOADS = (0.7, 0.9, 1.1, 1.3)
 IDEA_LOADS = (0.9, 1.1)

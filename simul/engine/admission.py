@@ -8,10 +8,12 @@ from typing import Any
 from policies.base import Policy
 from simul.backends.base import Backend
 from simul.engine.engine import StreamEngine
-from simul.engine.placement import LIMIT, refusal
 from simul.engine.terms import Terms
 from simul.session.stream import SessionConfig
 from simul.units import Samples
+
+LIMIT = 0.7
+"""The share of a device's time that streams may be admitted to; the rest is for what varies."""
 
 
 class MeasuredAdmission:
@@ -61,3 +63,18 @@ def warm_up(
         for number in streams:
             engine.close(number)
     return engine
+
+
+def refusal(streams: int, used: float, extra: float, limit: float = LIMIT) -> str | None:
+    """Why a stream that takes `extra` of a device is not admitted, as a sentence; None: it is."""
+    if used + extra <= limit:
+        return None
+    if not streams:
+        return (
+            f"This machine is too slow for the stream: it would take {used + extra:.0%} of it, and {limit:.0%} may be "
+            "used; choose a smaller model or a longer chunk."
+        )
+    return (
+        f"This machine is full: {streams} streams use {used:.0%} of it, one more would make {used + extra:.0%}, and "
+        f"{limit:.0%} may be used; try again when one has ended."
+    )

@@ -18,6 +18,7 @@ from simul.engine import (
     Terms,
     warm_up,
 )
+from simul.engine.admission import refusal
 from simul.session import SessionConfig
 from simul.session.events import Event
 from simul.units import Samples
@@ -125,3 +126,18 @@ def test_the_ladder_makes_decisions_rarer_while_too_much_is_asked_for_and_says_s
     assert engine.ladder is not None
     assert engine.ladder.level == 0
     assert not [event for event in calm if event.type == "late"]
+
+
+def test_a_stream_that_just_fits_is_taken() -> None:
+    assert refusal(2, 0.5, 0.25, limit=0.75) is None
+
+
+def test_a_refusal_says_what_it_would_come_to() -> None:
+    assert refusal(0, 0.25, 0.75, limit=0.5) == (
+        "This machine is too slow for the stream: it would take 100% of it, and 50% may be used; choose a smaller "
+        "model or a longer chunk."
+    )
+    assert refusal(3, 0.5, 0.25, limit=0.5) == (
+        "This machine is full: 3 streams use 50% of it, one more would make 75%, and 50% may be used; try again when "
+        "one has ended."
+    )

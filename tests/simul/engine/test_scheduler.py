@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simul.engine.placement import place, rebalance, refusal
 
 from simul.engine.cost import CostTable, LoadMeter, bucket
 from simul.engine.inbox import Inbox
 from simul.engine.ladder import RUNGS, Ladder, LadderConfig
-from simul.engine.placement import place, rebalance, refusal
 from simul.engine.scheduler import Due, Ledger, Served, choose
 from simul.units import SAMPLE_RATE, Samples
 

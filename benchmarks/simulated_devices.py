@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from simul.engine.cost import BORDERS, Costs, CostTable, LoadMeter
 from simul.engine.ladder import Ladder
-from simul.engine.placement import place, rebalance
 from simul.engine.scheduler import Due, Served, choose
 from simul.units import SAMPLE_RATE
 
@@ -25,6 +24,8 @@ ALWAYS = 1 << 20
 """Chunks of a file that are there."""
 FILE_WINDOW = 8.0
 """Seconds of the windows of streams that are read from files."""
+MARGIN = 0.2
+"""By how much more one device must be used than another before a stream moves."""
 GAP = 0.3
 """Seconds in which a stream that moves is not served."""
 
@@ -393,3 +394,23 @@ def _outcome(
         np.array([late for device in devices for late in device.late]),
         float(np.mean(levels)),
     )
+
+
+def place(used: Sequence[float | None], extra: float, limit: float) -> int | None:
+    """The device with most room for a stream that takes `extra` of one; None: none has room.
+
+    used: the share of each device's time that is taken; None: the device does not work.
+    """
+    working = [(share, number) for number, share in enumerate(used) if share is not None]
+    if not working or min(working)[0] + extra > limit:
+        return None
+    return min(working)[1]
+
+
+def rebalance(used: Sequence[float | None], extra: float, margin: float = MARGIN) -> tuple[int, int] | None:
+    """From which device to which a stream that takes `extra` should move; None: it is not worth it."""
+    working = [(share, number) for number, share in enumerate(used) if share is not None]
+    if len(working) < 2:
+        return None
+    (low, to), (high, source) = min(working), max(working)
+    return (source, to) if high - low > margin and high - extra > low + extra else None

@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simul.engine.simulation import CPU, WIDE, World, capacity, earliest, first_come, simulate
+from benchmarks.simulated_devices import (
+    CPU,
+    WIDE,
+    World,
+    capacity,
+    earliest,
+    first_come,
+    place,
+    rebalance,
+    simulate,
+)
 
 CORE = World(CPU, devices=8, reference=1, seconds=60)
 ONE = World(WIDE, devices=1, reference=16, seconds=60)
@@ -55,3 +65,16 @@ def test_the_same_world_gives_the_same_outcome() -> None:
     one, two = (simulate(replace(CORE, seconds=10)) for _ in range(2))
     assert np.array_equal(one.hits, two.hits)
     assert not np.array_equal(one.hits, simulate(replace(CORE, seconds=10, seed=1)).hits)
+
+
+def test_a_stream_goes_to_the_device_with_most_room_if_it_just_fits() -> None:
+    assert place([0.75, 0.5, None], 0.25, limit=0.75) == 1
+    assert place([0.5], 0.28, limit=0.75) is None
+    assert place([None], 0.0, limit=0.75) is None
+
+
+def test_a_stream_moves_where_the_difference_is_larger_than_the_margin() -> None:
+    assert rebalance([0.25, 0.5], 0.0625, margin=0.25) is None
+    assert rebalance([0.25, 0.75], 0.0625, margin=0.25) == (1, 0)
+    assert rebalance([0.5, 0.5], 0.0625, margin=0.25) is None
+    assert rebalance([0.25, 0.75], 0.25, margin=0.25) is None, "they would only change places"
