@@ -38,16 +38,6 @@ def fix_simuleval_emission(delays: Sequence[float], elapsed: Sequence[float]) ->
     return fixed
 
 
-def per_chunk(arrivals: Sequence[float], compute: Sequence[float]) -> list[float]:
-    """simulstream's computation-aware time: arrival + compute time of the own chunk, no queueing.
-
-    Raises:
-        MetricsError: the lists differ in length.
-    """
-    _check(arrivals, compute)
-    return [arrival + cost for arrival, cost in zip(arrivals, compute, strict=True)]
-
-
 def queue(arrivals: Sequence[float], compute: Sequence[float]) -> list[float]:
     """Finish times of chunks served one after the other: finish_k = max(arrival_k, finish_{k−1}) + compute_k.
 

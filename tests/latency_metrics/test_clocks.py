@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latency_metrics import LAAL, Instance, MetricsError, SystemLag
-from latency_metrics.clocks import compute_times, fix_simuleval_emission, per_chunk, queue, with_queue
+from latency_metrics.clocks import compute_times, fix_simuleval_emission, queue, with_queue
 
 WRITES = st.lists(
     st.tuples(st.integers(0, 2000), st.integers(0, 1500), st.integers(1, 4)), min_size=1, max_size=20
@@ -31,7 +31,6 @@ def log(writes: list[tuple[int, int, int]]) -> tuple[list[float], list[float], l
 
 def test_queue_by_hand() -> None:
     assert queue([1000, 2000, 3000], [1500, 100, 100]) == [2500, 2600, 3100]
-    assert per_chunk([1000, 2000, 3000], [1500, 100, 100]) == [2500, 2100, 3100]
 
 
 def test_fix_by_hand() -> None:
