@@ -174,19 +174,12 @@ def panels_svg(sweep: SweepResult, latency: str, quality: str) -> str:
         return drawing.svg(f"{plane.name}, policy by policy")
 
 
-def write_png(
-    sweep: SweepResult,
-    path: str | os.PathLike[str],
-    title: str,
-    planes: Sequence[tuple[str, str]] | None = None,
-) -> None:
-    """Draw PNG: a plot of all settings for each of `planes`, and many policies of the first one by one below.
-
-    planes: (latency, quality); by default the sweep's own, and its computation-aware twin.
-    """
+def write_png(sweep: SweepResult, path: str | os.PathLike[str], title: str) -> None:
+    """Draw PNG: a plot of all settings, by the sweep's latency and by its computation-aware twin, and many policies of
+    the first one by one below."""
     twin = sweep.latency.replace("CU", "CA")
-    shown = planes or [(name, sweep.quality) for name in latencies_of(sweep) if name in (sweep.latency, twin)]
-    made = [Plane(sweep, latency, quality) for latency, quality in shown]
+    shown = [name for name in latencies_of(sweep) if name in (sweep.latency, twin)]
+    made = [Plane(sweep, latency, sweep.quality) for latency in shown]
     heights = [4.6] * len(made) + [made[0].panels_height] * (len(made[0].curves) > FEW)
     with picture(8.5, sum(heights) + 0.6) as drawing:
         parts: Any = drawing.figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
