@@ -36,6 +36,9 @@ SURE_OF_COPY = -3.0
 LEFT = 0.3
 """What each word costs, in mean log-probability of the text, that says again what a demand's words say."""
 
+TOLERATED = 1.0
+"""Mean log-probability that mending may cost where nothing else is tried; beyond, other places are tried too."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -132,6 +135,8 @@ class Mender:
 
     def _weighed(self, draft: Draft, asked: Sequence[Demand]) -> Draft:
         """The same text with the log-probabilities of all its pieces, those committed too, to compare others with."""
+        if draft.track.ending is not None and all(draft.track.logprobs):  # a forced piece has 0
+            return draft
         plan = self._forcing(draft, draft.track.pieces, only_end=True)
         return self._searched([replace(plan, task=replace(plan.task, known=None))], asked)[0]
 
@@ -147,8 +152,7 @@ class Mender:
             begun = _begun_places(self._texts(base.sentence, base.track), committed)
             places = [*begun, *self._places(base, demand)]
             for begin, end in places:
-                plans = [p for form in demand.forms for p in self._written(base, begin, end, form)]
-                found += self._searched(plans, asked)
+                found += self._written(base, begin, end, demand.forms, asked)
                 if not demand.floating and begin >= committed and _is_met(found, fault, draft):
                     return found
         return found
@@ -183,12 +187,18 @@ class Mender:
         return not values or min(values) < (SURE_OF_COPY if self._into.shared else SURE)
 
     def _searched(self, plans: Sequence[Sentence], asked: Sequence[Demand]) -> list[Draft]:
+        return self._drafts(plans, self._best(plans), asked)
+
+    def _best(self, plans: Sequence[Sentence]) -> list[Track | None]:
+        """The likeliest text for each plan; None where it has not come to its end."""
         found = self._search([plan.task for plan in plans])
-        return [
-            self._draft(plan, tracks[0], asked)
-            for plan, tracks in zip(plans, found, strict=True)
-            if tracks and tracks[0].ending is not None
-        ]
+        return [tracks[0] if tracks and tracks[0].ending is not None else None for tracks in found]
+
+    def _drafts(
+        self, plans: Sequence[Sentence], tracks: Sequence[Track | None], asked: Sequence[Demand]
+    ) -> list[Draft]:
+        pairs = zip(plans, tracks, strict=True)
+        return [self._draft(plan, track, asked) for plan, track in pairs if track is not None]
 
     def _begun(self, sentence: Sentence, source: Sequence[int]) -> Task:
         """To be searched anew behind what is committed, for other source pieces."""
@@ -251,28 +261,34 @@ class Mender:
         forced = replace(task, forced=tuple(pieces), first=first, weighed=True, known=known)
         return replace(draft.sentence, task=forced, spelled=own)
 
-    def _written(self, draft: Draft, begin: int, end: int, form: str) -> list[Sentence]:
-        """`form` instead of the pieces [begin, end): the rest decoded anew, or kept."""
-        vocabulary = self._into.vocabulary
-        pieces = draft.track.pieces
-        text = form[:1].upper() + form[1:] if begin == 0 else form
-        committed = draft.sentence.forced[begin:]
-        ids, spelled = vocabulary.spell(text)
-        if not self._continues(draft.sentence, committed, ids):
-            return []
-        rest = pieces[end:]
-        follows = vocabulary.follows.copy()
-        plans = []
-        for kept in (False, True):
-            forced = [*pieces[:begin], *ids, *(rest if kept else ())]
-            plan = self._forcing(draft, forced, None if kept else follows, only_end=kept)
-            own = {place: text for place, text in plan.spelled.items() if place < begin}
+    def _written(
+        self, base: Draft, begin: int, end: int, forms: Sequence[str], asked: Sequence[Demand]
+    ) -> list[Draft]:
+        """Each of `forms` instead of the pieces [begin, end): the rest decoded anew, or kept.
+
+        What is kept is weighed from where it differs from what was decoded anew.
+        """
+        vocabulary, pieces = self._into.vocabulary, base.track.pieces
+        anew, kept = [], []
+        for form in forms:
+            ids, spelled = vocabulary.spell(form[:1].upper() + form[1:] if begin == 0 else form)
+            if not self._continues(base.sentence, base.sentence.forced[begin:], ids):
+                continue
+            head = [*pieces[:begin], *ids]
+            own = {place: text for place, text in base.sentence.spelled.items() if place < begin}
             own |= {begin + place: text for place, text in spelled.items()}
-            if kept:
-                shift = begin + len(ids) - end
-                own |= {p + shift: t for p, t in draft.sentence.spelled.items() if p >= end}
-            plans.append(replace(plan, spelled=own))
-        return plans
+            plan = self._forcing(base, head, vocabulary.follows)
+            anew.append(replace(plan, spelled=own))
+            shift = len(head) - end
+            behind = {p + shift: text for p, text in base.sentence.spelled.items() if p >= end}
+            plan = self._forcing(base, [*head, *pieces[end:]], only_end=True)
+            kept.append(replace(plan, spelled=own | behind))
+        tracks = self._best(anew)
+        others = []
+        for plan, track in zip(kept, tracks, strict=True):
+            if track is None or track.pieces != list(plan.task.forced):
+                others.append(plan if track is None else replace(plan, task=replace(plan.task, known=track)))
+        return [*self._drafts(anew, tracks, asked), *self._searched(others, asked)]
 
     def _continues(self, sentence: Sentence, committed: Sequence[int], ids: Sequence[int]) -> bool:
         """Whether pieces may be written where the first of them are `committed`."""
@@ -304,7 +320,11 @@ class Mender:
                     groups[-1].append(i)
                 else:
                     groups.append([i])
-            groups.sort(key=lambda group: -float(own[group].sum()))
+            first = [texts[ranges[group[0]][0]].lstrip()[:1] for group in groups]
+            strength = [float(own[group].sum()) for group in groups]
+            named = [demand.kind != "name" or letter.isupper() for letter in first]
+            order = sorted(range(len(groups)), key=lambda i: (not named[i], -strength[i]))
+            groups = [groups[i] for i in order]
             for group in groups[:2]:
                 places.append((ranges[group[0]][0], ranges[group[-1]][1] - marks[group[-1]]))
         strong = int(own.argmax())
@@ -337,9 +357,13 @@ def _usage(
 
 
 def _is_met(found: Sequence[Draft], fault: Fault, before: Draft) -> bool:
-    """Whether a text mends a fault, brings no other, and says nothing again."""
+    """Whether a text mends a fault, brings no other, says nothing again and is not much less likely."""
+    least = likelihood(before.track) - TOLERATED
     return any(
-        draft.rank[0] < before.rank[0] and fault not in draft.faults and draft.left <= before.left
+        draft.rank[0] < before.rank[0]
+        and fault not in draft.faults
+        and draft.left <= before.left
+        and likelihood(draft.track) >= least
         for draft in found
     )
 

@@ -1,1 +1,1 @@
-"""What a translation must keep of its source (numbers, times, names, negations) and must not add."""
+"""What a translation must keep of its source (numbers, times, dates, names, negations) and must not add."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from simul.models.translation.kept.calendar import date_forms, date_pattern, find_dates
 from simul.models.translation.kept.clock import OPEN_ENDS, find_times, time_forms, time_pattern
 from simul.models.translation.kept.names import find_names, name_forms, name_pattern
 from simul.models.translation.kept.numbers import VALUES, find_numbers, number_forms, number_pattern
@@ -20,6 +21,8 @@ _DENIES = re.compile(
     re.IGNORECASE,
 )
 _TWICE = re.compile(r"\b(\w+)[\s,]+\1\b(?![-'’])", re.IGNORECASE)
+_TWICE_JOINED = re.compile(r"\b(\w{3,})\s+(and|or|und|oder|y|o|et|ou|e)\s+\1\b", re.IGNORECASE)
+_USUALLY_JOINED = frozenset("nach durch mehr wieder immer más encore plus mais cada vez".split())
 _TWICE_MORE = re.compile(r"\b(\w+(?:\W+\w+){1,5})\W+\1\b", re.IGNORECASE)
 _LOOP = re.compile(r"(\w{2,}?)\1\1", re.IGNORECASE)
 _MARKS = re.compile(r"\?\s*\?|[!?.,]\s+[?!,]|(\W)\1{3,}")
@@ -72,6 +75,10 @@ def demands(words: Sequence[str], source: str, target: str, is_word: Callable[[s
             find = searching(number_pattern(number, target))
             forms = number_forms(number, target)
             found.append(Demand("number", number.first, number.last, find, forms))
+    if source == "en" and target != "en":
+        for date in find_dates(words):
+            find = _search(date_pattern(date.word, target))
+            found.append(Demand("date", date.first, date.last, find, date_forms(date, target)))
     if source == "en":
         for name in find_names(words, is_word):
             find, forms = name_pattern(name, target), name_forms(name, target)
@@ -152,6 +159,9 @@ def _said_badly(text: str, source: str, target: str) -> list[Fault]:
         usual = tongue.doubled if tongue else frozenset()
         twice = next((m for m in _TWICE.finditer(text) if m[1].lower() not in usual), None)
         found += [Fault("doubled", at=twice.end() - len(twice[1]))] if twice else []
+    if not _TWICE_JOINED.search(source):
+        joined = next((m for m in _TWICE_JOINED.finditer(text) if m[1].lower() not in _USUALLY_JOINED), None)
+        found += [Fault("doubled", at=joined.start(2))] if joined else []
     if not _TWICE_MORE.search(source):
         more = _TWICE_MORE.search(text)
         found += [Fault("doubled", at=more.end() - len(more[1]))] if more else []

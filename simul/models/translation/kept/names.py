@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from simul.models.translation.kept.calendar import DAYS
 from simul.models.translation.kept.tongues import bare
 
 _TABLE = Path(__file__).resolve().parents[3] / "data" / "names.tsv"
@@ -118,9 +119,9 @@ def _is_name(text: str, is_word: Callable[[str], bool]) -> bool:
     if len(letters) < 3 or not letters.isalpha() or not text[:1].isupper():
         return False
     lower = text.lower()
-    if lower in _NO_NAMES or "-" in text:
-        return False
     singular = lower[:-1] if lower.endswith("s") else lower
+    if lower in _NO_NAMES or singular in DAYS or "-" in text:
+        return False
     return not is_word(lower) and not is_word(singular)
 
 
@@ -139,11 +140,14 @@ def _plain(name: str) -> str:
 
 def name_pattern(name: Name, language: str) -> Callable[[str], tuple[int, int] | None]:
     """Finds the name in a text of the language, in its usual spellings and with a case ending."""
-    wanted = [_alike(form) for form in (*name_forms(name, language), name.text)]
+    wanted = list(dict.fromkeys(_alike(form) for form in (*name_forms(name, language), name.text)))
 
     def find(text: str) -> tuple[int, int] | None:
         for match in re.finditer(r"[^\W\d_][\w'’-]*(?: [^\W\d_][\w'’-]*){0,3}", text):
             phrase = match[0].split(" ")
+            whole = _alike(match[0])
+            if not any(form in whole for form in wanted):
+                continue
             for begin in range(len(phrase)):
                 for end in range(len(phrase), begin, -1):
                     part = " ".join(phrase[begin:end])
@@ -160,6 +164,7 @@ def _fits(part: str, form: str) -> bool:
     return part.startswith(form) and part[len(form) :] in ("", "s", "es", "n", "en", "ns", "'s", "’s")
 
 
+@lru_cache(maxsize=4096)
 def _alike(text: str) -> str:
     """Letters that one name is spelt with in different languages made one."""
     plain = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))

@@ -46,6 +46,28 @@ def test_times_and_names_hold(
     assert time not in plain
 
 
+@pytest.mark.parametrize(
+    ("code", "source", "said"),
+    [
+        ("de", "The exhibition opens in September and ends in October.", "September"),
+        ("es", "We will meet the engineers on Wednesday.", "miércoles"),
+        ("fr", "She called me this afternoon.", "cet après-midi"),
+    ],
+)
+def test_days_and_months_hold(
+    students: Students, mending: MarianTranslator, code: str, source: str, said: str
+) -> None:
+    assert said in text(mending, source, code)
+    assert said not in text(MarianTranslator(students, mend=False), source, code)
+
+
+def test_a_name_is_written_where_a_name_stood(mending: MarianTranslator) -> None:
+    for city, said in (("Berlin", "Berlin"), ("Madrid", "Madrid"), ("Lisbon", "Lissabon")):
+        assert (
+            text(mending, f"We are going to {city} by train.", "de") == f"Wir gehen mit dem Zug nach {said}."
+        )
+
+
 def test_what_is_right_is_left_as_it_is(students: Students, mending: MarianTranslator) -> None:
     plain = MarianTranslator(students, mend=False)
     for source in ("The children are playing in the garden.", "He has no money.", "Thank you very much."):

@@ -17,6 +17,7 @@ def names(text: str) -> list[str]:
     ("text", "found"),
     [
         ("We took the train to Berlin.", ["Berlin"]),
+        ("On Mondays Anna swims.", ["Anna"]),
         ("Mr. Brown met Katarzyna Wojcik on Monday.", ["Brown", "Katarzyna", "Wojcik"]),
         ("Scrambling is hard.", []),
         ("Mozart wrote it.", ["Mozart"]),
