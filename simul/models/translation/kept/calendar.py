@@ -9,9 +9,22 @@ from functools import cache
 
 from simul.models.translation.kept.tongues import bare
 
-DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-MONTHS = "january february march april may june july august september october november december".split()
-_CALLED_SO = frozenset("march april may june august".split())
+DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_CALLED_SO = frozenset(["march", "april", "may", "june", "august"])
 """Months that are words or first names too."""
 _WRITTEN = {
     "de": (
@@ -39,7 +52,7 @@ _ALSO = {
     "février": r"\bfevrier",
     "août": r"\baout",
     "décembre": r"\bdecembre",
-    **{f"{day}-feira": rf"\b{day}s?\b" for day in "segunda terça quarta quinta sexta".split()},
+    **{f"{day}-feira": rf"\b{day}s?\b" for day in ["segunda", "terça", "quarta", "quinta", "sexta"]},
 }
 """Other spellings and shorter forms."""
 _AFTERNOON = {
@@ -80,7 +93,7 @@ def find_dates(words: Sequence[str]) -> list[Date]:
 
 
 def _is_month(words: Sequence[str], at: int) -> bool:
-    """Whether a word that may be a verb or a first name is a month: its capital is not that of a beginning or a name."""
+    """Whether a word that may be a verb or a first name is a month: no beginning and no name explains its capital."""
     if not at or not bare(words[at])[:1].isupper() or words[at - 1][-1:] in ".!?:":
         return False
     after = bare(words[at + 1]) if at + 1 < len(words) and words[at][-1:].isalnum() else ""

@@ -32,9 +32,9 @@ def test_what_is_a_date(text: str, found: list[str]) -> None:
 
 
 def test_an_afternoon_takes_its_preposition_with_it() -> None:
-    (during,) = find_dates("It rained in the afternoon.".split())
-    (this,) = find_dates("She came this afternoon".split())
-    (alone,) = find_dates("tomorrow afternoon".split())
+    (during,) = find_dates(["It", "rained", "in", "the", "afternoon."])
+    (this,) = find_dates(["She", "came", "this", "afternoon"])
+    (alone,) = find_dates(["tomorrow", "afternoon"])
     assert (during.first, during.last) == (2, 5)
     assert (this.first, this.last) == (2, 4)
     assert (alone.first, alone.last) == (1, 2)
