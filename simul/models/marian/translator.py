@@ -38,8 +38,8 @@ class MarianTranslator:
     beam: 1 is greedy. alternatives: results hold the other hypotheses of the beam. shortlist: score only likely target
     pieces where the model has a list of them, as Firefox does.
     mend: what reaches the reader holds the numbers, times, dates, names, negations and terms of the source and says
-    nothing twice, as far as that can be found and mended (`Mender`); text in capitals is read without and written with them,
-    text in the target language is left as it is, and a number that may not be finished waits.
+    nothing twice, as far as that can be found and mended (`Mender`); text in capitals is read without and written with
+    them, text in the target language is left as it is, and a number that may not be finished waits.
 
     Raises:
         ModelMissingError: a file is missing, or is another kind of model.

@@ -25,6 +25,8 @@ _TWICE_JOINED = re.compile(r"\b(\w{3,})\s+(and|or|und|oder|y|o|et|ou|e)\s+\1\b",
 _USUALLY_JOINED = frozenset(
     ["nach", "durch", "mehr", "wieder", "immer", "más", "encore", "plus", "mais", "cada", "vez"]
 )
+    ["nach", "durch", "mehr", "wieder", "immer", "más", "encore", "plus", "mais", "cada", "vez"]
+)
 _TWICE_MORE = re.compile(r"\b(\w+(?:\W+\w+){1,5})\W+\1\b", re.IGNORECASE)
 _LOOP = re.compile(r"(\w{2,}?)\1\1", re.IGNORECASE)
 _MARKS = re.compile(r"\?\s*\?|[!?.,]\s+[?!,]|(\W)\1{3,}")
@@ -79,7 +81,7 @@ def demands(words: Sequence[str], source: str, target: str, is_word: Callable[[s
             found.append(Demand("number", number.first, number.last, find, forms))
     if source == "en" and target != "en":
         for date in find_dates(words):
-            find = _search(date_pattern(date.word, target))
+            find = searching(date_pattern(date.word, target))
             found.append(Demand("date", date.first, date.last, find, date_forms(date, target)))
     if source == "en":
         for name in find_names(words, is_word):
