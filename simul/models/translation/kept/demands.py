@@ -25,8 +25,6 @@ _TWICE_JOINED = re.compile(r"\b(\w{3,})\s+(and|or|und|oder|y|o|et|ou|e)\s+\1\b",
 _USUALLY_JOINED = frozenset(
     ["nach", "durch", "mehr", "wieder", "immer", "más", "encore", "plus", "mais", "cada", "vez"]
 )
-    ["nach", "durch", "mehr", "wieder", "immer", "más", "encore", "plus", "mais", "cada", "vez"]
-)
 _TWICE_MORE = re.compile(r"\b(\w+(?:\W+\w+){1,5})\W+\1\b", re.IGNORECASE)
 _LOOP = re.compile(r"(\w{2,}?)\1\1", re.IGNORECASE)
 _MARKS = re.compile(r"\?\s*\?|[!?.,]\s+[?!,]|(\W)\1{3,}")
