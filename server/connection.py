@@ -233,6 +233,10 @@ class Connection:
         if isinstance(message, (p.SessionStart, p.SessionUpdate)):
             _check_languages(message.source, message.targets)
             _check_terms(message.glossary or ())
+            _check_languages(None, message.two_way)
+            if message.two_way and len(message.two_way) != 2:
+                said = "A conversation has two languages; give two in two_way, or none."
+                raise ProtocolError(said, "two_way", "language", CloseCode.UNAVAILABLE)
         if isinstance(message, p.Gap) and not 0 < message.ms <= GAP_MS:
             raise ProtocolError(f"The field ms must be from 1 to {GAP_MS}.", "ms")
         if isinstance(message, p.SessionResume) and (message.last_seq < 0 or message.next_sample < 0):

@@ -129,6 +129,7 @@ class Hosted:
             live.audio,
             self.speech,
             len(spec.terms),
+            spec.between,
         )
 
     def ready(self, limits: HostLimits, version: str) -> p.SessionReady:

@@ -159,7 +159,7 @@ def restore(path: Path, now: float, whole: bool = False) -> Restored:
 
 def _spec(stored: dict[str, Any]) -> TrackSpec:
     pairs = tuple((name, value) for name, value in stored["policy_args"])
-    lists = {name: tuple(stored[name]) for name in ("targets", "terms")}
+    lists = {name: tuple(stored[name]) for name in ("targets", "terms", "between")}
     return TrackSpec(**{**stored, **lists, "policy_args": pairs})
 
 

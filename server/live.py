@@ -193,7 +193,15 @@ class LiveSession:
         elif isinstance(event, (Settled, Tail, Retract, SegmentEnd)):
             self._text(event, lag)
 
+    @property
+    def _main(self) -> list[TextStream]:
+        """The streams that a worker writes as it hears; the others follow."""
+        source = self.spec.between or not self.spec.targets
+        return [s for s in self.streams.values() if (s.name == p.SOURCE) == bool(source)]
+
     def _stream(self, event: Event) -> TextStream:
+        if self.spec.between:
+            return self.streams[event.stream if event.stream in self.spec.between else p.SOURCE]
         if self.spec.targets and event.language in self.streams:
             return self.streams[event.language]
         return self._leaving.get(event.language or "", self.streams[p.SOURCE])
@@ -201,7 +209,10 @@ class LiveSession:
     def _text(self, event: Settled | Tail | Retract | SegmentEnd, lag: p.LagParts) -> None:
         stream = self._stream(event)
         held = self.revises
-        first = stream.name in self._leaving or stream.name in self.spec.targets[:1]
+        if event.language and stream.name == p.SOURCE:
+            stream.language = event.language
+        follows = stream.name in self._leaving or stream.name in self.spec.targets[:1]
+        first = follows and not self.spec.between
         change = stream.transcript.push(event)
         stream.segment = event.segment
         if isinstance(event, Settled) and not held:
@@ -280,7 +291,7 @@ class LiveSession:
         stream.repeat = ""
         stream.settled = max(stream.settled, to_ms(event.end))
         stream.segment = event.segment + 1
-        if stream.name != p.SOURCE or not self.spec.targets:
+        if stream in self._main:
             self._reached(event)
         stream.line, stream.before = "", 0
         if text:
@@ -290,8 +301,7 @@ class LiveSession:
 
     def _reached(self, event: SegmentEnd) -> None:
         """A border of segments that a new worker could begin at, once every stream has passed it."""
-        main = [s for s in self.streams.values() if s.name != p.SOURCE or not self.spec.targets]
-        if all(stream.segment > event.segment for stream in main):
+        if all(stream.segment > event.segment for stream in self._main):
             self.set_border(event.end, event.segment + 1)
 
     def set_border(self, sample: int, segment: int) -> None:
@@ -326,8 +336,7 @@ class LiveSession:
 
     def _forget(self) -> None:
         """Drop audio before the last border of segments, or, of a segment that is too long, before what is settled."""
-        main = [s for s in self.streams.values() if s.name != p.SOURCE or not self.spec.targets]
-        place = min(stream.settled for stream in main) * SAMPLE_RATE // 1000
+        place = min(stream.settled for stream in self._main) * SAMPLE_RATE // 1000
         if self._made - self._boundary[0] > KEPT_AUDIO and place > self._boundary[0]:
             self.set_border(place, self._boundary[1])
         self._drop_done()

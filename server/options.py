@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simul.errors import UsageError
+from simul.languages import language_code
 from simul.options import check_options, option
 
 
@@ -37,6 +38,11 @@ class ServeOptions:
     keyfile: str | None = option(None, "its key, where it is not in the certificate's file", "FILE")
     self_signed: bool = option(
         False, "TLS with a certificate that the server makes; browsers ask once whether to trust it"
+    )
+    two_way: str | None = option(
+        None,
+        "a conversation between two languages: each is told in the other, whichever is spoken",
+        "LANG,LANG",
     )
     stage: bool = option(
         False, "one speaker, and an audience that reads along, each in a language of its own"
@@ -73,6 +79,18 @@ class ServeOptions:
 
         if self.speak and not self.stage:
             raise UsageError("--speak is for the audience of a stage; give --stage too.")
+
+        if self.two_way is not None and len(set(self.pair)) != 2:
+            raise UsageError(f"--two-way is two languages, such as en,es, not {self.two_way!r}.")
+        if self.two_way is not None and self.stage:
+            raise UsageError(
+                "--two-way is for two people, --stage for one and an audience; give one of them."
+            )
+
+    @property
+    def pair(self) -> tuple[str, ...]:
+        """The languages of a conversation."""
+        return tuple(map(language_code, (self.two_way or "").split(","))) if self.two_way else ()
 
     @property
     def encrypted(self) -> bool:

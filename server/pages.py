@@ -11,6 +11,7 @@ from typing import Any
 
 from server.host import Host
 from server.schema import asyncapi, json_schema
+from server.specs import two_languages
 
 KINDS = {
     "html": "text/html; charset=utf-8",
@@ -93,6 +94,7 @@ class Pages:
             "policies": list(host.offer.policies),
             "speech": sorted(host.offer.speaks),
             "terms": host.offer.terms,
+            "two_way": list(two_languages(options)),
             "chunk_ms": options.chunk_ms,
             "audio": {"rate": [8000, 48000], "encodings": ["pcm_s16le", "pcm_f32le", "mulaw", "alaw"]},
             "stage": host.stage and {"watch": "watch", "qr": "v1/watch/qr.svg"},

@@ -87,6 +87,7 @@ class StreamConfig:
     audio: AudioFormat = AudioFormat()
     speech: tuple[str, ...] = ()
     terms: int = 0
+    two_way: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,9 @@ class SessionStart(ClientMessage):
     """The first message. What is left out is as the server was started; `targets` empty: transcribe only.
 
     glossary: names and rare words that are going to be said, each a line as in a file of `--terms`: the word, after tab
-    stops other ways of saying it, and what it is called in other languages as "de=Wort".
+    stops other ways of saying it, and what it is called in other languages as "de=Wort". two_way: two languages, of
+    which either is spoken: which one is found out for every segment ("source", whose messages say it), and told in the
+    other, whose stream it is.
     """
 
     type: ClassVar[str] = "session.start"
@@ -143,6 +146,7 @@ class SessionStart(ClientMessage):
     chunk_ms: int | None = None
     want: Want = Want()
     glossary: tuple[str, ...] | None = None
+    two_way: tuple[str, ...] | None = None
     token: str | None = None
     client: str | None = None
 
@@ -169,6 +173,7 @@ class SessionUpdate(ClientMessage):
     policy: PolicyChoice | None = None
     want: Want | None = None
     glossary: tuple[str, ...] | None = None
+    two_way: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,20 @@ import re
 SPOKEN = "auto"
 """In the place of a code: the language that is spoken, whichever it is."""
 
+OR = "+"
+"""Between codes: one of these languages is spoken, now this one, now that one."""
+
+
+def is_open(language: str) -> bool:
+    """Whether a language is found out as somebody speaks: `auto`, or one of several ("en+es")."""
+    return language == SPOKEN or OR in language
+
+
+def alternatives(language: str) -> tuple[str, ...]:
+    """The languages that one of several may be; none where it may be any, itself where it is one."""
+    return () if language == SPOKEN else tuple(language.split(OR))
+
+
 SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km"})
 """Languages written without spaces between words."""
 

@@ -28,12 +28,15 @@ from server.workers.track import AudioTrack
 from simul.backends.base import Backend, StreamSpec, check_languages
 from simul.config import ModelConfig, StreamOptions
 from simul.engine import Ladder, StreamEngine, Terms
-from simul.errors import SimulError, UsageError, failure_message
+from simul.errors import ModelMissingError, SimulError, UsageError, failure_message
 from simul.languages import SPOKEN
 from simul.models.terms.book import TermBook
 from simul.models.terms.reading import Term, term_of
+from simul.session.events import SegmentEnd
 from simul.session.factory import LoadBackend
+from simul.session.session import Session
 from simul.session.stream import SessionConfig
+from simul.units import Samples
 from tts import SpeakingPace
 
 
@@ -48,6 +51,16 @@ class WorkerModels(Protocol):
 
     def translate(self, text: str, source: str, target: str, terms: tuple[Term, ...] = ()) -> str:
         """A text into another language; terms that say what they are called there are called so."""
+
+    def prepare(self, source: str, target: str) -> None:
+        """Make ready to translate what is said.
+
+        Raises:
+            UsageError: nothing here does.
+        """
+
+    def retell(self, text: str, samples: Samples, source: str, target: str, terms: tuple[Term, ...]) -> str:
+        """What was said, in another language, by its text, or by its audio where only that can be translated."""
 
     def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
         """The sound of a text, as 16-bit samples at SPEECH_RATE, and what the voice is called."""
@@ -99,7 +112,7 @@ class WorkerCore:
             old.close()
         place = command.base, command.segment, self.now()
         try:
-            track = AudioTrack(command.key, command.spec, self._opened, *place)
+            track = AudioTrack(command.key, command.spec, self._opened, self._retell, *place)
         except Exception as error:
             return TrackRefused(command.key, failure_message(error))
         self.tracks[command.key] = track
@@ -108,7 +121,9 @@ class WorkerCore:
     def _opened(self, spec: TrackSpec, at: float) -> tuple[StreamEngine, int, Any, str]:
         """A stream for a track."""
         policy = make_policy(spec.policy, dict(spec.policy_args))
-        targets = spec.targets or (spec.source,)
+        targets = spec.written
+        for pair in (spec.between, spec.between[::-1]) if spec.between else ():
+            self.models.prepare(*pair)
         backend, name = self.models.backend(spec.source, targets, policy)
         engine = self.engines.setdefault(id(backend), StreamEngine(backend, ladder=Ladder()))
         config = SessionConfig(spec.source, targets[0], spec.chunk, terms=terms_of(spec.terms))
@@ -116,6 +131,10 @@ class WorkerCore:
             policy, config, at, beside=targets[1:], terms=Terms(live=spec.live, owner=spec.owner)
         )
         return engine, number, policy, name
+
+    def _retell(self, spec: TrackSpec, text: str, samples: Samples, source: str, target: str) -> str:
+        """What was said in a conversation, in the other language."""
+        return self.models.retell(text, samples, source, target, terms_of(spec.terms))
 
     def step(self) -> list[Answer]:
         """One step of every engine that has something to do, then one text; what they brought about."""
@@ -218,6 +237,29 @@ class InstalledModels:
         called = TermBook().translations(terms, target)
         [result] = self.translators[source, target].translate([TextRequest(text, target, terms=called)])
         return "".join(result.tokens).strip()
+
+    def prepare(self, source: str, target: str) -> None:
+        """Load a translator of texts for the pair, or see that the model which hears translates it itself."""
+        from simul.backends.families import load_translators
+
+        try:
+            if (source, target) not in self.translators:
+                self.translators[source, target] = load_translators(self.config, source, [target])[
+                    target
+                ].made
+        except (UsageError, ModelMissingError) as error:
+            if not any(_serves(backend, source, (target,)) for backend, _, _ in self.loaded):
+                raise UsageError(f"Nothing here translates from {source} into {target}: {error}") from error
+
+    def retell(self, text: str, samples: Samples, source: str, target: str, terms: tuple[Term, ...]) -> str:
+        """By the translator of texts; where there is none, by the model that hears."""
+        if (source, target) in self.translators:
+            return self.translate(text, source, target, terms)
+        policy = make_policy("offline")
+        backend, _ = self.backend(source, (target,), policy)
+        with Session(policy, backend, config=SessionConfig(source, target, terms=terms)) as session:
+            events = [*session.feed(samples), *session.finish()]
+        return " ".join(event.text for event in events if isinstance(event, SegmentEnd))
 
     def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
         """The sound of a text by the best voice on this machine."""

@@ -14,7 +14,8 @@ SPEECH_RATE = 24_000
 class TrackSpec:
     """What a session's audio is to become. targets: none but the source transcribes. owner: whose it is.
 
-    terms: names and rare words, each a line as in a file of terms.
+    terms: names and rare words, each a line as in a file of terms. between: two languages, of which either may be
+    spoken and is told in the other.
     """
 
     source: str = "en"
@@ -25,6 +26,12 @@ class TrackSpec:
     live: bool = True
     owner: str = ""
     terms: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The languages that a stream is to write; what is said is translated afterwards in a conversation."""
+        return (self.source,) if self.between or not self.targets else self.targets
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from policies.base import Policy
+from server.workers.conversation import Conversation, Retell
 from server.workers.messages import (
     Answer,
     ChangeTrack,
@@ -40,6 +42,8 @@ _POSITIONS = frozenset({"heard", "start", "end"})
 
 Opener = Callable[[TrackSpec, float], tuple[StreamEngine, int, Policy, str]]
 """Opens a stream: the engine that has it, its number, its policy, and what the model is called."""
+TellOver = Callable[[TrackSpec, str, Samples, str, str], str]
+"""Tells an utterance of a track in another language, as `conversation.Retell` does."""
 
 
 class AudioTrack:
@@ -48,9 +52,11 @@ class AudioTrack:
     Raises at construction whatever `opener` does.
     """
 
-    def __init__(self, key: str, spec: TrackSpec, opener: Opener, base: int, segment: int, at: float) -> None:
+    def __init__(
+        self, key: str, spec: TrackSpec, opener: Opener, retell: TellOver, base: int, segment: int, at: float
+    ) -> None:
         self.key, self.spec = key, spec
-        self._opener = opener
+        self._opener, self._tell_over = opener, retell
         self._items: deque[Command] = deque()
         self._base, self._segment = base, segment
         self.position = self.processed = base
@@ -66,6 +72,9 @@ class AudioTrack:
         self.engine, self.number, self.policy, self.model = self._opener(self.spec, at)
         self._base = self.position
         self._ended = []
+        retell: Retell = partial(self._tell_over, self.spec)
+        between = self.spec.between
+        self._conversation = Conversation(between, retell, self._base) if between else None
 
     def close(self) -> None:
         """Let go of the stream."""
@@ -104,6 +113,8 @@ class AudioTrack:
         self.position += len(samples)
         self._arrivals.append((self.position, at))
         self.engine.push(self.number, samples, at)
+        if self._conversation is not None:
+            self._conversation.push(samples)
 
     def _arrived(self, position: int) -> float | None:
         """When the sample before `position` had arrived; what is older is forgotten."""
@@ -123,7 +134,9 @@ class AudioTrack:
                 self._failure = event.message
             elif not isinstance(event, Start):
                 found.append(shifted(event, self._base, self._segment))
-        over = len(self._ended) == max(1, len(self.spec.targets))
+        if self._conversation is not None:
+            found = self._conversation.told(found)
+        over = len(self._ended) == len(self.spec.written)
         self.processed = self.position - (0 if over else self.engine.waiting(self.number))
         arrived = self._arrived(self.processed)
         queue = 0.0 if arrived is None else max(0.0, began - arrived)

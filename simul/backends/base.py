@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from policies.base import SUBSTITUTES, Candidate, Need, Policy, SourceView, StopRule
 from simul.clock import cpu_seconds
 from simul.errors import EvidenceError, SimulError, UsageError
+from simul.languages import OR, SPOKEN, alternatives
 from simul.models.terms.reading import Term
 from simul.units import Samples
 
@@ -216,11 +217,16 @@ def check_languages(backend_name: str, limits: Limits, spec: StreamSpec) -> None
         ("source", spec.source, limits.sources),
         ("target", spec.target, limits.targets),
     ):
-        if code not in known:
+        if OR in code and SPOKEN not in known:
             raise UsageError(
-                f"The {what} language {code!r} is not served by {backend_name}; choose one of: "
-                f"{', '.join(sorted(known))}."
+                f"The {what} language {code!r} is to be found out, which {backend_name} does not; name one language."
             )
+        for each in alternatives(code) or (code,):
+            if each not in known:
+                raise UsageError(
+                    f"The {what} language {each!r} is not served by {backend_name}; choose one of: "
+                    f"{', '.join(sorted(known))}."
+                )
 
 
 def check_evidence(policy: Policy, backend: Backend[Any]) -> None:

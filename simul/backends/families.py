@@ -20,7 +20,7 @@ from simul.clock import cpu_seconds, elapsed_seconds
 from simul.config import AUTO, ModelConfig
 from simul.errors import UsageError
 from simul.install import install_hint
-from simul.languages import SPOKEN
+from simul.languages import SPOKEN, is_open
 from simul.models.catalogue import installed_models, installed_translators, named_model
 from simul.models.hub import WHISPER_PACKAGE, FoundModel, is_multilingual, resolve, whisper_names
 
@@ -133,7 +133,7 @@ def load_backend(
         ModelMissingError: a model, a file of it or the package that runs it is not here.
     """
     asked = Asked(config, source, target, needs)
-    if SPOKEN in (source, target) and target not in (source, "en"):
+    if (is_open(source) or is_open(target)) and target not in (source, "en"):
         raise UsageError(
             f"The language that is spoken is found out with --source {SPOKEN} --target {SPOKEN}, which writes it down, "
             f"and --source {SPOKEN} --target en, both with a Whisper model; name the source for any other target."

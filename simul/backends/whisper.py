@@ -19,7 +19,7 @@ from simul.errors import UsageError
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.spoken_language import SpokenLanguage
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
-from simul.languages import SPOKEN
+from simul.languages import SPOKEN, alternatives, is_open
 from simul.models.terms.book import TermBook
 from simul.models.terms.reading import Term
 from simul.models.terms.repair import TermMatcher
@@ -172,9 +172,12 @@ class WhisperBackend(WindowedBackend[_Stream]):
                 f"Whisper writes {spec.source!r} or translates it into English, not into {spec.target!r}; "
                 "use it as the recogniser of a cascade: --asr FOLDER --mt FOLDER."
             )
-        expected = "" if spec.source == SPOKEN else spec.source
+        expected = "" if is_open(spec.source) else spec.source
+        among = alternatives(spec.source) if not expected else ()
         terms = self.terms.matcher(spec.terms, spec.target)
-        return _Stream(spec, SpeechStream(self.activity), spoken=SpokenLanguage(expected), terms=terms)
+        return _Stream(
+            spec, SpeechStream(self.activity), spoken=SpokenLanguage(expected, among=among), terms=terms
+        )
 
     def _encode(self, jobs: Sequence[_Job], windows: Sequence[Samples]) -> Sequence[Encoded]:
         if not self.model.grows:
@@ -259,7 +262,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         """Find out which language is spoken, at the places where that is looked at."""
         if self.model.detects and state.spoken.due(until - start, final):
             window = self._encoded([_Window(state, start, until)])
-            before = state.spoken.source
+            before = state.spoken.held
             state.spoken.hear(self.model.languages(window)[0], until - start, final)
             if before and state.spoken.source != before:
                 state.context_dropped = True

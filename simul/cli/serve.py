@@ -13,6 +13,7 @@ from simul.cli.options import Parser
 from simul.config import ModelConfig, StreamOptions
 from simul.errors import ExitCode, UsageError
 from simul.install import install_hint
+from simul.languages import OR
 from simul.options import add_options, from_namespace
 
 
@@ -50,6 +51,8 @@ def run(arguments: list[str], context: Context) -> int:
     make_policy(stream.policy, stream.policy_arguments())
     check_exposure(options)
     model = replace(model, threads=model.threads or 1)
+    if options.pair:
+        stream = replace(stream, source=OR.join(options.pair), target=OR.join(options.pair))
     if options.stage:
         stream = replace(stream, target=stream.source)
     check_voices(options)

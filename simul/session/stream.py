@@ -14,7 +14,7 @@ from typing import Any
 from policies.base import Candidate, Decision, Evidence, PlanKind, Policy, SourceView
 from simul.backends.base import DecodeRequest, Limits, StreamSpec
 from simul.errors import SimulError, UsageError
-from simul.languages import SPACELESS, SPOKEN
+from simul.languages import SPACELESS, is_open
 from simul.models.terms.reading import Term
 from simul.session.events import (
     End,
@@ -133,7 +133,7 @@ class Stream:
     @property
     def language(self) -> str:
         """The language of the text; empty while it is that of the speech and not known."""
-        return self._spoken if self.config.target == SPOKEN else self.config.target
+        return self._spoken if is_open(self.config.target) else self.config.target
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order."""
@@ -384,7 +384,7 @@ class Stream:
         if spoken and spoken != self._spoken:
             self._spoken = spoken
             self._word_end.write(self.language)
-            expected = "" if self.config.source == SPOKEN else self.config.source
+            expected = "" if is_open(self.config.source) else self.config.source
             self._put(SpokenIn(spoken, expected, self._view.heard, at))
 
     def _note_lag(self, at: float) -> None:

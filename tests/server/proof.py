@@ -18,6 +18,8 @@ from policies.base import Candidate, Need, SourceView
 from server.workers.core import policies_for
 from server.workers.messages import SPEECH_RATE, Offer
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
+from simul.errors import UsageError
+from simul.languages import SPOKEN, alternatives
 from simul.models.terms.reading import Term
 from simul.units import Samples
 from tts import SpeakingPace
@@ -44,6 +46,11 @@ def spoken_words(pcm: bytes) -> list[int]:
     spoken = values[values != 0]
     assert len(spoken) % (SPEECH_RATE // 10) == 0
     return [int(value) for value in spoken[:: SPEECH_RATE // 10]]
+
+
+def spoken_in(segment: Samples, among: tuple[str, ...]) -> str:
+    """Which of some languages a segment is in: by its first samples."""
+    return among[zlib.crc32(segment[:160].tobytes()) % len(among)]
 
 
 def expected(samples: Samples, language: str = "", base: int = 0) -> str:
@@ -84,7 +91,9 @@ class ProofBackend(Backend[ProofState]):
     name: ClassVar[str] = "proof"
 
     def __init__(self, on_decode: Callable[[int], None] = lambda batch: None) -> None:
-        super().__init__(frozenset(Need), Limits(LANGUAGES, LANGUAGES, shares=True, terms=True))
+        super().__init__(
+            frozenset(Need), Limits(LANGUAGES | {SPOKEN}, LANGUAGES | {SPOKEN}, shares=True, terms=True)
+        )
         self._on_decode = on_decode
 
     def _start(self, spec: StreamSpec) -> ProofState:
@@ -149,7 +158,9 @@ class ProofBackend(Backend[ProofState]):
         )
         spans = times[skip:].reshape(-1, 2).astype(np.int64)
         source = " ".join(word(audio[i : i + BLOCK]) for i in range(0, len(audio), BLOCK))
-        return Candidate(tuple(tokens[skip:]), spans=spans, source_text=source, ended=True)
+        among = alternatives(state.spec.source)
+        spoken = spoken_in(audio, among) if len(among) > 1 else ""
+        return Candidate(tuple(tokens[skip:]), spans=spans, source_text=source, ended=True, spoken=spoken)
 
     def next_segment(self, stream: int) -> None:
         state = self.state(stream)
@@ -168,7 +179,9 @@ class ProofModels:
         self.made = ProofBackend(self.on_decode)
         limits = self.made.limits
         speaks = frozenset({"en", "de", "fr"})
-        return Offer("proof", limits.sources, limits.targets, policies_for(self.made), speaks, True)
+        return Offer(
+            "proof", limits.sources, limits.targets - {SPOKEN}, policies_for(self.made), speaks, True
+        )
 
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
         for target in targets:
@@ -178,6 +191,14 @@ class ProofModels:
     def translate(self, text: str, source: str, target: str, terms: tuple[Term, ...] = ()) -> str:
         called = {term.text: dict(term.translations).get(target) for term in terms}
         return " ".join(called.get(each) or target + each for each in text.split())
+
+    def prepare(self, source: str, target: str) -> None:
+        if target == "ar":
+            raise UsageError(f"Nothing here translates from {source} into ar.")
+
+    def retell(self, text: str, samples: Samples, source: str, target: str, terms: tuple[Term, ...]) -> str:
+        assert expected(samples) == text
+        return self.translate(text, source, target, terms)
 
     def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
         return sound(text), f"proof {language}"

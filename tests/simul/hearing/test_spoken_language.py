@@ -54,3 +54,36 @@ def test_a_language_changes_only_after_two_sure_looks_in_a_row(looks: list[tuple
             assert run == 2
             run = 0
         assert watch.source == "en"
+
+
+def turns() -> SpokenLanguage:
+    return SpokenLanguage(among=("en", "de"))
+
+
+def test_in_a_conversation_every_segment_is_judged_before_it_is_decoded() -> None:
+    watch = turns()
+    assert watch.source == ""
+    watch.hear(shares(0.9), SAMPLE_RATE, False)
+    assert watch.source == "en"
+    watch.next_segment()
+    assert watch.source == ""
+    assert watch.due(SAMPLE_RATE // 3, True), "a short word is judged at its end"
+    watch.hear(shares(0.1), SAMPLE_RATE // 3, True)
+    assert watch.source == "de"
+
+
+def test_in_a_conversation_a_language_stays_where_the_other_is_not_clearly_heard() -> None:
+    watch = turns()
+    for english, heard in ((0.7, "en"), (0.45, "en"), (0.35, "de"), (0.55, "de"), (0.65, "en")):
+        watch.next_segment()
+        watch.hear(shares(english), SAMPLE_RATE, False)
+        assert watch.source == heard
+
+
+def test_in_a_conversation_other_languages_count_for_nothing() -> None:
+    watch = turns()
+    watch.hear({"nl": 0.9, "en": 0.02, "de": 0.08}, SAMPLE_RATE, False)
+    assert (watch.source, watch.spoken, round(watch.probability, 2)) == ("de", "de", 0.8)
+    watch.next_segment()
+    watch.hear({"nl": 1.0}, SAMPLE_RATE, False)
+    assert watch.source == "de"
