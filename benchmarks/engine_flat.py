@@ -2,7 +2,7 @@
 
 Streams hear recordings over and over, in real time on a clock that counts computing. Prints JSON.
 
-    python -m benchmarks.engine_flat AUDIO... [--streams 16] [--seconds 600] [--window live]
+    python -m benchmarks.engine_flat AUDIO... [--streams 16] [--seconds 600] [--window live] [--chunk-ms 500] [--beam 5]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.machine import describe
 from simul.audio.files import FileSource
+from simul.audio.intake import to_samples
 from simul.clock import MeteredClock
 from simul.config import ModelConfig, StreamOptions
 from simul.engine import StreamEngine, Terms
@@ -35,10 +36,14 @@ def main() -> None:
     p.add_argument("--streams", type=int, default=16)
     p.add_argument("--seconds", type=int, default=600)
     p.add_argument("--window", default="live")
+    p.add_argument("--chunk-ms", type=int, default=500)
+    p.add_argument("--beam", type=int, default=5)
     given = p.parse_args()
-    options = StreamOptions(target="en")
-    factory = SessionFactory(options, ModelConfig(model="whisper-base", threads=1, window=given.window))
-    backend, config = factory.loaded.backend, SessionConfig(target="en")
+    options = StreamOptions(target="en", chunk_ms=given.chunk_ms)
+    model = ModelConfig(model="whisper-base", threads=1, window=given.window, beam=given.beam)
+    factory = SessionFactory(options, model)
+    backend = factory.loaded.backend
+    config = SessionConfig(target="en", chunk=to_samples(given.chunk_ms))
     recordings = [np.concatenate([*FileSource(path)]) for path in given.audio]
     talk = Talk(recordings, given.seconds, config)
     clock, engine = MeteredClock(backend.meter), StreamEngine(backend)
@@ -70,6 +75,8 @@ def main() -> None:
         "streams": given.streams,
         "seconds": given.seconds,
         "window": given.window,
+        "chunk_ms": given.chunk_ms,
+        "beam": given.beam,
         "quarters": quarters,
         "wall_seconds": round(time.monotonic() - begun),
     }
