@@ -51,6 +51,7 @@ def main() -> None:
     every = [talk.audio(stream) for stream in range(given.streams)]
     steps = given.seconds * 16_000 // config.chunk
     costs, memory, begun = [], [], time.monotonic()
+    quarters: list[dict[str, Any]] = []
     for step in range(steps):
         for number, chunks in zip(numbers, every, strict=True):
             engine.push(number, next(chunks), clock.now())
@@ -60,16 +61,14 @@ def main() -> None:
         costs.append((clock.now() - start) / given.streams)
         memory.append((resident() or 0) / 2**20)
         if (step + 1) % max(1, steps // QUARTERS) == 0:
-            print(f"{step + 1} of {steps} chunks", flush=True, file=sys.stderr)
-    quarters: list[dict[str, Any]] = []
-    for part in range(QUARTERS):
-        chosen = slice(part * steps // QUARTERS, (part + 1) * steps // QUARTERS)
-        quarters.append(
-            {
-                "seconds_per_decision": round(float(np.mean(costs[chosen])), 4),
-                "memory_mib": round(float(np.max(memory[chosen])), 1),
-            }
-        )
+            newest = slice(len(quarters) * steps // QUARTERS, step + 1)
+            quarters.append(
+                {
+                    "seconds_per_decision": round(float(np.mean(costs[newest])), 4),
+                    "memory_mib": round(float(np.max(memory[newest])), 1),
+                }
+            )
+            print(f"{step + 1} of {steps} chunks: {quarters[-1]}", flush=True, file=sys.stderr)
     found = {
         "machine": describe(("onnxruntime",)),
         "streams": given.streams,

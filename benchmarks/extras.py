@@ -175,6 +175,25 @@ PLANS: dict[str, Plan] = {
         )
     ),
     "serve,whisper-base": Plan((simul("serve", "--check", "--source", "en", "--target", "en", says=""),)),
+    "ray": Plan(
+        (
+            simul("serve", "--check", "--engine", "ray"),
+            python(
+                "import asyncio",
+                "from server.workers.ray_pool import RayPool",
+                "from tests.server.proof import ProofModels",
+                "async def main():",
+                "    pool = RayPool(ProofModels, 2)",
+                "    pool.start()",
+                "    while not (pool.is_ready(0) and pool.is_ready(1)):",
+                "        await asyncio.sleep(0.1)",
+                "    print(pool.process_id(0) != pool.process_id(1), pool.restarts)",
+                "    pool.stop()",
+                "asyncio.run(main())",
+                says="True 0",
+            ),
+        )
+    ),
     "plot": Plan(
         (
             python(

@@ -24,7 +24,13 @@ class ServeOptions:
         span=(0, 65_535),
     )
     workers: int = option(
-        0, "processes that compute, each with its models (0: one for each processor)", "N", span=(0, 1024)
+        0, "workers that compute, each with its models (0: one for each processor)", "N", span=(0, 1024)
+    )
+    engine: str = option(
+        "local",
+        "what the workers are: processes of this machine (local), or actors of Ray (ray), which RAY_ADDRESS lets run "
+        "on the machines of a cluster",
+        choices=("local", "ray"),
     )
     sessions: int = option(
         0, "sessions at once; further ones are refused (0: four for each worker)", "N", span=(0, 100_000)

@@ -25,7 +25,7 @@ from server.stage.sink import CaptionSink, SinkAddress, posting
 from server.stage.speech import StageSpeech
 from server.stage.stage import Stage
 from server.workers.core import WorkerModels
-from server.workers.pool import ProcessPool
+from server.workers.pool import ProcessPool, WorkerPool
 from server.workers.speech import spoken_languages
 from simul.config import StreamOptions
 from simul.errors import ExitCode, SimulError, UsageError
@@ -48,6 +48,17 @@ def worker_count(options: ServeOptions) -> int:
     """One for each processor unless said otherwise."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return options.workers or usable
+
+
+def make_pool(
+    options: ServeOptions, make_models: Callable[[], WorkerModels], count: int, gpus: int = 0
+) -> WorkerPool:
+    """The workers that the options name. gpus: of Ray's, how many each worker needs."""
+    if options.engine == "local":
+        return ProcessPool(make_models, count)
+    from server.workers.ray_pool import RayPool
+
+    return RayPool(make_models, count, gpus=gpus)
 
 
 def tokens_of(path: str | None) -> frozenset[str]:
@@ -169,8 +180,9 @@ async def run_server(
     make_models: Callable[[], WorkerModels],
     say: Callable[[str], None],
     version: str,
+    gpus: int = 0,
 ) -> None:
-    """Serve until a signal says stop.
+    """Serve until a signal says stop. gpus: how many each worker needs.
 
     Raises:
         UsageError: the address cannot be used.
@@ -178,7 +190,7 @@ async def run_server(
     """
     check_exposure(options)
     count = worker_count(options)
-    pool = ProcessPool(make_models, count)
+    pool = make_pool(options, make_models, count, gpus)
     limits = HostLimits(options.sessions or SESSIONS_A_WORKER * count, resume=float(options.resume_seconds))
     journal = Path(options.journal) if options.journal else None
     keys = tokens_of(options.token_file)
@@ -186,7 +198,9 @@ async def run_server(
         stream, keys = replace(stream, target=stream.source), keys or speaker_keys(options)
     host = Host(stream, pool, time.monotonic, lambda: secrets.token_urlsafe(24), limits, version, journal)
     gateway = Gateway(host, time.monotonic, keys, frozenset(options.origin), tls_of(options))
-    stop = _on_signal()
+    stop = asyncio.Event()
+    _on_signal(stop)
+    pool.on_foreign_code = lambda: _on_signal(stop)
     try:
         port = await gateway.start(options.host, options.port)
     except OSError as error:
@@ -224,7 +238,7 @@ async def run_server(
 
 
 async def _until_stopped(
-    pool: ProcessPool, host: Host, stop: asyncio.Event, say: Callable[[str], None]
+    pool: WorkerPool, host: Host, stop: asyncio.Event, say: Callable[[str], None]
 ) -> None:
     """Wait for a signal; say once when the models are there.
 
@@ -260,9 +274,9 @@ async def _drained(host: Host, seconds: float) -> None:
         await asyncio.sleep(DRAIN_POLL_SECONDS)
 
 
-def _on_signal() -> asyncio.Event:
-    """Set on SIGTERM or SIGINT; a second one ends the process at once."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+def _on_signal(stop: asyncio.Event) -> None:
+    """Set it on SIGTERM or SIGINT; a second one ends the process at once. To be called again where Ray took them."""
+    loop = asyncio.get_running_loop()
 
     def once() -> None:
         if stop.is_set():
@@ -271,4 +285,3 @@ def _on_signal() -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, once)
-    return stop

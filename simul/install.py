@@ -26,6 +26,7 @@ EXTRA_OF = {
     "onnxruntime": "whisper",
     "pocketsphinx": "embedded",
     "pypdf": "pdf",
+    "ray": "ray",
     "segno": "serve",
     "simuleval": "peers",
     "simulstream": "peers",

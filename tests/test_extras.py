@@ -34,7 +34,8 @@ IMPORTS: dict[str, tuple[str, str]] = {
     "onnxruntime": ("whisper whisper-base voice-en hf", "simul/models/whisper/onnxruntime tts/hibari.py"),
     "pocketsphinx": ("embedded", "simul/models/embedded/sphinx.py"),
     "pypdf": ("pdf", "simul/models/terms"),
-    "segno": ("serve", "server"),
+    "ray": ("ray", "server/workers/ray_pool.py"),
+    "segno": ("serve ray", "server"),
     "simuleval": ("peers", "simul/adapters/simuleval_agent.py"),
     "simulstream": ("peers", "simul/adapters/simulstream_processor.py"),
     "sounddevice": ("mic", "simul/audio"),
@@ -45,8 +46,8 @@ IMPORTS: dict[str, tuple[str, str]] = {
         "simul/backends/loaders.py",
     ),
     "tqdm": ("whisper whisper-base hf", "simul/models/catalogue/downloads.py"),
-    "websockets": ("serve", "server"),
-    "cryptography": ("serve", "server"),
+    "websockets": ("serve ray", "server"),
+    "cryptography": ("serve ray", "server"),
     "transformers": ("hf", "simul/decoding simul/models latency_metrics/formats/detokenizers.py"),
 }
 """Import: the extras that bring it ("": the plain installation; "none": the user), and the places that may import it.

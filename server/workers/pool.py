@@ -1,4 +1,4 @@
-"""The worker processes as the gateway sees them: started, written to, read from, and started anew when they break."""
+"""The workers as the gateway sees them: started, written to, read from, and started anew when they break."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import multiprocessing
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from server.workers.core import WorkerModels
 from server.workers.messages import Answer, Command, Offer, WorkerFailed, WorkerReady
-from server.workers.process import WorkerModels, run
+from server.workers.process import run
 
 RESTART_SECONDS = 1.0
 """Before a worker that broke while loading is started again."""
@@ -44,35 +44,55 @@ class Workers(Protocol):
     def send(self, worker: int, command: Command) -> None: ...
 
 
+class Link(Protocol):
+    """One worker that was started. `send` and `receive` are called in threads of their own, which they may hold up."""
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the operating system; None: not known yet."""
+        ...
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Tell the worker. Raises OSError or ValueError when it is gone."""
+        ...
+
+    def receive(self) -> list[Answer]:
+        """Wait for what it says. Raises EOFError or OSError when it is gone."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once; again does no harm."""
+        ...
+
+    def join(self) -> None:
+        """Wait until it has ended, for some seconds at most."""
+        ...
+
+
 @dataclass
 class _Worker:
-    """One process, its pipe, and the queue of the thread that writes to it."""
+    """A worker, and the queue of the thread that writes to it."""
 
-    process: Any
-    pipe: Connection
-    outgoing: queue.SimpleQueue[Any]
+    link: Link
+    outgoing: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     ready: bool = False
     failure: str = ""
     heard: float = 0.0
 
 
-class ProcessPool:
-    """`count` processes, each with its own models. To be started and stopped within the loop that it reports to.
+class WorkerPool:
+    """`count` workers, each with its own models. To be started and stopped within the loop that it reports to.
 
-    failed: the message of the first worker that cannot load its models at all, and its exit code.
+    connect: starts a worker, without waiting for it. on_foreign_code: called in the loop when something was started
+    in this process that takes signals for itself. failed: the message of the first worker that cannot load its
+    models at all, and its exit code.
     """
 
-    def __init__(
-        self,
-        make_models: Callable[[], WorkerModels],
-        count: int,
-        threads: int = 1,
-        silent: float = SILENT_SECONDS,
-    ) -> None:
-        self._make, self._count, self._threads, self._silent = make_models, count, threads, silent
+    def __init__(self, connect: Callable[[int], Link], count: int, silent: float = SILENT_SECONDS) -> None:
+        self._connect, self._count, self._silent = connect, count, silent
         self._workers: list[_Worker] = []
-        self._context = multiprocessing.get_context("spawn")
         self.listener: PoolListener | None = None
+        self.on_foreign_code: Callable[[], None] = lambda: None
         self.failed: asyncio.Future[WorkerFailed] | None = None
         self._stopping = False
         self._watched = 0.0
@@ -91,13 +111,7 @@ class ProcessPool:
         self._loop.call_later(self._silent / 4, self._watch)
 
     def _started(self, number: int) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=run, args=(theirs, self._make, self._threads), name=f"worker-{number}", daemon=True
-        )
-        process.start()
-        theirs.close()
-        worker = _Worker(process, ours, queue.SimpleQueue())
+        worker = _Worker(self._connect(number))
         threading.Thread(target=self._read, args=(number, worker), daemon=True).start()
         threading.Thread(target=_write, args=(worker,), daemon=True).start()
         return worker
@@ -111,13 +125,12 @@ class ProcessPool:
         self._workers[worker].outgoing.put(command)
 
     def process_id(self, worker: int) -> int | None:
-        """Of the operating system."""
-        found: int | None = self._workers[worker].process.pid
-        return found
+        """Of the operating system; None: not known yet."""
+        return self._workers[worker].link.process_id
 
     def kill(self, worker: int) -> None:
         """End a worker at once; another takes its place."""
-        self._workers[worker].process.kill()
+        self._workers[worker].link.kill()
 
     def _watch(self) -> None:
         """End workers that stand still. Where this process itself did, everybody gets the whole time again."""
@@ -129,7 +142,7 @@ class ProcessPool:
             if paused:
                 worker.heard = now
             elif worker.ready and now - worker.heard > self._silent:
-                worker.process.kill()
+                worker.link.kill()
         self._loop.call_later(self._silent / 4, self._watch)
 
     def stop(self) -> None:
@@ -137,14 +150,15 @@ class ProcessPool:
         self._stopping = True
         for worker in self._workers:
             worker.outgoing.put(None)
-            worker.process.kill()
-            worker.process.join(5)
+            worker.link.kill()
+        for worker in self._workers:
+            worker.link.join()
 
     def _read(self, number: int, worker: _Worker) -> None:
         """In a thread of its own: hand on what the worker says."""
         try:
             while True:
-                self._call(self._heard, number, worker, worker.pipe.recv())
+                self._call(self._heard, number, worker, worker.link.receive())
         except (EOFError, OSError):
             self._call(self._broke, number, worker)
 
@@ -190,6 +204,55 @@ def _write(worker: _Worker) -> None:
     """In a thread of its own: a worker that does not read holds up nobody else."""
     try:
         while (command := worker.outgoing.get()) is not None:
-            worker.pipe.send(command)
+            commands = [command]
+            while not worker.outgoing.empty() and commands[-1] is not None:
+                commands.append(worker.outgoing.get())
+            worker.link.send([each for each in commands if each is not None])
+            if commands[-1] is None:
+                return
     except (OSError, ValueError):
         return
+
+
+class ProcessLink:
+    """A worker in a process of its own on this machine, and the pipe to it."""
+
+    def __init__(self, make_models: Callable[[], WorkerModels], number: int, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=run, args=(theirs, make_models, threads), name=f"worker-{number}", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    @property
+    def process_id(self) -> int | None:
+        return self._process.pid
+
+    def send(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            self._pipe.send(command)
+
+    def receive(self) -> list[Answer]:
+        found: list[Answer] = self._pipe.recv()
+        return found
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def join(self) -> None:
+        self._process.join(5)
+
+
+class ProcessPool(WorkerPool):
+    """Workers that are processes of this machine."""
+
+    def __init__(
+        self,
+        make_models: Callable[[], WorkerModels],
+        count: int,
+        threads: int = 1,
+        silent: float = SILENT_SECONDS,
+    ) -> None:
+        super().__init__(lambda number: ProcessLink(make_models, number, threads), count, silent)

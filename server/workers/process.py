@@ -1,4 +1,4 @@
-"""A worker as a process: reads commands from its pipe, steps its engines, writes answers."""
+"""A worker's life: reads commands from its pipe, steps its engines, writes answers; and as a process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 from server.workers.core import InstalledModels, WorkerCore, WorkerModels
 from server.workers.messages import Answer, WorkerFailed, WorkerLoad
@@ -35,13 +35,32 @@ class InstalledModelsFactory:
         return InstalledModels(self.stream, self.model, load_backend)
 
 
+class CommandPipe(Protocol):
+    """Where a worker's commands come from and its answers go."""
+
+    def recv(self) -> Any:
+        """Wait for a command. Raises EOFError or OSError when no more will come."""
+        ...
+
+    def send(self, answers: Any) -> None:
+        """Hand over answers. Raises OSError when nobody hears them."""
+        ...
+
+
 def run(pipe: Connection, make_models: Callable[[], WorkerModels], threads: int) -> None:
-    """The life of a worker; ends when the pipe does. Ctrl-C is the gateway's affair."""
+    """A worker as a process; ends when the pipe does. Ctrl-C is the gateway's affair."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    work(pipe, make_models, threads, time.monotonic)
+
+
+def work(
+    pipe: CommandPipe, make_models: Callable[[], WorkerModels], threads: int, now: Callable[[], float]
+) -> None:
+    """The life of a worker; ends when the pipe does. now: the gateway's clock."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
-    core = WorkerCore(make_models(), time.monotonic)
+    core = WorkerCore(make_models(), now)
     try:
         pipe.send([core.load()])
     except Exception as error:
@@ -53,7 +72,7 @@ def run(pipe: Connection, make_models: Callable[[], WorkerModels], threads: int)
 class _Loop:
     """Commands in as they come, also while computing; a step whenever there is something to do."""
 
-    def __init__(self, core: WorkerCore, pipe: Connection) -> None:
+    def __init__(self, core: WorkerCore, pipe: CommandPipe) -> None:
         self._core, self._pipe = core, pipe
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._compute = 0.0

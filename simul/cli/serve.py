@@ -42,6 +42,8 @@ def run(arguments: list[str], context: Context) -> int:
     stream, model = from_namespace(StreamOptions, given), from_namespace(ModelConfig, given)
     if importlib.util.find_spec("websockets") is None:
         raise UsageError(f"The server needs websockets: {install_hint('serve')}.")
+    if options.engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise UsageError(f"--engine ray needs ray: {install_hint('ray')}.")
     from policies.registry import make_policy
     from server.run import caption_sinks, check_exposure, check_voices, offered, run_server, tls_of, tokens_of
     from server.stage.stage import Stage
@@ -64,5 +66,6 @@ def run(arguments: list[str], context: Context) -> int:
         context.note(f"The options can be used. {said.description}")
         return ExitCode.OK
     models = InstalledModelsFactory(stream, model)
-    asyncio.run(run_server(options, stream, models, context.note, version("simul")))
+    gpus = int(model.device == "cuda")
+    asyncio.run(run_server(options, stream, models, context.note, version("simul"), gpus))
     return ExitCode.OK

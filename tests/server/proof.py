@@ -18,7 +18,7 @@ from policies.base import Candidate, Need, SourceView
 from server.workers.core import policies_for
 from server.workers.messages import SPEECH_RATE, Offer
 from simul.backends.base import Backend, DecodeRequest, Limits, StreamSpec, check_languages
-from simul.errors import UsageError
+from simul.errors import ModelMissingError, UsageError
 from simul.languages import SPOKEN, alternatives
 from simul.models.terms.reading import Term
 from simul.units import Samples
@@ -202,3 +202,10 @@ class ProofModels:
 
     def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
         return sound(text), f"proof {language}"
+
+
+class MissingModels(ProofModels):
+    """A worker whose model is not there."""
+
+    def load(self) -> Offer:
+        raise ModelMissingError("There is no such model; get one.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import socket
 from pathlib import Path
@@ -26,6 +27,15 @@ def journal(tmp_path: Path) -> Path:
     client = rig.connect().say(p.SessionStart()).play(AUDIO[:32_000]).say(p.Gap(2000))
     client.play(AUDIO[32_000:]).say(p.SessionClose())
     return next(tmp_path.glob("*.jsonl"))
+
+
+def test_workers_on_ray_need_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else found(name))
+    code, _, err = command("serve", "--engine", "ray")
+    assert code == ExitCode.USAGE
+    assert "--engine ray needs ray: pip install" in err
+    assert "[ray]" in err
 
 
 @pytest.mark.parametrize(
