@@ -1,7 +1,23 @@
-"""`python -m simul`: the same as the executable `simul`."""
+"""The executable `simul`, and `python -m simul`."""
 
+import signal
 import sys
 
-from simul.cli.main import main
 
-sys.exit(main())
+def main() -> int:
+    """Run one command; returns the exit code.
+
+    While the code is imported, Ctrl-C ends the process as it ends any other, without a traceback.
+    """
+    early = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if early:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from simul.cli.main import main as run
+
+    if early:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

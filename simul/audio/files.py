@@ -97,7 +97,14 @@ class FileSource(AudioSource):
             raise AudioError(_no_sound(self.path))
 
     def _begin_container(self, reason: str) -> None:
-        with mmap(self._file.fileno(), 0, access=ACCESS_READ) as data:
+        try:
+            mapped = mmap(self._file.fileno(), 0, access=ACCESS_READ)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # Emptied since it was opened, or on a file system without maps.
+            raise AudioError(f"{self.path} cannot be read: {error}.") from error
+        with mapped as data:
             found = parts(data)
             if data[4:8] == b"ftyp" and data.find(b"moov") < 0:
                 reason = INDEX_IS_MISSING

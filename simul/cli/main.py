@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None, context: Context | None = None)
         _discard(context)
         return ExitCode.OK
     except Exception as error:
+        if _by_interrupt(error):
+            return ExitCode.INTERRUPTED
         if verbose:
             traceback.print_exception(error, file=context.stderr)
         message, code = explain(error)
@@ -66,6 +68,12 @@ def explain(error: Exception) -> tuple[str, int]:
         "run the same command with -v to see where, and report that.",
         ExitCode.FAILED,
     )
+
+
+def _by_interrupt(error: BaseException) -> bool:
+    """Whether an error came of Ctrl-C, which Python and libraries may wrap, as while a class is made."""
+    reason = error.__cause__
+    return reason is not None and (isinstance(reason, KeyboardInterrupt) or _by_interrupt(reason))
 
 
 def _discard(context: Context) -> None:
@@ -105,7 +113,3 @@ def overview() -> str:
         EXIT_CODES,
     ]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

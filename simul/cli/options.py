@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -38,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         """Raise a UsageError in place of printing the usage and exiting."""
         text = message[:1].upper() + message[1:]
         stray = message.removeprefix("unrecognized arguments: ")
-        if Path(stray).is_file():
+        if os.path.isfile(stray):
             text = f"{stray} is taken for an option; put `--` before names that begin with a dash: -- {stray}"
         raise UsageError(f"{text.rstrip('.')}; see `{self.prog} --help`.")
 
@@ -54,6 +55,10 @@ class Parser(argparse.ArgumentParser):
             context.environ
         )
         options, names = _split(arguments)
+        for argument in (*defaults, *options):
+            if argument.startswith("-") and argument.endswith("=--"):
+                # argparse would leave it away.
+                raise UsageError(f"{argument[:-3]} is given --, which is no value; see `{self.prog} --help`.")
         # argparse does not take `--` among intermixed arguments: what follows it is put in afterwards.
         stand_ins = [_STAND_IN.format(number) for number in range(len(names))]
         given = self.parse_intermixed_args([*defaults, *options, *stand_ins])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,7 +84,9 @@ def system_names(given: Sequence[str]) -> list[tuple[str, str]]:
     named = []
     for text in given:
         name, equals, path = text.partition("=")
-        known = bool(equals) and not Path(text).exists()
+        known = bool(equals) and not os.path.exists(text)
+        if not (path if known else text).strip():
+            raise UsageError("The name of a log is empty; name a file.")
         named.append((name if known else None, path if known else text))
     plain = [path for name, path in named if name is None]
     depth = 2 if any(_short(path, 1) in _GENERIC for path in plain) else 1
@@ -93,7 +96,7 @@ def system_names(given: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _short(path: str, depth: int) -> str:
-    parts = Path(path).parts[-depth:]
+    parts = Path(path).parts[-depth:] or (path,)
     last = parts[-1]
     for ending in _ENDINGS:
         last = last.removesuffix(ending) or last

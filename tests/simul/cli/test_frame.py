@@ -187,6 +187,30 @@ def test_a_model_that_is_missing_ends_with_code_3(tmp_path):
     assert (code, err) == (ExitCode.MODEL_MISSING, "simul: No model; run `simul translate --download`.\n")
 
 
+def test_ctrl_c_that_a_library_wrapped_ends_with_130(tmp_path):
+    def interrupted(config, source, target, needs):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise RuntimeError("Error calling __set_name__ on 'cached_property' instance") from error
+
+    code, out, err = command("translate", talk(tmp_path / "a.wav"), loader=interrupted)
+    assert (code, out, err) == (ExitCode.INTERRUPTED, "", "")
+
+
+def test_an_option_without_a_value_behind_its_sign_is_a_sentence(tmp_path):
+    for option in ("--target=--", "--chunk-ms=--", "-o=--"):
+        code, _, err = command("translate", talk(tmp_path / "a.wav"), option)
+        assert (code, f"{option[:-3]} is given --, which is no value" in err) == (ExitCode.USAGE, True)
+
+
+@pytest.mark.parametrize("name", ["score stats", "score compare"])
+def test_a_log_without_a_name_is_a_sentence(name):
+    code, _, err = command(*name.split(), "")
+    assert (code, err.startswith("simul: ")) == (ExitCode.USAGE, True)
+    assert "should not" not in err
+
+
 def test_the_unexpected_is_one_line_and_a_traceback_only_with_v(tmp_path):
     def broken(config, source, target, needs):
         raise RuntimeError("first line\nsecond line")
