@@ -30,6 +30,7 @@ from policies.loop_guard import LoopGuard
 from policies.offline import Offline
 from policies.parameters import Parameter
 from policies.pause import Pause
+from policies.phrase_hold import PhraseHold
 from policies.punctuation_hold import PunctuationHold
 from policies.registry import PolicyInfo, describe, make_policy, policy_names
 from policies.segment_confidence import SegmentConfidence
@@ -64,6 +65,7 @@ __all__ = [
     "Offline",
     "Parameter",
     "Pause",
+    "PhraseHold",
     "Plan",
     "PlanKind",
     "Policy",

@@ -24,6 +24,7 @@ from policies.loop_guard import LoopGuard
 from policies.offline import Offline
 from policies.parameters import Parameter, Value, did_you_mean, parameters_of
 from policies.pause import Pause
+from policies.phrase_hold import PhraseHold
 from policies.plugins import PluginError, announced, find, is_own
 from policies.punctuation_hold import PunctuationHold
 from policies.segment_confidence import SegmentConfidence
@@ -51,6 +52,7 @@ POLICIES: tuple[type[Policy], ...] = (
     LoopGuard,
     Offline,
     Pause,
+    PhraseHold,
     PunctuationHold,
     SegmentConfidence,
     SharedPrefix,

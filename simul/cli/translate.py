@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from simul.cli.inputs import Input
     from simul.cli.interrupts import Interrupts
     from simul.cli.view.outputs import Output
+    from simul.cli.view.status import FileStatus
     from simul.clock import Clock
     from simul.evaluation.records import LogFolder, StreamRecord
     from simul.session.factory import SessionFactory
@@ -47,6 +48,7 @@ def parser() -> Parser:
     )
     add_session_options(p)
     add_output_options(p)
+    p.add_argument("--play-language", metavar="LANG", help="which of several targets --play speaks")
     p.add_argument("--log", metavar="DIR", help="write instances.log (SimulEval) and events/*.jsonl there")
     p.add_argument("--overwrite", action="store_true", help="replace what --log DIR holds of another run")
     inputs.add_sound_options(p)
@@ -70,8 +72,11 @@ def run(arguments: list[str], context: Context) -> int:
     factory = session_factory(given, context)
     factory.beside = targets[1:]
     job = Translation(given, context, factory)
+    job.played = _played(given, targets)
     job.engines = {
-        code: engine for code in job.targets if (engine := engine_of(given, context, code)) is not None
+        code: engine
+        for code in (job.targets if given.speak else [job.played])
+        if (engine := engine_of(given, context, code)) is not None
     }
     return job.run(inputs.expand(given.files))
 
@@ -87,9 +92,6 @@ def _targets(given: argparse.Namespace) -> tuple[str, ...]:
     )
     if len(codes) < 2:
         return codes or (given.target,)
-    for option, name in (("captions", "--captions"), ("play", "--play")):
-        if getattr(given, option):
-            raise UsageError(f"{name} serves one language; give --target one, not {', '.join(codes)}.")
     if given.speak and not inputs.is_folder(given.speak):
         raise UsageError(
             "Speech in several languages needs a file each; give --speak a folder, such as speech/."
@@ -102,6 +104,28 @@ def _targets(given: argparse.Namespace) -> tuple[str, ...]:
     return codes
 
 
+def _played(given: argparse.Namespace, targets: tuple[str, ...]) -> str:
+    """The language that --play speaks.
+
+    Raises:
+        UsageError: it is none of the targets, or there are several and none is named.
+    """
+    if given.play_language and not given.play:
+        raise UsageError("--play-language says what --play speaks; give --play too.")
+    if given.play_language:
+        code = language_code(given.play_language)
+        if code not in targets:
+            raise UsageError(
+                f"--play-language {code} is none of the targets; name one of {', '.join(targets)}."
+            )
+        return code
+    if given.play and len(targets) > 1:
+        raise UsageError(
+            f"A loudspeaker speaks one language; add --play-language with one of {', '.join(targets)}."
+        )
+    return targets[0]
+
+
 @dataclass
 class Translation:
     """One run of the command over its inputs."""
@@ -110,6 +134,7 @@ class Translation:
     context: Context
     factory: SessionFactory
     engines: Mapping[str, Engine] = field(default_factory=dict)
+    played: str = ""
     codes: list[int] = field(default_factory=list)
     records: list[tuple[str, StreamRecord]] = field(default_factory=list)
 
@@ -310,7 +335,10 @@ class Translation:
             path = None
             if self.given.speak:
                 path = str(inputs.place(self.given.speak, item.stem, self._ending("wav", code)))
-            voice = make_voice(engine, self.given, self.context, path, clock, revises, stack, self._failed)
+            given = argparse.Namespace(
+                **{**vars(self.given), "play": self.given.play and code == self.played}
+            )
+            voice = make_voice(engine, given, self.context, path, clock, revises, stack, self._failed)
             if voice is not None:
                 made[code] = voice
         if len(made) > 1:
@@ -326,16 +354,25 @@ class Translation:
         several: bool,
         stack: contextlib.ExitStack,
     ) -> list[Output]:
-        from simul.cli.view.status import FileStatus
-        from simul.cli.view.views import visible_outputs
+        from simul.cli.view.views import language_panel, visible_outputs
 
         if self.factory.beside:
+            if self.given.captions:
+                panel = language_panel(self.context, self.factory, self._status(item, source, several))
+                if panel is not None and shared is not None and self.context.is_terminal(shared):
+                    return [panel]
+                texts = self._by_language(item, shared, revises, several, stack)
+                return [panel, *texts] if panel is not None else texts
             return self._by_language(item, shared, revises, several, stack)
         stream = self._own_output(item, stack, self.factory.stream.target) if shared is None else shared
-        duration = source.duration_samples
-        status = FileStatus(item.stem if several else "", duration, self.given.simulate)
+        status = self._status(item, source, several)
         extra = {"file": item.name} if several else {}
         return visible_outputs(self.given, self.context, self.factory, stream, status, revises, extra)
+
+    def _status(self, item: Input, source: AudioSource, several: bool) -> FileStatus:
+        from simul.cli.view.status import FileStatus
+
+        return FileStatus(item.stem if several else "", source.duration_samples, self.given.simulate)
 
     def _by_language(
         self, item: Input, shared: TextIO | None, revises: bool, several: bool, stack: contextlib.ExitStack

@@ -45,6 +45,7 @@ INNER = {
     "any-of": ("any-of(hold-n(n=2), offline)", "hold-n(n=2)"),
     "then": ("then(hold-n(n=2), word-hold)", "hold-n(n=2)"),
     "word-hold": ("word-hold", "hold-n(n=0)"),
+    "phrase-hold": ("phrase-hold(words=1)", "hold-n(n=0)"),
     "punctuation-hold": (
         "then(punctuation-hold, word-hold)",
         "then(hold-n(n=0), punctuation-hold, word-hold)",

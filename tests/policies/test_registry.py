@@ -10,8 +10,8 @@ from policies import PolicyError, describe, make_policy, policy_names
 from policies.registry import POLICIES
 
 NAMES = """align-att align-bridge all-of any-of confidence-aware consensus edatt gate greedy hold-n local-agreement
-loop-guard offline pause punctuation-hold segment-confidence sliding-window sp-n stream-att switch then timeout
-token-confidence wait-k word-hold"""
+loop-guard offline pause phrase-hold punctuation-hold segment-confidence sliding-window sp-n stream-att switch then
+timeout token-confidence wait-k word-hold"""
 
 
 def test_names_are_the_published_ones() -> None:

@@ -27,6 +27,8 @@ from tests.policies.evidence import SECOND, attention, commits, evidence, passes
         ("hold-n(n=0, words=false)", ["a b c"], [3]),
         ("word-hold", ["a b c"], [2]),
         ("offline", ["a b c"], [0]),
+        ("phrase-hold", ["a b", "a b c", "a b c d", "a, b c", "a. b c d e"], [0, 0, 3, 1, 4]),
+        ("phrase-hold(words=1)", ["a b", "a,", "a, b"], [1, 0, 1]),
         ("punctuation-hold", ["a b.", "a b. c", "a b?”", "."], [1, 3, 1, 0]),
     ],
 )

@@ -28,10 +28,11 @@ def test_every_language_has_a_name_and_a_code() -> None:
 
 
 def test_the_packages_below_know_the_same_marks() -> None:
-    from policies import punctuation_hold
+    from policies import phrase_hold, punctuation_hold
     from tts import language
 
     assert (SENTENCE_ENDS, CLOSERS) == (punctuation_hold.SENTENCE_ENDS, punctuation_hold.CLOSERS)
+    assert phrase_hold.CLAUSE_ENDS == CLAUSE_ENDS
     assert (SENTENCE_ENDS, CLAUSE_ENDS, CLOSERS) == (
         language.SENTENCE_ENDS,
         language.CLAUSE_ENDS,

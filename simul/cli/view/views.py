@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from simul.session.factory import SessionFactory
 
 
+_NO_TERMINAL = "--captions needs a terminal; the text is written as it settles instead."
+
+
 class SilenceWarning:
     """Says once, where no meter is shown, that the microphone delivers nothing."""
 
@@ -98,7 +101,7 @@ def _shown(
     if given.captions:
         if on_stdout or on_stderr:
             return _captioned(context, factory, stream, status, revises, on_stdout)
-        context.note("--captions needs a terminal; the text is written as it settles instead.")
+        context.note(_NO_TERMINAL)
     if on_stdout and output_format(given) == "text":
         from simul.cli.view.live import TerminalOutput
         from simul.cli.view.status import Status
@@ -153,3 +156,17 @@ def _captioned(
     screen = _screen(context, stream if on_stdout else context.stderr)
     panel = CaptionPanel(screen, title, status, translates)
     return [panel] if on_stdout else [panel, TextOutput(stream, revises)]
+
+
+def language_panel(context: Context, factory: SessionFactory, status: StatusOf) -> Output | None:
+    """The caption panel of a session in several languages; None, and a note, where there is no terminal for it."""
+    from simul.cli.view.panels import LanguagePanel
+
+    stream = next((s for s in (context.stdout, context.stderr) if context.is_terminal(s)), None)
+    if stream is None:
+        context.note(_NO_TERMINAL)
+        return None
+    options = factory.stream
+    codes = (options.target, *factory.beside)
+    title = f"{options.source} → {', '.join(codes)}  ·  {options.policy}"
+    return LanguagePanel(_screen(context, stream), title, status, codes)

@@ -151,6 +151,8 @@ DEFAULT: Sequence[str] = (
     "loop-guard(local-agreement(n=2)):repeats=2,3,4",
     "then(local-agreement(n=2), word-hold(release_ms=100));then(local-agreement(n=2), word-hold(release_ms=300));"
     "then(local-agreement(n=2), word-hold(release_ms=600))",
+    "then(local-agreement(n=2), phrase-hold(words=2));then(local-agreement(n=2), phrase-hold(words=3));"
+    "then(local-agreement(n=2), phrase-hold(words=5))",
     "then(hold-n(n=2), punctuation-hold(release_ms=100));then(hold-n(n=2), punctuation-hold(release_ms=300));"
     "then(hold-n(n=2), punctuation-hold(release_ms=600))",
     "all-of(local-agreement(n=2), hold-n(n=1));all-of(local-agreement(n=2), hold-n(n=2));"

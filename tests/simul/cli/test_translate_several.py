@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from simul.cli import translate
 from simul.cli.main import main
 
 pytest.importorskip("pocketsphinx")
@@ -50,9 +52,10 @@ def test_one_text_names_the_language_of_each_line(beginning: str, capsys: pytest
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--captions"], "--captions serves one language; give --target one, not de, es."),
         (["--format", "srt"], "give -o a folder"),
-        (["--play", "--simulate"], "--play serves one language; give --target one, not de, es."),
+        (["--play", "--simulate"], "add --play-language with one of de, es."),
+        (["--play", "--simulate", "--play-language", "fr"], "fr is none of the targets; name one of de, es."),
+        (["--play-language", "de"], "give --play too."),
         (["--speak", "x.wav"], "needs a file each; give --speak a folder, such as speech/."),
         (["--speak", "-", "-o", "x.txt"], "give --speak a folder"),
     ],
@@ -62,6 +65,26 @@ def test_what_serves_one_language_is_refused(
 ) -> None:
     assert main(["translate", beginning, "--target", "de,es", *more]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_captions_without_a_terminal_are_text(beginning: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["translate", beginning, "--model", "embedded", "--target", "de,es", "--captions"]) == 0
+    said = capsys.readouterr()
+    assert {line.split("\t")[0] for line in said.out.splitlines()} == {"de", "es"}
+    assert "--captions needs a terminal" in said.err
+
+
+def test_one_of_several_languages_is_played(beginning: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def voice(engine: object, given: argparse.Namespace, *rest: object) -> None:
+        asked.append((engine, given.play))
+
+    monkeypatch.setattr(translate, "engine_of", lambda given, context, code: code)
+    monkeypatch.setattr(translate, "make_voice", voice)
+    given = ["translate", beginning, "--model", "embedded", "--target", "de,es", "-q", "--simulate"]
+    assert main([*given, "--play", "--play-language", "es"]) == 0
+    assert asked == [("es", True)]
 
 
 def test_subtitles_and_speech_have_a_file_for_each_language(beginning: str, tmp_path: Path) -> None:
