@@ -72,8 +72,12 @@ async function choices() {
 	const own = info.policy ?? "local-agreement";
 	const others = (info.policies ?? Object.keys(POLICIES)).filter((name) => name !== own);
 	fill($("policy"), [["", `The server's choice (${own})`], ...others.map((name) => [name, POLICIES[name] ?? name])], kept.policy ?? "");
+	const two = info.two_way ?? [];
+	if (two.length && kept.both == null) [$("source").value, $("target").value] = two;
+	$("both").checked = kept.both ?? two.length > 0;
+	$("detects").hidden = !two.length && !of.source?.includes("auto");
 	$("terms-label").hidden = !info.terms;
-	document.querySelector(".spoken").hidden = !info.speech?.length;
+	$("speaks").hidden = !info.speech?.length;
 	$("about").textContent = info.model ? `${info.model}, server ${info.server}` : "";
 	if (info.stage) {
 		const code = make("img", "", "", { src: info.stage.qr, alt: "Its address as a QR code", width: 160 });
@@ -83,14 +87,16 @@ async function choices() {
 }
 
 const target = () => ($("target").value === $("source").value ? "" : $("target").value);
+const both = () => $("both").checked && target() && $("source").value !== "auto";
 let served; // languages that the session translates into
-const reading = () => (served ? served[0] : target()) || SOURCE;
+const reading = () => both() ? SOURCE : (served ? served[0] : target()) || SOURCE;
 const terms = () => (info.terms ? { glossary: $("terms").value.split("\n").map((t) => t.trim()).filter(Boolean) } : {});
 
 function wanted(type) {
 	const policy = $("policy").value;
 	const want = { tail: true, words: false, source_text: true, progress: true, speech: $("speech").checked };
 	const now = { type, source: $("source").value, targets: target() ? [target()] : [], want, ...terms() };
+	now.two_way = both() ? [now.source, ...now.targets] : [];
 	return policy ? { ...now, policy: { name: policy, params: {} } } : now;
 }
 
@@ -101,7 +107,12 @@ function opening() {
 }
 
 function arrange() {
-	const alone = reading() === SOURCE && !targetOf(text.rows);
+	const alone = reading() === SOURCE && !both() && !targetOf(text.rows);
+	const [one, other] = both() ? ["Between", "and"] : ["Spoken", "Read in"];
+	$("source").previousSibling.textContent = one;
+	$("target").previousSibling.textContent = other;
+	body.classList.toggle("both", both());
+	captions.right = both() && target();
 	body.classList.toggle("alone", alone);
 	body.classList.toggle("unheard", !alone && !text.rows.some((row) => row.cells?.[SOURCE]?.text || row.cells?.[SOURCE]?.tail));
 	$("which").disabled = alone;
@@ -130,10 +141,13 @@ for (const id of [...CHOICES, "layout", "size", "theme", "device"]) {
 
 const update = () => link?.postMessage({ type: "update", message: wanted("session.update") });
 $("speech").checked = kept.speech;
-$("speech").onchange = () => {
-	keep("speech", $("speech").checked);
-	update();
-};
+for (const id of ["speech", "both"]) {
+	$(id).onchange = () => {
+		keep(id, $(id).checked);
+		arrange();
+		update();
+	};
+}
 
 // -- what is shown -------------------------------------------------------------------------------------------------
 
@@ -200,7 +214,7 @@ function drawn() {
 }
 
 function speak(message) {
-	if (message.stream !== reading()) return;
+	if (message.stream !== reading() && !both()) return;
 	$("spoken").append(make("p", "", message.text, { lang: message.language }));
 	while ($("spoken").childElementCount > 20) $("spoken").firstElementChild.remove();
 }

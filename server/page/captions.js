@@ -61,6 +61,7 @@ export class Captions {
 	}
 
 	cell(element, stream, cell) {
+		if (stream === SOURCE) element.classList.toggle("turned", cell.language === this.right);
 		const p = element.querySelector(stream === SOURCE ? ".source" : ".target");
 		if (!p.firstChild) p.append(make("span", "settled"), make("span", "tail"));
 		if (p.lang !== cell.language) Object.assign(p, { lang: cell.language, dir: direction(cell.language) });

@@ -8,7 +8,8 @@ const WIDE = /^(ja|zh|ko|yue|th|lo|km|my)\b/;
 /** What is chosen: the streams of a row in the order in which they are to be read. */
 function chosen(row, which, target) {
 	const names = which === "both" ? [target, SOURCE] : [which === "source" ? SOURCE : target];
-	return names.map((name) => row.cells?.[name]).filter((cell) => cell?.text.trim());
+	const other = Object.keys(row.cells ?? {}).find((name) => name !== SOURCE);
+	return names.map((name) => row.cells?.[name] ?? (name === target && row.cells?.[other])).filter((cell) => cell?.text.trim());
 }
 
 /** The time (ms) of the character `at` of a cell. */

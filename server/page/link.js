@@ -65,7 +65,7 @@ let seq = 0, acked = 0, run = -1, tries = 0, short = 0;
 let paused = false, ended = false, ending = false, over = false; // the audio, what the server knows of it, all
 let heard = 0, retryAt = 0, retryAfter = 0, began = 0, rtt = 0, missing = 0;
 let peak = 0, power = 0, counted = 0;
-let saying, said; // the utterance that is heard, samples of each stream that were passed on
+let saying, said; // the utterance that is heard, samples passed on by stream
 let problem = "", former = null, resend = null; // the choices before the last change, a change that is to be sent
 
 // -- audio ---------------------------------------------------------------------------------------------------------
@@ -226,8 +226,8 @@ const HANDLERS = {
 		rtt = now() - message.ts;
 	},
 	"session.updated"(message) {
-		const { source, targets } = message.config;
-		start = { ...start, source, targets };
+		const { source, targets, two_way } = message.config;
+		start = two_way.length ? { ...start, two_way } : { ...start, source, targets };
 		session.targets = targets;
 	},
 	error(message) {

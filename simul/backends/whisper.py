@@ -239,7 +239,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         start, until = state.window_of(request)
         if not request.view.speech or until - start < SHORTEST:
             return None
-        self._listen(state, start, until, request.final)
+        self._listen(state, start, until, request)
         if not state.spoken.source:
             return None
         prefix, cut, ahead = request.prefix_ids, state.cut, NOTHING
@@ -258,12 +258,13 @@ class WhisperBackend(WindowedBackend[_Stream]):
         prompt = Prompt(head, forced, room, request.stop, request.word_complete and bool(prefix), draft)
         return _Job(index, state, start, until, prefix, prompt, before, ahead, request.final)
 
-    def _listen(self, state: _Stream, start: int, until: int, final: bool) -> None:
+    def _listen(self, state: _Stream, start: int, until: int, request: DecodeRequest) -> None:
         """Find out which language is spoken, at the places where that is looked at."""
+        final, settled = request.final, bool(request.prefix)
         if self.model.detects and state.spoken.due(until - start, final):
             window = self._encoded([_Window(state, start, until)])
             before = state.spoken.held
-            state.spoken.hear(self.model.languages(window)[0], until - start, final)
+            state.spoken.hear(self.model.languages(window)[0], until - start, final, settled)
             if before and state.spoken.source != before:
                 state.context_dropped = True
 

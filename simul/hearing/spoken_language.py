@@ -12,13 +12,15 @@ from simul.units import SAMPLE_RATE
 class LanguageConfig:
     """looks: samples of a segment after which the model is asked. enough: how much speech a guess rests on at least,
     but a first one as probable as `sure`. likely: how probable another language must be, twice in a row, to be
-    believed. turn: how probable, of two that are known, the other one must be at the beginning of a segment.
+    believed. turns: looks where people take turns, and `turn`: how probable the other language must
+    be there, as long as nothing of the segment is settled.
     """
 
     looks: tuple[int, ...] = (SAMPLE_RATE, 2 * SAMPLE_RATE, 5 * SAMPLE_RATE)
     enough: int = 2 * SAMPLE_RATE
     sure: float = 0.9
     likely: float = 0.8
+    turns: tuple[int, ...] = (2 * SAMPLE_RATE, 3 * SAMPLE_RATE, 5 * SAMPLE_RATE)
     turn: float = 0.6
 
 
@@ -57,18 +59,23 @@ class SpokenLanguage:
 
     def due(self, samples: int, final: bool) -> bool:
         """Whether to ask the model about a segment of so many samples."""
-        looks = self.config.looks
-        reached = sum(samples >= look for look in looks)
-        return reached > self._looks or (final and not self.source)
+        return self._reached(samples) > self._looks or (final and not self.source)
 
-    def hear(self, shares: Mapping[str, float], samples: int, final: bool) -> None:
-        """Take in how probable the model finds each language over `samples` of speech."""
-        self._looks = sum(samples >= look for look in self.config.looks)
+    def _reached(self, samples: int) -> int:
+        looks = self.config.turns if self.among else self.config.looks
+        return sum(samples >= look for look in looks)
+
+    def hear(self, shares: Mapping[str, float], samples: int, final: bool, settled: bool = False) -> None:
+        """Take in how probable the model finds each language over `samples` of speech.
+
+        settled: some text of the segment is, and stays in its language.
+        """
+        self._looks = self._reached(samples)
         if self.among:
             known = {code: shares.get(code, 0.0) for code in self.among}
             whole = sum(known.values()) or 1.0
             shares = {code: share / whole for code, share in known.items()}
-        if self.among and not self._judged:
+        if self.among and not (self._judged and settled):
             self._take_turn(shares)
             return
         best = max(shares, key=lambda code: shares[code])
@@ -87,7 +94,7 @@ class SpokenLanguage:
             self._other = best
 
     def _take_turn(self, shares: Mapping[str, float]) -> None:
-        """The first look at a segment, of languages that are known."""
+        """A look at a segment of which nothing is settled, of languages that are known."""
         self._judged = True
         best = max(shares, key=lambda code: shares[code])
         if not self.spoken or shares[best] >= self.config.turn:

@@ -80,6 +80,17 @@ def test_in_a_conversation_a_language_stays_where_the_other_is_not_clearly_heard
         assert watch.source == heard
 
 
+def test_in_a_conversation_a_segment_is_judged_anew_until_something_is_settled() -> None:
+    watch = turns()
+    watch.hear(shares(0.9), 2 * SAMPLE_RATE, False)
+    assert not watch.due(29 * SAMPLE_RATE // 10, False)
+    assert watch.due(3 * SAMPLE_RATE, False)
+    watch.hear(shares(0.3), 3 * SAMPLE_RATE, False, settled=False)
+    assert watch.source == "de"
+    watch.hear(shares(0.9), 5 * SAMPLE_RATE, False, settled=True)
+    assert watch.source == "de", "what is settled stays in its language"
+
+
 def test_in_a_conversation_other_languages_count_for_nothing() -> None:
     watch = turns()
     watch.hear({"nl": 0.9, "en": 0.02, "de": 0.08}, SAMPLE_RATE, False)
