@@ -9,7 +9,7 @@ const WIDE = /^(ja|zh|ko|yue|th|lo|km|my)\b/;
 function chosen(row, which, target) {
 	const names = which === "both" ? [target, SOURCE] : [which === "source" ? SOURCE : target];
 	const other = Object.keys(row.cells ?? {}).find((name) => name !== SOURCE);
-	return names.map((name) => row.cells?.[name] ?? (name === target && row.cells?.[other])).filter((cell) => cell?.text.trim());
+	return names.map((name) => row.cells?.[name] ?? (name === target && row.cells?.[other])).filter((cell) => cell?.text?.trim());
 }
 
 /** The time (ms) of the character `at` of a cell. */
