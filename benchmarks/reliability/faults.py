@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -120,6 +121,7 @@ def run(kind: str, count: int) -> dict[str, Any]:
     began, load = time.monotonic(), os.getloadavg()[0]
     faults: dict[int, list[str]] = {}
     tracebacks: list[str] = []
+    felt: Counter[str] = Counter()
 
     def with_server(
         play: Callable[[ProofServer], Awaitable[dict[int, list[str]]]], *options: str, **limits: Any
@@ -127,6 +129,7 @@ def run(kind: str, count: int) -> dict[str, Any]:
         with ProofServer(*options, **limits) as server:
             faults.update(asyncio.run(play(server)))
             tracebacks.extend(server.errors())
+            felt.update(server.metrics("resumes_total", "worker_losses_total", "retries_total"))
 
     groups = [range(first, min(first + GROUP, count)) for first in range(0, count, GROUP)]
     if kind in CLIENT_FAULTS:
@@ -148,6 +151,7 @@ def run(kind: str, count: int) -> dict[str, Any]:
         "seeds": len(faults),
         "equal": len(faults) - len(wrong),
         "wrong": wrong,
+        "felt": dict(felt),
         "tracebacks": tracebacks,
         "seconds": round(time.monotonic() - began, 1),
         "load": round(load, 1),

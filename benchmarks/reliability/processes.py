@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -96,6 +97,21 @@ class ProofServer:
         """Resident memory of the gateway."""
         fields = Path(f"/proc/{self.pid}/statm").read_text().split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def metrics(self, *names: str) -> dict[str, int]:
+        """Counters of the server that runs now, summed over their labels; nothing where none runs."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return {}
+        found = dict.fromkeys(names, 0)
+        for line in lines:
+            name, _, value = line.rpartition(" ")
+            plain = name.partition("{")[0].removeprefix("simul_")
+            if plain in found:
+                found[plain] += int(float(value))
+        return found
 
     def errors(self) -> list[str]:
         """The tracebacks in its log."""

@@ -41,6 +41,8 @@ COMMANDS = {
     "train": Command("simul.cli.train.command", "train translators, and Whisper encoders for live speech"),
     "models": Command("simul.cli.models", "list, fetch, check, find and remove models"),
     "policies": Command("simul.cli.policies", "list the read/write policies and their parameters"),
+    "devices": Command("simul.cli.devices", "list the microphones"),
+    "version": Command("simul.cli.version", "print the versions of the toolkit, its formats and models"),
     "doctor": Command("simul.cli.doctor", "check packages, devices, models and the microphone"),
 }
 """`simul COMMAND`."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simul.cli.build import add_session_options, announce, session_factory
 from simul.cli.context import Context
+from simul.cli.devices import show_devices
 from simul.cli.heard import settled_by, settled_early
 from simul.cli.options import Parser
 from simul.cli.places import STANDARD, check_apart
@@ -56,7 +55,7 @@ def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
     given = parser().parse(arguments, context)
     if given.list_devices:
-        return _list(given, context)
+        return show_devices(given.json, context)
     if given.json:
         if given.format not in (None, "json"):
             raise UsageError("--json and another --format contradict each other; give one of them.")
@@ -81,25 +80,6 @@ def _log(given: argparse.Namespace, stack: contextlib.ExitStack) -> LogFolder | 
         return None
     stack.enter_context(claimed(given.log, None, given.overwrite))
     return stack.enter_context(LogFolder(given.log))
-
-
-def _list(given: argparse.Namespace, context: Context) -> int:
-    from simul.audio.microphone import list_devices
-
-    devices = list_devices(context.sound)
-    if given.json:
-        context.stdout.write(json.dumps([asdict(device) for device in devices], ensure_ascii=False) + "\n")
-    for device in () if given.json else devices:
-        mark = "*" if device.is_default else " "
-        channels = "1 channel" if device.channels == 1 else f"{device.channels} channels"
-        line = (
-            f"{mark} {device.index}: {device.name} ({device.host_api}, {channels}, {device.default_rate} Hz"
-            f"{', what this computer plays' if device.is_system_sound else ''})"
-        )
-        context.stdout.write(line + "\n")
-    if not devices:
-        context.note("No microphone was found; plug one in, or allow this program to use it.")
-    return ExitCode.OK
 
 
 def _check_device(given: argparse.Namespace, context: Context) -> None:
