@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -209,7 +209,7 @@ class Gateway:
 
     async def _judge(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
         """Answer plain HTTP; None lets a WebSocket in."""
-        address = urlsplit(request.path)
+        address = _split(request.path)
         path, query = address.path, dict(parse_qsl(address.query))
         known = {*DIALECTS, *([WATCH] if self.audience else [])}
         doubled = [name for name in SINGLE_HEADERS if len(request.headers.get_all(name)) > 1]
@@ -262,17 +262,17 @@ class Gateway:
         """Whether the server is called by a name of this machine, which no page elsewhere can give itself."""
         if not self._loopback:
             return True
-        return (urlsplit(f"//{name}").hostname or "") in LOOPBACK
+        return (_split(f"//{name}").hostname or "") in LOOPBACK
 
     def _origin_allowed(self, headers: Headers) -> bool:
         origin = headers.get("Origin")
         if origin is None or origin in self._origins:
             return True
-        return urlsplit(origin).netloc == headers.get("Host", "")
+        return _split(origin).netloc == headers.get("Host", "")
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        address = urlsplit(socket.request.path)
+        address = _split(socket.request.path)
         query = read_query(address.query, DIALECTS[address.path].several if address.path in DIALECTS else ())
         headers = socket.request.headers
         if address.path == WATCH and self.audience is not None:
@@ -288,6 +288,14 @@ class Gateway:
             await served.run()
         finally:
             self._sockets.discard(served)
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; of one that is none, nothing."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _chosen(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -28,6 +28,10 @@ from tests.server.proof import ProofModels, expected
 from tests.server.rig import InlineWorkers, noise, settled
 
 AUDIO = noise(5.0, seed=3)
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 PCM = np.rint(AUDIO * 32768).astype("<i2").tobytes()
 
 
@@ -259,6 +263,22 @@ def test_a_header_that_is_given_twice_is_refused_in_a_sentence(name: str) -> Non
         assert f"The header {name} was given twice" in answer
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET /health HTTP/1.1\r\nHost: [", "403"),
+        ("GET //[ HTTP/1.1\r\nHost: localhost", "404"),
+        (f"GET /asr HTTP/1.1\r\n{UPGRADE}Host: localhost\r\nOrigin: http://[", "403"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(head: str, status: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(served: Served) -> None:
+        assert (await asked(served, f"{head}\r\n\r\n")).startswith(f"HTTP/1.1 {status}")
+
+    run(test)
+    assert caplog.records == []
 
 
 def test_bytes_that_are_no_http_leave_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
