@@ -24,6 +24,7 @@ from server.hosted import HostLimits
 from server.workers.messages import Command
 from simul.clock import VirtualClock
 from simul.config import StreamOptions
+from simul.languages import SPOKEN
 from tests.server.proof import ProofModels, expected
 from tests.server.rig import InlineWorkers, noise, settled
 
@@ -327,7 +328,7 @@ def test_plain_http() -> None:
             info = (await client.get("/v1/info")).json()
             limits = models.made.limits
             assert info["model"] == "proof"
-            assert info["languages"] == {"source": sorted(limits.sources), "target": sorted(limits.targets)}
+            assert info["languages"] == {"source": sorted(limits.sources), "target": sorted(limits.targets - {SPOKEN})}
             assert "local-agreement" in info["policies"]
             assert "gate" not in info["policies"], "it is made of others"
             assert (await client.get("/v1/capacity")).json()["free"] == served.host.limits.sessions
