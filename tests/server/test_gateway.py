@@ -328,7 +328,10 @@ def test_plain_http() -> None:
             info = (await client.get("/v1/info")).json()
             limits = models.made.limits
             assert info["model"] == "proof"
-            assert info["languages"] == {"source": sorted(limits.sources), "target": sorted(limits.targets - {SPOKEN})}
+            assert info["languages"] == {
+                "source": sorted(limits.sources),
+                "target": sorted(limits.targets - {SPOKEN}),
+            }
             assert "local-agreement" in info["policies"]
             assert "gate" not in info["policies"], "it is made of others"
             assert (await client.get("/v1/capacity")).json()["free"] == served.host.limits.sessions
