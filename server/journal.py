@@ -128,9 +128,26 @@ def read_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
             for line in lines:
                 if not line.endswith(b"\n"):
                     return
-                yield json.loads(line), len(line)
-    except (OSError, ValueError) as error:
+                found = json.loads(line)
+                if not isinstance(found, dict) or not isinstance(found.get("kind"), str):
+                    raise JournalError(f"{path} is no journal of a session: a line has no kind.")
+                yield found, len(line)
+    except (OSError, ValueError, RecursionError) as error:
         raise JournalError(f"The journal {path} cannot be read: {error}.") from error
+
+
+def messages(path: Path) -> Iterator[p.ServerMessage]:
+    """What the server said in a session.
+
+    Raises:
+        JournalError: the file cannot be read, or is no journal.
+    """
+    for line, _ in read_lines(path):
+        if line["kind"] == "message":
+            text = line.get("message")
+            if not isinstance(text, str):
+                raise JournalError(f"{path} is no journal of a session: a message has no text.")
+            yield decode_server(text)
 
 
 def restore(path: Path, now: float, whole: bool = False) -> Restored:
@@ -151,7 +168,7 @@ def restore(path: Path, now: float, whole: bool = False) -> Restored:
                 found.line_bytes += size
                 if not whole or line["kind"] in ("audio", "gap", "finish"):
                     _apply(found, line, audio, now)
-    except (StopIteration, KeyError, TypeError, OSError) as error:
+    except (StopIteration, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise JournalError(f"{path} is no journal of a session: {error}.") from error
     live.take()
     return found

@@ -27,6 +27,8 @@ def main(arguments: Sequence[str] | None = None, context: Context | None = None)
     except SimulError as error:
         print(f"simul: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
     options = given[: given.index("--")] if "--" in given else given
     verbose = bool({"-v", "--verbose"} & set(options))
     try:

@@ -23,14 +23,13 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
     given = parser().parse(arguments, context)
-    from server.codec import decode_server, encode
-    from server.journal import heard, read_lines
+    from server.codec import encode
+    from server.journal import heard, messages
     from server.protocol import SegmentDone
 
     path = Path(given.journal)
-    for line, _ in read_lines(path):
-        message = decode_server(line["message"]) if line["kind"] == "message" else None
-        if message is not None and given.json:
+    for message in messages(path):
+        if given.json:
             context.stdout.write(encode(message) + "\n")
         elif isinstance(message, SegmentDone):
             row = (f"{message.t0 / 1000:.2f}", f"{message.t1 / 1000:.2f}", message.stream, message.text)

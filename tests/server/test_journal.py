@@ -12,7 +12,7 @@ import pytest
 from server import protocol as p
 from server.codec import CloseCode
 from server.hosted import HostLimits
-from server.journal import JournalError, journals, restore
+from server.journal import JournalError, journals, messages, restore
 from tests.server.proof import expected
 from tests.server.rig import MemoryClient, Rig, noise
 
@@ -150,3 +150,16 @@ def test_a_disk_that_is_full_ends_the_journal_and_not_the_session(tmp_path: Path
     blocked.write_text("", "utf-8")
     client = server(blocked / "folder").connect().say(p.SessionStart()).play(AUDIO).say(p.SessionClose())
     assert client.text() == expected(AUDIO)
+
+
+NO_JOURNAL = ("[1]", "{}", '{"kind": 3}', '{"kind": "message"}', '{"kind": "message", "message": 7}', "7")
+
+
+@pytest.mark.parametrize("line", NO_JOURNAL)
+def test_lines_of_another_log_are_said_to_be_no_journal(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(JournalError, match="is no journal of a session"):
+        list(messages(path))
+    with pytest.raises(JournalError, match="is no journal of a session"):
+        restore(path, 0.0)
