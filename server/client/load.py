@@ -56,7 +56,10 @@ def read_recording(path: str) -> ReplayedRecording:
     with FileSource(path) as source:
         pcm = b"".join(to_int16(samples).tobytes() for samples in source)
     beside = Path(path).with_suffix(".txt")
-    reference = beside.read_text("utf-8") if beside.is_file() else ""
+    try:
+        reference = beside.read_text("utf-8") if beside.is_file() else ""
+    except (OSError, ValueError) as error:
+        raise SimulError(f"{beside}, the text of {path}, cannot be read: {error}.") from error
     return ReplayedRecording(Path(path).name, pcm, reference)
 
 

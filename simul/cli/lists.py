@@ -48,7 +48,7 @@ def read_table(path: str, columns: Columns, source: str, target: str, where: Seq
 
     Raises:
         SimulError: the file cannot be read.
-        UsageError: a column does not exist, or no row is left.
+        UsageError: a column does not exist, a row names no recording, or no row is left.
     """
     header, rows = _rows(path)
     rows = _filtered(path, header, rows, where)
@@ -65,9 +65,11 @@ def read_table(path: str, columns: Columns, source: str, target: str, where: Seq
     reference = _find(path, header, columns.reference, usual, "--reference-column")
     name = next((column for column in _NAME_COLUMNS if column in header), None)
     folder = Path(path).parent
+    if not all(row[audio].strip() for row in rows):
+        raise UsageError(f"{path} has a row without a recording: its cell in the column {audio} is empty.")
     items = [
         Item(
-            row[name] if name and row[name] else str(Path(row[audio]).with_suffix("")),
+            row[name] if name and row[name] else os.path.splitext(row[audio])[0],
             local_path(str(folder / row[audio])),
             _text(row, reference),
             _text(row, transcript),

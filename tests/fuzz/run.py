@@ -117,13 +117,13 @@ class Fuzzer:
         for data in seeds_of(self._name)[:3]:
             TARGETS[self._name][0](data, self._folder)  # What is imported and compiled once is not timed.
         end = time.monotonic() + seconds
+        inputs = mutated(seeds_of(self._name), words_of(self._name))
         while time.monotonic() < end and len(self.outcome.failures) < MOST_FAILURES:
             number += 1
             options = settings(
                 max_examples=ROUND, database=None, deadline=None, suppress_health_check=list(HealthCheck),
                 phases=(Phase.generate, Phase.shrink),
             )  # fmt: skip
-            inputs = mutated(seeds_of(self._name), words_of(self._name))
             try:
                 seed(number)(options(given(inputs)(self._one)))()
             except Exception as error:
@@ -145,7 +145,9 @@ class Fuzzer:
             faulthandler.cancel_dump_traceback_later()
 
     def _fail(self, message: str, data: bytes) -> None:
-        self.outcome.failures.append(f"{keep(self._name, data)}: {message}")
+        failure = f"{keep(self._name, data)}: {message}"
+        if failure not in self.outcome.failures:
+            self.outcome.failures.append(failure)
         self._write()
 
     def _write(self) -> None:

@@ -18,6 +18,7 @@ from server.client.load import (
     to_report,
 )
 from simul.audio.wav import WavWriter
+from simul.errors import SimulError
 from tests.server.proof import expected
 from tests.server.rig import noise
 from tests.server.test_gateway import Served, run
@@ -73,3 +74,11 @@ def test_lags_are_summed_up() -> None:
     assert report.summary()["lag_p95"] == 0.3
     assert quantile([], 0.5) is None
     assert quantile([4.0, 2.0, 3.0, 1.0], 0.5) == 2.0
+
+
+def test_a_text_beside_a_recording_that_is_no_text_is_named(tmp_path: Path) -> None:
+    with WavWriter(tmp_path / "a.wav", 16_000) as wav:
+        wav.write(AUDIO)
+    (tmp_path / "a.txt").write_bytes("Grüße".encode("latin-1"))
+    with pytest.raises(SimulError, match=r"a\.txt, the text of .*a\.wav, cannot be read"):
+        read_recording(str(tmp_path / "a.wav"))

@@ -142,6 +142,7 @@ def test_processes(table):
         ("id\tfile\n", "at least one row"),
         ("id\tfile\nx\n", "1 cells"),
         ("", "at least one row"),
+        ("file\tde\n\thello\n", "its cell in the column file is empty"),
     ],
 )
 def test_lists_that_are_none(tmp_path, text, told):
