@@ -89,7 +89,9 @@ def exit_code_of(error: BaseException) -> int | None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A clause naming the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    names = list(known)
+    begun = sorted((name for name in names if len(word) > 2 and name.startswith(word)), key=len)
+    near = begun if len(begun) == 1 else difflib.get_close_matches(word, names, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

@@ -15,6 +15,7 @@ from simul.audio.joined import FilePart, parts
 from simul.audio.joints import INDEX_IS_MISSING
 from simul.audio.sound import Sound, ends_early, told
 from simul.audio.sources import AudioSource
+from simul.audio.tracks import check_only_track
 from simul.audio.wav import WavBlocks, is_wav
 from simul.audio.wav_sound import WavSound
 from simul.errors import AudioError
@@ -88,6 +89,7 @@ class FileSource(AudioSource):
                 self.duration_samples = _wav_length(self._file, self.name)
                 self._file.seek(0)
                 self._sounds.append(_wav(self._file, self.name, self._listening))
+                check_only_track(self._listening.track, self.name)
             except AudioError as error:
                 reason = str(error).rstrip(".")
                 self._file.seek(0)

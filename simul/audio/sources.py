@@ -15,6 +15,7 @@ from simul.audio.joints import INDEX_IS_MISSING, JointSearch, needs_a_file
 from simul.audio.pcm import parse_encoding
 from simul.audio.resample import resampled_length
 from simul.audio.sound import ends_early, told
+from simul.audio.tracks import check_only_track
 from simul.audio.wav import OtherEncoding, is_wav
 from simul.audio.wav_sound import WavSound
 from simul.clock import Clock
@@ -133,6 +134,7 @@ class StdinSource(AudioSource):
             self._sounds.append(self._container(self._head))
         else:
             named = parse_encoding(encoding or "s16le")
+            check_only_track(listening.track, name)
             intake = PcmIntake(named, rate or SAMPLE_RATE, channels, None, listening.channel, name)
             self._sounds.append(_RawSound(self._read_some, intake))
 
@@ -165,6 +167,7 @@ class StdinSource(AudioSource):
             except AudioError:
                 raise refusal from None
         self._seen = None
+        check_only_track(listening.track, self.name)
         form = sound.format
         if form.frames is not None and form.promised:
             self.duration_samples = resampled_length(form.frames, form.rate)

@@ -66,6 +66,16 @@ def choose_track(streams: Sequence[Any], track: str | None, language: str | None
     return min(streams, key=rank)
 
 
+def check_only_track(track: str | None, name: str) -> None:
+    """Refuse to look for another track where there is one only, as in WAV and raw sound.
+
+    Raises:
+        UsageError: `track` is neither None nor the first.
+    """
+    if track is not None and track.strip() != "1":
+        raise UsageError(f"{name} has one audio track, and no {track!r}; leave --track away.")
+
+
 def describe(streams: Sequence[Any], chosen: Any) -> str:
     """A track as `track 2 (English, default)`."""
     language = language_of(chosen)

@@ -125,6 +125,22 @@ def test_a_track_that_is_not_there(tmp_path):
             opened(tmp_path, data, track=track)
 
 
+@pytest.mark.parametrize("track", ["2", "de", "0"])
+def test_wav_and_raw_sound_have_one_track(tmp_path, track):
+    data = wav(tone(0.5, 400, 16_000))
+    listening = Listening(track=track)
+    path = tmp_path / "a.wav"
+    path.write_bytes(data)
+    for make in (
+        lambda: FileSource(path, listening=listening),
+        lambda: StdinSource(io.BytesIO(data), listening=listening),
+        lambda: StdinSource(io.BytesIO(data), raw=True, listening=listening),
+    ):
+        with pytest.raises(UsageError, match=f"has one audio track, and no '{track}'; leave --track away"):
+            make()
+    assert sum(map(len, FileSource(path, listening=Listening(track="1")))) == 8000
+
+
 def test_a_single_track_is_not_worth_a_word(tmp_path):
     source = opened(
         tmp_path, container("matroska", [Track([(0.0, SOUND)], "flac", language="deu")]), language="en"

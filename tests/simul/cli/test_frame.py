@@ -198,6 +198,11 @@ def test_ctrl_c_that_a_library_wrapped_ends_with_130(tmp_path):
     assert (code, out, err) == (ExitCode.INTERRUPTED, "", "")
 
 
+def test_the_beginning_of_a_command_names_it():
+    assert "did you mean 'translate'?" in command("transl")[2]
+    assert "did you mean 'score'?" in command("scroe")[2]
+
+
 def test_an_option_without_a_value_behind_its_sign_is_a_sentence(tmp_path):
     for option in ("--target=--", "--chunk-ms=--", "-o=--"):
         code, _, err = command("translate", talk(tmp_path / "a.wav"), option)
