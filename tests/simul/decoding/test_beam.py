@@ -19,7 +19,7 @@ from simul.decoding.beam import search
 from simul.decoding.interface import Hypothesis, Prompt
 from tests.simul.decoding import plain
 from tests.simul.decoding.plain import Case, Text, cases, random_script
-from tests.simul.decoding.scripted import END, SIZE, TIME, Script, ScriptedDecoder, kept, rules
+from tests.simul.decoding.scripted import END, SIZE, TIME, Script, ScriptedDecoder, elsewhere, kept, rules
 
 
 def decode(
@@ -158,3 +158,24 @@ def test_the_best_text_is_cut_where_it_meets_its_stop_rule() -> None:
     case = Case(0, Prompt((0,), (), 4, StopRule(at_frame=350)), frames=6, content=6)
     (found,), _ = decode(two_ways, [case], 3)
     assert (found.ids, found.ended, found.stopped) == ((2, 4), False, True)
+
+
+def test_where_asking_costs_something_the_host_asks_at_every_few_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ends_at_once(number: int, seen: tuple[int, ...]) -> tuple[list[float], int]:
+        return [5.0 if token == END else float(token == 0) for token in range(SIZE)], 0
+
+    monkeypatch.setattr(beam_file, "stride", lambda device: 3)
+    (found,), decoder = decode(ends_at_once, [Case(0, Prompt((0,), (), 30))], 2)
+    assert (found.ids, found.beams) == ((), ((0,),))
+    assert decoder.fed == [(1, 1), (2, 1), (2, 1)]
+
+
+def test_tensors_are_made_on_the_device_of_the_decoder() -> None:
+    drawn = [Case(0, Prompt((0,), (), 4, StopRule(at_frame=350)), 6, 6), Case(0, Prompt((0,), (2,), 2), 5)]
+    prompts, allowed, decoder = [case.prompt for case in drawn], rules(), ScriptedDecoder(two_ways)
+    texts = [kept(case.number, case.frames, case.content) for case in drawn]
+    with elsewhere():
+        found = search(Batch(decoder, [p.ids for p in prompts], texts), allowed, prompts, 3)
+    assert [(each.ids, each.stopped) for each in found] == [((2, 4), True), ((4,), False)]
