@@ -58,7 +58,7 @@ def search(batch: Batch, rules: Rules, prompts: Sequence[Prompt], width: int) ->
     every, limits = stride(device), torch.tensor(rooms, device=device)
     # Each row has so many ends, so that among so many candidates `width` go on.
     breadth = width * (1 + int(rules.ends.sum()))
-    sums = torch.full((len(prompts), width), -torch.inf, dtype=torch.float64, device=device)
+    sums = torch.full((len(prompts), width), -torch.inf, device=device)
     sums[:, 0] = 0
     going, count = torch.ones_like(limits, dtype=torch.bool), torch.zeros_like(limits)
     steps: list[_Step] = []
