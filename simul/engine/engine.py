@@ -344,7 +344,6 @@ class StreamEngine:
             **dump_streams(self.backend, one.streams),
             "inbox": one.inbox.dump(),
             "waking": [one.streams.index(stream) for stream in one.waking],
-            "asked": [one.streams.index(stream) for stream, _ in one.asked],
             "bad": one.bad,
             "shift": one.shift,
             "deadline": one.since(one.deadline),
@@ -382,10 +381,6 @@ class StreamEngine:
         one = self._recordings[number]
         one.inbox.load(dumped["inbox"])
         one.waking = [streams[i] for i in dumped["waking"]]
-        for i in dumped["asked"]:
-            request = streams[i].request(at - opened)
-            assert request is not None
-            one.asked.append((streams[i], request))
         one.bad, one.error = dumped["bad"], dumped["error"]
         one.deciding, one.final = dumped["deciding"], dumped["final"]
         one.shift, one.passed_over = dumped["shift"], dumped["passed_over"]
