@@ -385,7 +385,7 @@ class StreamEngine:
         one.deciding, one.final = dumped["deciding"], dumped["final"]
         one.shift, one.passed_over = dumped["shift"], dumped["passed_over"]
         one.deadline, one.begun = opened + dumped["deadline"], opened + dumped["begun"]
-        self._left[number] = [from_dict(event) for event in dumped["events"]] + self._left.pop(number, [])
+        self._left[number] = [from_dict(event) for event in dumped["events"]]
         return number
 
 

@@ -67,10 +67,17 @@ def test_a_recording_that_moved_keeps_its_time_and_takes_the_terms_of_where_it_i
 
 def test_an_engine_tells_what_was_taken_and_what_waits_and_of_an_end_by_order() -> None:
     told: list[tuple[int, str]] = []
-    backend = ScriptedBackend(TALK)
+
+    class Clings(ScriptedBackend):
+        def release(self, stream: int) -> None:
+            super().release(stream)
+            raise RuntimeError("It cannot be let go of.")
+
+    backend, spoilt = Clings(TALK), piece(CHUNK + 100)
+    spoilt[0] = np.nan
     engine = StreamEngine(backend, on_failure=lambda number, error: told.append((number, str(error))))
     one, two = engine.open(LocalAgreement(2), CONFIG), engine.open(LocalAgreement(2), CONFIG)
-    engine.push(two, piece(CHUNK + 100), 0.5)
+    engine.push(two, spoilt, 0.5)
     engine.step(lambda: 0.5)
     assert (engine.taken(one), engine.taken(two)) == (0, CHUNK)
     assert (engine.waiting(one), engine.waiting(two)) == (0, 100)
@@ -78,6 +85,7 @@ def test_an_engine_tells_what_was_taken_and_what_waits_and_of_an_end_by_order() 
     assert told == [(two, "The line is dead.")]
     assert (engine.open_numbers, backend.streams) == ((one,), (1,))
     *_, error, end = engine.collect()[two]
-    assert (error.type, error.time, end.type) == ("error", 0.75, "end")  # type: ignore[attr-defined]
+    assert (error.type, error.time) == ("error", 0.75)  # type: ignore[attr-defined]
+    assert (end.type, end.bad_samples) == ("end", 1)  # type: ignore[attr-defined]
     with pytest.raises(SimulError, match="no open stream"):
         engine.fail(two, "Once more.", 1.0)
