@@ -10,6 +10,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "reliability"
+WANTED_MS = 20
+"""That text comes after the audio it rests on with 100 sessions on two cores, on a machine that does nothing else."""
 PAGE = ROOT / "docs" / "reliability.md"
 HEAD = """# What the server bears
 
@@ -74,6 +76,10 @@ def capacity(found: dict[str, Any]) -> Iterator[str]:
     yield f"of a core: gateway {found['gateway_core_share']}, workers {found['worker_core_share']}, clients "
     yield f"{found['client_core_share']}; {found['gateway_mib_per_session']} MiB of the gateway for each session (load "
     yield f"{found['load_before']:g} to {found['load_after']:g})."
+    if found["p95_ms"] > WANTED_MS:
+        yield ""
+        yield f"The {WANTED_MS} ms (95 of 100) that are wanted were not reached: the machine had more than it could do, and the"
+        yield "server got no more of it than is said here."
     yield ""
 
 
