@@ -27,7 +27,7 @@ from simul.models.whisper.capital import with_capital
 from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import SENTENCE, GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, GrowingWindows, Whisper
-from simul.models.whisper.naming import with_terms
+from simul.models.whisper.naming import likely_terms, with_terms
 from simul.plain import NOT_STORED
 from simul.units import SAMPLE_RATE, Samples
 
@@ -203,7 +203,24 @@ class WhisperBackend(WindowedBackend[_Stream]):
             for i, hypothesis in zip(echoes, again, strict=True):
                 jobs[i].state.context_dropped = True
                 found[i] = hypothesis
+        self._told(jobs, windows, found)
         return [self._written(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
+
+    def _told(self, jobs: Sequence[_Job], windows: Sequence[Any], found: list[Hypothesis]) -> None:
+        """Write again what may have been terms, now that the model is told of them as if they had just been said."""
+        told = []
+        for i, job in enumerate(jobs):
+            names = likely_terms(self.model.tokens, job.state.terms, found[i])
+            if names:
+                head = job.prompt.head
+                start = head.index(self.model.tokens.start)
+                told.append(
+                    (i, replace(job.prompt, head=(*names, *head[:start][1:], *head[start:]), draft=()))
+                )
+        if told:
+            again = self.model.generate([windows[i] for i, _ in told], [prompt for _, prompt in told])
+            for (i, _), hypothesis in zip(told, again, strict=True):
+                found[i] = hypothesis
 
     def _written(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         """A hypothesis with the capital of its first word, and with terms where it sounds like them."""

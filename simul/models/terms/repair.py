@@ -26,6 +26,8 @@ ALIKE = 0.8
 UNSURE = 0.5
 """A word of the vocabulary with a lower probability is not clearly said."""
 LONGEST = 4
+MOST_LIKELY, LIKELY = 10, 0.5
+"""How many terms a recogniser is told of at most, and how alike sound and letters of what was heard are to theirs."""
 
 _AROUND = re.compile(r"^(\W*)(.*?)((?:['’]s)?\W*)$", re.DOTALL)
 
@@ -84,6 +86,26 @@ class TermMatcher:
                 found.append(best)
             place = place + 1 if best is None else best.stop
         return found
+
+    def likely(self, words: Sequence[str]) -> list[str]:
+        """Terms that may have been said where some words were heard, the likeliest first.
+
+        Those that the words spell already are left out, and so are other forms of saying a term.
+        """
+        spans = {
+            _letters("".join(words[start:stop]))
+            for start in range(len(words))
+            for stop in range(start + 1, min(start + LONGEST - 1, len(words)) + 1)
+        }
+        heard = [(span, _sound(span)) for span in spans if len(span) >= LEAST_LETTERS - 1]
+        found: dict[str, float] = {}
+        for letters, term in self._spelled.items():
+            if letters in spans or letters != _letters(term.text):
+                continue
+            near = max((_likeness(letters, *each) for each in heard), default=0.0)
+            if near >= LIKELY:
+                found[term.text] = near
+        return sorted(found, key=lambda text: -found[text])[:MOST_LIKELY]
 
     def _best(self, words: Sequence[HeardWord], start: int) -> TermRepair | None:
         best, likeness = None, 0.0
@@ -187,6 +209,14 @@ def _letters(text: str) -> str:
     return "".join(c for c in plain if c.isalnum())
 
 
+@lru_cache(maxsize=4096)
+def _likeness(term: str, letters: str, sound: str) -> float:
+    """How alike a term's letters and sound are to others, in the mean."""
+    same = Levenshtein.normalized_similarity
+    return (same(term, letters) + same(_sound(term), sound)) / 2
+
+
+@lru_cache(maxsize=16384)
 def _sound(letters: str) -> str:
     from jellyfish import metaphone
 

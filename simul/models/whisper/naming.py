@@ -39,3 +39,13 @@ def with_terms(tokens: WhisperTokens, terms: TermMatcher, prompt: Prompt, found:
             marks = [(a + grown, b + grown, heard) for a, b, heard in marks]
             marks.insert(0, (start, start + len(ids), repair.heard))
     return replace(found, repairs=tuple(marks))
+
+
+def likely_terms(tokens: WhisperTokens, terms: TermMatcher | None, found: Hypothesis) -> tuple[int, ...]:
+    """What a prompt begins with that tells of terms which may have been said where a hypothesis was heard; it is empty
+    where there are none, and for text with times in it.
+    """
+    if terms is None or not found.ids or not all(map(tokens.is_text, found.ids)):
+        return ()
+    names = terms.likely(join(tokens.surfaces(found.ids)).split())
+    return (tokens.previous, *tokens.encode(f" {', '.join(names)}.")) if names else ()

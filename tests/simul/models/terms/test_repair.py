@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from policies.base import Word
 from simul.models.terms.reading import Term
-from simul.models.terms.repair import HeardWord, TermMatcher, named_words
+from simul.models.terms.repair import MOST_LIKELY, HeardWord, TermMatcher, named_words
 
 KNOWN = frozenset(
     {
@@ -111,3 +111,14 @@ def test_words_keep_their_place_and_say_what_was_heard() -> None:
     words = (Word("at", 0, 10, 0.9), Word("new", 10, 20, 0.8), Word("gate", 25, 40, 0.7), Word("by", 40, 50))
     named = named_words(TermMatcher(TERMS, KNOWN), words)
     assert named == (words[0], Word("Newgate", 10, 40, 0.7, "new gate"), words[3])
+
+
+def test_terms_that_may_have_been_said_are_few_and_the_likeliest_come_first() -> None:
+    matcher = TermMatcher([Term("Caslon"), Term("Neild"), Term("Xerxes"), Term("Casablanca")], KNOWN)
+    assert matcher.likely(["by", "Kessland."])[0] == "Caslon"
+    assert "Xerxes" not in matcher.likely(["by", "Kessland."])
+    assert matcher.likely(["Nailed", "it"]) == ["Neild"]
+    assert matcher.likely(["by", "Neild"]) == []
+    assert matcher.likely([]) == []
+    many = TermMatcher([Term(f"Newgat{letter}") for letter in "abcdfghijklmnopq"], KNOWN)
+    assert len(many.likely(["Newgate"])) == MOST_LIKELY
