@@ -203,7 +203,7 @@ def robustness(report: Report) -> str:
         parts.append("**Sound without words.** Words written, by language setting:\n")
         rows = [
             (
-                f"{kind}, {noises[f'{kind} {languages[0]}']['seconds']:.0f} s",
+                f"{kind}, {_lasting([case['seconds'] for n, case in noises.items() if n.split()[0] == kind])}",
                 *(noises.get(f"{kind} {language}", {}).get("words", "–") for language in languages),
             )
             for kind in kinds
@@ -237,6 +237,12 @@ def robustness(report: Report) -> str:
         ]
         parts.append(table(header, rows))
     return "\n".join(parts)
+
+
+def _lasting(seconds: Sequence[float]) -> str:
+    """How long a noise was in the first setting, and in the others where that differs."""
+    others = sorted({each for each in seconds if each != seconds[0]})
+    return f"{seconds[0]:.0f} s" + "".join(f" (others {each:.0f} s)" for each in others)
 
 
 def _long(case: Report) -> str:
