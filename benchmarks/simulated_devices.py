@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.engine.cost import BORDERS, Costs, CostTable, LoadMeter
-from simul.engine.ladder import Ladder
+from simul.engine.ladder import RUNGS, Ladder, Rung
 from simul.engine.scheduler import Due, Served, choose
 from simul.units import SAMPLE_RATE
 
@@ -104,6 +104,7 @@ class World:
     files: int = 0
     pick: Pick = earliest
     ladder: bool = True
+    rungs: tuple[Rung, ...] = RUNGS
     skips: bool = True
     moves: bool = True
     seed: int = 0
@@ -116,7 +117,8 @@ class WorldOutcome:
     hits, misses: decisions in time and not, of each stream; passed over ones are misses. changes: of level, per minute,
     of the device that had most. worst: longest time in which a stream had no decision. by_owner: share of hits. moved:
     how often a stream moved. lost: streams that no device serves. file_share: of computing that files got. late:
-    seconds from when a decision's audio was there to its end. level: mean of all devices.
+    seconds from when a decision's audio was there to its end. level: mean of all devices. stride: mean
+    audio between two decisions, as a share of that on the level above all.
     """
 
     hits: NDArray[np.int64]
@@ -129,6 +131,7 @@ class WorldOutcome:
     file_share: float = 0.0
     late: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     level: float = 0.0
+    stride: float = 1.0
 
     @property
     def share(self) -> float:
@@ -179,7 +182,7 @@ class _Device:
         self.world, self.streams, self.rng = world, streams, rng
         self.members = np.zeros(0, np.int64)
         self.costs = CostTable()
-        self.ladder = Ladder()
+        self.ladder = Ladder(world.rungs)
         self.free = 0.0
         self.works = True
         self.files = self.all = 0.0
@@ -234,7 +237,9 @@ class _Device:
     def _compute(self, batch: Sequence[Due]) -> None:
         streams, stride, start = self.streams, self.ladder.rung.stride, self.free
         length = max(each.length for each in batch)
-        mean = self.world.device.seconds([each.length for each in batch])
+        # What a decision costs on a level that does not only make decisions rarer.
+        dearer = self.ladder.rung.cost * stride / self.world.rungs[0].stride
+        mean = dearer * self.world.device.seconds([each.length for each in batch])
         taken = mean * float(self.rng.lognormal(0, self.world.device.noise))
         self.costs.note(len(batch), length, taken)
         self.free = end = start + taken
@@ -284,6 +289,7 @@ def simulate(world: World) -> WorldOutcome:
         device.members = np.arange(number, streams.count, world.devices)
     failing, moved, now, end = sorted(world.failing, reverse=True), 0, 0.0, world.warm + world.seconds
     levels: list[float] = []
+    strides: list[float] = []
     warm = False
     while now < end:
         now += EPOCH
@@ -300,7 +306,8 @@ def simulate(world: World) -> WorldOutcome:
             warm = True
             _forget(devices, streams)
         levels += [float(device.ladder.level) for device in devices if device.works]
-    return _outcome(world, devices, streams, count, moved, levels)
+        strides += [device.ladder.rung.stride / world.rungs[0].stride for device in devices if device.works]
+    return _outcome(world, devices, streams, count, moved, levels, strides)
 
 
 def capacity(world: World) -> float:
@@ -375,6 +382,7 @@ def _outcome(
     count: int,
     moved: int,
     levels: Sequence[float],
+    strides: Sequence[float],
 ) -> WorldOutcome:
     hits, misses = streams.hits[:count], streams.misses[:count]
     by_owner = {}
@@ -393,6 +401,7 @@ def _outcome(
         sum(device.files for device in devices) / max(1e-9, sum(device.all for device in devices)),
         np.array([late for device in devices for late in device.late]),
         float(np.mean(levels)),
+        float(np.mean(strides)),
     )
 
 
