@@ -48,37 +48,34 @@ def loaded(library: str, window: str, beam: int) -> Any:
     return WhisperModel(model.folder, "cpu", "int8", 1, beam, "bucket")
 
 
+def stages(model: Any, windows: list[Any]) -> dict[str, Callable[[list[int]], Any]]:
+    """Encoding, decoding and aligning of some of the windows."""
+    task = model.tokens.task("en", "en")
+    head = (*task, model.tokens.no_timestamps)
+    encoded, samples = model.encode(windows), [len(window) for window in windows]
+    texts = [h.ids for h in model.generate(encoded, [Prompt(head)] * len(windows))]
+    # Prefixes of different lengths, with such a room that the whole texts may become equally long.
+    prompts = [Prompt(head, ids[: 2 * (i % 4)], 40 - 2 * (i % 4)) for i, ids in enumerate(texts)]
+    return {
+        "encode": lambda part: model.encode([windows[i] for i in part]),
+        "decode": lambda part: model.generate([encoded[i] for i in part], [prompts[i] for i in part]),
+        "align": lambda part: model.align(
+            [encoded[i] for i in part], task, [list(texts[i]) for i in part], [samples[i] for i in part]
+        ),
+    }
+
+
 def rows(model: Any, windows: list[Any], repeats: int) -> dict[str, dict[str, float]]:
     """Milliseconds a stream for each stage and batch."""
-    head = (*model.tokens.task("en", "en"), model.tokens.no_timestamps)
-    whole = model.generate(model.encode(windows), [Prompt(head)] * len(windows))
-    found: dict[str, dict[str, float]] = {"encode": {}, "decode": {}, "align": {}}
-    for size in SIZES:
-        # As many windows for every size, so that lengths of texts and prefixes are the same on average.
+
+    def measured(stage: Callable[[list[int]], Any], size: int) -> float:
         parts = [list(range(i, i + size)) for i in range(0, len(windows), size)]
-        encoded = model.encode(windows)
-        # Prefixes of different lengths; the room is such that the whole text may become equally long.
-        prompts = [Prompt(head, h.ids[: 2 * (i % 4)], 40 - 2 * (i % 4)) for i, h in enumerate(whole)]
-        texts = [list(h.ids) for h in whole]
-        samples = [len(w) for w in windows]
+        return round(1000 * taken(lambda: [stage(part) for part in parts], repeats) / len(windows), 1)
 
-        def encode(parts: list[list[int]] = parts) -> None:
-            for part in parts:
-                model.encode([windows[i] for i in part])
-
-        def decode(parts: list[list[int]] = parts) -> None:
-            for part in parts:
-                model.generate([encoded[i] for i in part], [prompts[i] for i in part])
-
-        def align(parts: list[list[int]] = parts) -> None:
-            for part in parts:
-                model.align(
-                    [encoded[i] for i in part], head[:3], [texts[i] for i in part], [samples[i] for i in part]
-                )
-
-        for name, work in (("encode", encode), ("decode", decode), ("align", align)):
-            found[name][str(size)] = round(1000 * taken(work, repeats) / len(windows), 1)
-    return found
+    return {
+        name: {str(size): measured(stage, size) for size in SIZES}
+        for name, stage in stages(model, windows).items()
+    }
 
 
 def main() -> None:
@@ -88,6 +85,8 @@ def main() -> None:
     p.add_argument("--seconds", type=float, default=6.0)
     p.add_argument("--window", default="live")
     p.add_argument("--repeats", type=int, default=3)
+    p.add_argument("--library", action="append", choices=LIBRARIES)
+    p.add_argument("--beam", action="append", type=int)
     given = p.parse_args()
     length = round(given.seconds * 16_000)
     windows = [np.concatenate([*FileSource(path)])[:length] for path in given.audio]
@@ -96,9 +95,9 @@ def main() -> None:
     found = {
         library: {
             f"beam {beam}": rows(loaded(library, given.window, beam), windows, given.repeats)
-            for beam in (5, 1)
+            for beam in given.beam or (5, 1)
         }
-        for library in LIBRARIES
+        for library in given.library or LIBRARIES
     }
     report = {
         "machine": describe(("onnxruntime", "ctranslate2")),

@@ -2,10 +2,12 @@
 served, and ideas one by one, as JSON.
 
     python -m benchmarks.engine_simulation > benchmarks/results/engine_simulation.json
+    python -m benchmarks.engine_simulation --levels > benchmarks/results/engine_levels.json
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ from benchmarks.simulated_devices import (
     simulate,
 )
 from simul.engine.cost import Costs
+from simul.engine.ladder import RUNGS, Rung
 from simul.engine.scheduler import Due, Served, choose
 
 LOADS = (0.7, 0.9, 1.1, 1.3)
@@ -56,6 +59,23 @@ def deadline_only(due: Sequence[Due], now: float, costs: Costs, served: Served) 
     return sorted(due, key=lambda each: each.deadline)[:1]
 
 
+CHEAPER = 0.85
+"""What `--beam 1` costs with live windows as a share of what `--beam 5` does (docs/whisper.md)."""
+LEVELS = {
+    "the engine's": (RUNGS, False),
+    "greedy before": ((RUNGS[0], Rung("greedy", CHEAPER), *RUNGS[1:]), False),
+    "as the engine's, in halves of chunks": (tuple(Rung(r.name, r.cost, 2 * r.stride) for r in RUNGS), True),
+    "chunk x 1.5 before": (
+        (
+            Rung("every chunk", 1.0, 2),
+            Rung("x 1.5", 2 / 3, 3),
+            Rung("every second", 0.5, 4),
+            Rung("every third", 1 / 3, 6),
+        ),
+        True,
+    ),
+}
+"""Levels, and whether chunks are half as long and twice as many, so that there is something between one and two."""
 RULES = {
     "engine": (earliest, True),
     "engine without ladder": (earliest, False),
@@ -78,12 +98,41 @@ def row(outcome: WorldOutcome) -> dict[str, float]:
         "changes_a_minute": outcome.changes,
         "longest_wait": round(outcome.worst, 2),
         "level": round(outcome.level, 2),
+        "stride": round(outcome.stride, 2),
         "late_p95": round(float(np.quantile(outcome.late, 0.95)), 3),
     }
 
 
+def levels() -> dict[str, Any]:
+    """What other levels of quality would bring, by device and load."""
+    return {
+        device: {
+            name: {
+                load: row(
+                    simulate(
+                        replace(
+                            world,
+                            load=load * (2 if halved else 1),
+                            rungs=rungs,
+                            chunks=tuple(c / 2 for c in world.chunks) if halved else world.chunks,
+                        )
+                    )
+                )
+                for load in LOADS
+            }
+            for name, (rungs, halved) in LEVELS.items()
+        }
+        for device, world in DEVICES.items()
+    }
+
+
 def main() -> None:
-    """Print everything as JSON."""
+    """Print everything, or what other levels would bring, as JSON."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--levels", action="store_true")
+    if p.parse_args().levels:
+        print(json.dumps({"machine": describe(), "seconds": 60, "levels": levels()}, indent=1))
+        return
     found: dict[str, Any] = {"machine": describe(), "seconds": 60, "loads": {}, "ideas": {}}
     for device, world in DEVICES.items():
         found["loads"][device] = {

@@ -151,10 +151,7 @@ class OnnxWhisper:
     def generate(self, encoded: Sequence[OnnxWindow], prompts: Sequence[Prompt]) -> list[Hypothesis]:
         """One hypothesis per window, with attention and (beam > 1) other hypotheses."""
         if self.beam > 1:
-            return [
-                search(self._network, self._rules, w, p, self.beam)
-                for w, p in zip(encoded, prompts, strict=True)
-            ]
+            return search(self._network, self._rules, encoded, prompts, self.beam)
         return greedy(self._network, self._rules, encoded, prompts)
 
     def languages(self, encoded: Sequence[OnnxWindow]) -> list[dict[str, float]]:

@@ -177,29 +177,59 @@ def greedy(
                 paths[row].attention.append(piece)
 
 
-def search(network: Network, rules: OnnxRules, window: OnnxWindow, prompt: Prompt, width: int) -> Hypothesis:
-    """The best of the texts that a beam of `width` finds, and the others in `beams`.
+def search(
+    network: Network, rules: OnnxRules, windows: Sequence[OnnxWindow], prompts: Sequence[Prompt], width: int
+) -> list[Hypothesis]:
+    """For each window the best of the texts that a beam of `width` finds, and the others in `beams`.
 
-    It ends when `width` texts have ended (Radford et al. 2023, section 4.5), or at the prompt's room, where texts
+    A search ends when `width` texts have ended (Radford et al. 2023, section 4.5), or at the prompt's room, where texts
     that have not ended count too. The best has the highest `Path.score`.
     """
-    batch, paths, logits = _begin(network, rules, [window], [prompt], drafts=False)
+    batch, begun, following = _begin(network, rules, windows, prompts, drafts=False)
     batch.spread(width)
-    found: list[Path] = []
+    beams = [_Beam([path], [logits]) for path, logits in zip(begun, following, strict=True)]
+    going = beams
     while True:
-        parents, paths, ended = _extend(rules, paths, logits, width)
-        found += ended
-        if paths[0].over:
-            found += paths
-        if len(found) >= width:
+        for beam in going:
+            beam.extend(rules, width)
+        rest = [slot for slot, beam in enumerate(going) if len(beam.found) < width]
+        if not rest:
             break
-        batch.select(parents)
-        out, attention = batch.feed([[path.text.written[-1]] for path in paths], [[0]] * width)
-        logits = [rows[0] for rows in out]
-        for path, piece in zip(paths, attention, strict=True):
-            path.attention.append(piece)
-    best, *others = sorted(found, key=lambda path: -path.score)[:width]
-    return stop_at(best.hypothesis(others), prompt.stop, rules.tokens.end)
+        if len(rest) < len(going):
+            batch.keep(rest)
+            going = [going[slot] for slot in rest]
+        batch.select([slot * width + parent for slot, beam in enumerate(going) for parent in beam.parents])
+        last = [[path.text.written[-1]] for beam in going for path in beam.paths]
+        out, attention = batch.feed(last, [[0]] * len(last))
+        for slot, beam in enumerate(going):
+            mine = slice(slot * width, (slot + 1) * width)
+            beam.logits = [rows[0] for rows in out[mine]]
+            for path, piece in zip(beam.paths, attention[mine], strict=True):
+                path.attention.append(piece)
+    return [beam.hypothesis(p.stop, width, rules.tokens.end) for beam, p in zip(beams, prompts, strict=True)]
+
+
+@dataclass
+class _Beam:
+    """The search in one window: its paths with the logits of what follows, the numbers of the paths before that they
+    go on from, and the texts that were found."""
+
+    paths: list[Path]
+    logits: list[Array]
+    parents: list[int] = field(default_factory=list)
+    found: list[Path] = field(default_factory=list)
+
+    def extend(self, rules: OnnxRules, width: int) -> None:
+        """Go one token further."""
+        self.parents, self.paths, ended = _extend(rules, self.paths, self.logits, width)
+        self.found += ended
+        if self.paths[0].over:
+            self.found += self.paths
+
+    def hypothesis(self, rule: StopRule | None, width: int, end: int) -> Hypothesis:
+        """The best of what was found."""
+        best, *others = sorted(self.found, key=lambda path: -path.score)[:width]
+        return stop_at(best.hypothesis(others), rule, end)
 
 
 def _extend(

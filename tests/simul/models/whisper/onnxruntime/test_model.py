@@ -123,9 +123,9 @@ def test_the_source_times_of_what_was_just_decoded_need_no_further_pass(
         assert first.shape == (2, 2)
 
 
-@pytest.mark.parametrize("compute", ["float32", "int8"])
-def test_a_batch_gives_what_single_calls_give(load: Load, compute: str) -> None:
-    model = load(window="bucket", compute=compute)
+@pytest.mark.parametrize(("compute", "beam"), [("float32", 1), ("int8", 1), ("float32", 3)])
+def test_a_batch_gives_what_single_calls_give(load: Load, compute: str, beam: int) -> None:
+    model = load(window="bucket", compute=compute, beam=beam)
     tokens = model.tokens
     pieces = [*audio(2, 6, 2), *audio(2, 6, 5), *audio(1, 6, 3), np.concatenate(audio(9, 8, 4))]
     prompts = [
