@@ -38,7 +38,7 @@ class Meter:
     def __init__(self, server: ProofServer) -> None:
         self._server = server
         self._cpu, self._own, self._began = server.cpu(), time.process_time(), time.monotonic()
-        self._memory = server.memory_mib()
+        self._memory, self._waited = server.memory_mib(), server.waited()
         self._loads = [os.getloadavg()[0]]
 
     def figures(self) -> dict[str, Any]:
@@ -50,6 +50,7 @@ class Meter:
             "gateway_core_share": round((gateway - self._cpu[0]) / seconds, 3),
             "worker_core_share": round((workers - self._cpu[1]) / seconds, 3),
             "client_core_share": round((time.process_time() - self._own) / seconds, 3),
+            "waited_for_processor_seconds": round(self._server.waited() - self._waited, 1),
             "gateway_mib_more": round(self._server.memory_mib() - self._memory, 1),
             "load_before": round(self._loads[0], 1),
             "load_after": round(os.getloadavg()[0], 1),

@@ -93,6 +93,10 @@ class ProofServer:
         """Seconds of processor time of the gateway, and of its workers together."""
         return cpu_of([self.pid]), cpu_of(self.workers())
 
+    def waited(self) -> float:
+        """Seconds that the gateway's and the workers' threads together could run and had no processor."""
+        return sum(waited_of(pid) for pid in (self.pid, *self.workers()))
+
     def memory_mib(self) -> float:
         """Resident memory of the gateway."""
         fields = Path(f"/proc/{self.pid}/statm").read_text().split()
@@ -150,3 +154,14 @@ def cpu_of(pids: Sequence[int]) -> float:
             continue
         total += int(fields[11]) + int(fields[12])
     return total / TICK
+
+
+def waited_of(pid: int) -> float:
+    """Seconds that the threads of a process stood in the scheduler's queue."""
+    total = 0
+    for place in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total += int(place.read_text().split()[1])
+        except OSError:
+            continue
+    return total / 1e9
