@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 
 IMPORTS: dict[str, tuple[str, str]] = {
-    "av": ("", "simul/audio"),
+    "av": ("", "simul/audio server/stage"),
     "comet": ("none", "latency_metrics/reports/comet.py"),
     "espeakng_loader": ("embedded", "tts/espeak.py"),
     "faster_whisper": ("whisper whisper-base hf", "simul/hearing simul/models/hub.py"),
