@@ -1,4 +1,4 @@
-"""The rules of scheduling, load, ladder and placement: pure functions, checked without any model."""
+"""The rules of scheduling, load and ladder: pure functions, checked without any model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simul.engine.placement import place, rebalance, refusal
 
 from simul.engine.cost import CostTable, LoadMeter, bucket
 from simul.engine.inbox import Inbox
@@ -168,29 +167,6 @@ def test_lateness_leads_down_too_and_a_return_in_vain_makes_the_next_one_wait_lo
     rests = [b - a for a, b in zip(changes[::2], changes[1::2], strict=False)]
     assert [round(rest) for rest in rests] == [10, 20, 40, 80, 160][: len(rests)]
     assert len(rests) >= 4
-
-
-def test_a_stream_is_placed_where_most_room_is_or_nowhere() -> None:
-    assert place([0.5, 0.2, None, 0.3], 0.1) == 1
-    assert place([0.65, 0.62], 0.1) is None
-    assert place([None], 0.1) is None
-
-
-def test_a_stream_moves_only_where_that_brings_devices_closer() -> None:
-    assert rebalance([0.9, 0.2, None], 0.1) == (0, 1)
-    assert rebalance([0.6, 0.5], 0.05) is None
-    assert rebalance([0.9, 0.6], 0.4) is None
-    assert rebalance([None, 0.9], 0.1) is None
-
-
-def test_a_refusal_says_how_full_it_is() -> None:
-    assert refusal(3, 0.3, 0.1) is None
-    said = refusal(7, 0.65, 0.09)
-    assert said is not None
-    assert "7 streams use 65%" in said
-    slow = refusal(0, 0.0, 1.4)
-    assert slow is not None
-    assert "too slow" in slow
 
 
 def zeros(count: int) -> Samples:
