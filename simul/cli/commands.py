@@ -10,7 +10,6 @@ from simul.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from simul.cli.context import Context
-    from simul.cli.options import Parser
 
 
 class Command(NamedTuple):
@@ -111,10 +110,10 @@ def listing(table: Mapping[str, Command]) -> list[str]:
     return [f"  {name:<{width}}{command.help}" for name, command in table.items()]
 
 
-def parsers() -> Iterator[Parser]:
-    """The parsers of all commands, which takes importing them."""
+def modules() -> Iterator[str]:
+    """The modules of all commands that have a parser of their own."""
     groups = ("simul.cli.score.command", "simul.cli.train.command", "simul.cli.bench.command")
     steps = [command for recipe in RECIPES.values() for command in recipe.values()]
     for command in (*COMMANDS.values(), *SCORES.values(), *BENCHES.values(), *steps):
         if command.module not in groups:
-            yield import_module(command.module).parser()
+            yield command.module

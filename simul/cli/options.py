@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
-from simul.cli.commands import COMMANDS, RECIPES, SCORES, parsers
+from simul.cli.commands import COMMANDS, RECIPES, SCORES, modules
 from simul.cli.context import Context
 from simul.errors import UsageError, did_you_mean
 from simul.options import texts, truth
@@ -103,7 +104,7 @@ class Parser(argparse.ArgumentParser):
             if dest in options:
                 found += _as_arguments(options[dest], value, f"{where}: {key}")
             elif not names or key not in commands:
-                known = {name for p in parsers() for name in p._options()} if names else set(options)
+                known = _of_all_commands() if names else set(options)
                 if dest not in known:
                     near = did_you_mean(dest, {*known, *(commands if names else ())})
                     raise UsageError(f"{where} has no option {key!r}{near}; see `{self.prog} --help`.")
@@ -166,6 +167,11 @@ def _as_arguments(action: argparse.Action, value: Any, where: str) -> list[str]:
     if action.nargs == 0:
         return [flag] if truth(value, where) else []
     return [f"{flag}={text}" for text in texts(value)]
+
+
+def _of_all_commands() -> set[str]:
+    """The names of the options of every command, which takes importing them all."""
+    return {name for module in modules() for name in import_module(module).parser()._options()}
 
 
 def _config_path(arguments: Sequence[str], context: Context) -> str | None:
