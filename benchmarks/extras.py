@@ -177,7 +177,7 @@ PLANS: dict[str, Plan] = {
     "serve,whisper-base": Plan((simul("serve", "--check", "--source", "en", "--target", "en", says=""),)),
     "ray": Plan(
         (
-            simul("serve", "--check", "--engine", "ray"),
+            simul("serve", "--check", "--engine", "ray", codes=(3,)),
             python(
                 "import asyncio",
                 "from server.workers.ray_pool import RayPool",
@@ -193,6 +193,9 @@ PLANS: dict[str, Plan] = {
                 says="True 0",
             ),
         )
+    ),
+    "ray,whisper-base": Plan(
+        (simul("serve", "--check", "--engine", "ray", "--source", "en", "--target", "en"),)
     ),
     "plot": Plan(
         (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from simul.audio.bundles import bundled
+from simul.audio.edits import EditList
 from simul.audio.intake import FrameIntake
 from simul.audio.resample import check_rate
 from simul.audio.sound import TakenIn
@@ -68,8 +70,8 @@ def looks_like_container(head: bytes) -> bool:
     return _MAGIC.match(head) is not None
 
 
-def open_container(file: Any, refusal: str) -> Any:
-    """PyAV's container of an open file or address.
+def open_container(file: Any, refusal: str, **options: str) -> Any:
+    """PyAV's container of an open file or address; options: FFmpeg's, of the container.
 
     Raises:
         AudioError: with the text of `refusal`, where it is none.
@@ -77,7 +79,7 @@ def open_container(file: Any, refusal: str) -> Any:
     import av
 
     try:
-        return av.open(file, "r", options={} if hasattr(file, "seek") else _QUICK)
+        return av.open(file, "r", options=options if hasattr(file, "seek") else _QUICK)
     except (av.FFmpegError, OSError, ValueError, AssertionError):
         raise AudioError(refusal) from None
 
@@ -95,6 +97,7 @@ class ContainerSound(TakenIn):
         listening: what to hear of it.
         seconds: its length, where that is known besides.
         continues: it follows a part of the same recording and has no start of its own: time counts from its sound.
+        edits: edit lists by the numbers of tracks, where FFmpeg was told to ignore them.
 
     Raises:
         AudioError: there is no audio track, or none that can be decoded.
@@ -108,6 +111,7 @@ class ContainerSound(TakenIn):
         listening: Listening,
         seconds: float | None = None,
         continues: bool = False,
+        edits: Mapping[int, EditList] | None = None,
     ) -> None:
         import av
 
@@ -133,6 +137,8 @@ class ContainerSound(TakenIn):
                 f"{name} has {len(streams)} audio tracks; {describe(streams, self._stream)} is heard, "
                 "--track chooses another."
             )
+        self._edits = (edits or {}).get(self._stream.id)
+        self._told_seconds = self._edits.seconds if self._edits else self._told_seconds
         self._timeline = RecordingTime(self._origin(continues))
         self._intakes: list[FrameIntake] = []
         self._form: tuple[int, tuple[str, ...] | None] | None = None
@@ -148,6 +154,8 @@ class ContainerSound(TakenIn):
     @property
     def seconds(self) -> float | None:
         """How long the recording is by what the container says or suggests."""
+        if self._edits:
+            return self._edits.seconds
         if self._container.duration:
             return float(self._container.duration / _MICROSECONDS)
         if self._stream.duration and self._stream.time_base is not None:
@@ -205,10 +213,10 @@ class ContainerSound(TakenIn):
     def _frames(self) -> Iterator[Any]:
         import av
 
-        for packet in self._container.demux(self._stream):
+        for packet in bundled(self._container.demux(self._stream), self._stream.codec_context.name):
             try:
                 frames = packet.decode()
-            except av.error.InvalidDataError:
+            except (av.error.InvalidDataError, av.error.ArgumentError):
                 self._undecodable += packet.size > _PADDING_BYTES and bytes(packet)[:3] not in _TAGS
                 self._blank = len(set(bytes(packet)[-_BLANK_BYTES:])) == 1 and packet.size > _BLANK_BYTES
                 continue
@@ -217,8 +225,20 @@ class ContainerSound(TakenIn):
     def _heard(self, frame: Any) -> Iterator[Samples]:
         if not frame.samples:
             return
+        time = None if frame.time is None else float(frame.time)
+        if self._edits is None or time is None:
+            yield from self._placed(frame, _floats(frame), time)
+            return
+        sound = _floats(frame)
+        for begin, end, at in self._edits.cut(time, frame.samples / frame.sample_rate):
+            piece = sound[round(begin * frame.sample_rate) : round(end * frame.sample_rate)]
+            if len(piece):
+                yield from self._placed(frame, piece, at)
+
+    def _placed(self, frame: Any, sound: Samples, time: float | None) -> Iterator[Samples]:
+        """What was decoded from a frame, with silence before it up to its time in the recording."""
         form = (self._checked(frame.sample_rate), _names(frame))
-        missing = self._timeline.missing(None if frame.time is None else float(frame.time))
+        missing = self._timeline.missing(time)
         if form != self._form or missing > _LONG_GAP_SECONDS:
             if self._intakes:
                 yield self._intakes[-1].finish()
@@ -226,8 +246,8 @@ class ContainerSound(TakenIn):
             self._intakes.append(FrameIntake(*form, self._listening.channel, self._name))
         yield from self._silence(missing, frame)
         intake = self._intakes[-1]
-        self._timeline.heard(frame.samples / intake.rate)
-        yield intake.push(_floats(frame))
+        self._timeline.heard(len(sound) / intake.rate)
+        yield intake.push(sound)
 
     def _silence(self, seconds: float, frame: Any) -> Iterator[Samples]:
         """Silence before a frame: a long one as it comes out, a short one through the filter of the sound around it."""

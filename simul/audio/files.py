@@ -128,8 +128,9 @@ class FileSource(AudioSource):
                 f"{self.path} is raw PCM by its name; feed it to standard input (`- < {self.path}`) with "
                 "--raw --encoding --rate --channels."
             )
-        container = open_container(_PartOfFile(self._file, part), refusal)
-        return ContainerSound(container, self.name, self._listening, part.seconds, part.continues)
+        options = {"ignore_editlist": "1"} if part.edits else {}
+        container = open_container(_PartOfFile(self._file, part), refusal, **options)
+        return ContainerSound(container, self.name, self._listening, part.seconds, part.continues, part.edits)
 
     def _pieces(self) -> Iterator[Samples]:
         try:

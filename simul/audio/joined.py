@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from simul.audio.edits import EditList, lists_with_gaps
 from simul.audio.endings import HEAD_BYTES, TAIL_BYTES, cut_short
 from simul.audio.joints import begins, in_fragments
 
@@ -34,7 +35,7 @@ class FilePart:
     """Bytes `start` to `end` of a file: one recording.
 
     cut_short: it ends in the middle of what it began. seconds: its length, where a header that FFmpeg ignores says so.
-    continues: its time stamps may go on from those of the part before it.
+    continues: its time stamps may go on from those of the part before it. edits: lists with gaps that its tracks have.
     """
 
     start: int
@@ -42,6 +43,7 @@ class FilePart:
     cut_short: bool = False
     seconds: float | None = None
     continues: bool = False
+    edits: Mapping[int, EditList] = field(default_factory=dict)
 
 
 def parts(data: bytes | mmap) -> list[FilePart]:
@@ -65,7 +67,12 @@ def _parts(data: bytes | mmap) -> list[FilePart]:
         return [replace(part, seconds=mpeg_seconds(data, part)) for part in found]
     continues = in_fragments(data)
     return [
-        replace(part, continues=continues and part.start > 0) for part in _between(begins(data), len(data))
+        replace(
+            part,
+            continues=continues and part.start > 0,
+            edits=lists_with_gaps(data, part.start, part.end),
+        )
+        for part in _between(begins(data), len(data))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Where another recording begins in containers whose reader stops at their end: MP4, AIFF, CAF, WAV, FLV and more.
+"""Where another recording begins in containers whose reader stops at their end or stumbles: MP4, AIFF, CAF and more.
 
 In a file the structure is walked, so that only headers are read; in a pipe the first bytes of a file of the same kind
 are looked for in what passes.
@@ -28,6 +28,9 @@ _MARKS: dict[bytes, re.Pattern[bytes]] = {
     b"tta": re.compile(rb"TTA1[\x01\x02]\x00.\x00.\x00", re.DOTALL),
     b"wv": re.compile(rb"wvpk.{12}\x00{4}.{5}[" + re.escape(_FIRST_BLOCK) + rb"]", re.DOTALL),
     b"voc": re.compile(rb"Creative Voice File\x1a\x1a\x00"),
+    b"rm": re.compile(rb"\.RMF\x00\x00\x00.\x00[\x00\x01].{4,8}PROP", re.DOTALL),
+    b"swf": re.compile(rb"FWS[\x03-\x32].{4}[\x58\x60\x68\x70\x78\x80\x88\x90\x98]\x00", re.DOTALL),
+    b"nut": re.compile(rb"nut/multimedia container\x00N\x4d\x7a\x56"),
     b"au": re.compile(rb"\.snd\x00\x00.{2}.{4}\x00\x00\x00[\x01-\x1b]", re.DOTALL),
 }
 _LONGEST_MARK = 32

@@ -9,6 +9,7 @@ import soundfile
 
 from simul.audio import FileSource, Listening, StdinSource
 from simul.errors import AudioError, UsageError
+from tests.simul.audio.mov_boxes import with_edits, with_sample_lengths
 from tests.simul.audio.recordings import Track, container, tone, wav, write
 from tests.simul.audio.test_joined import loudness
 
@@ -58,6 +59,36 @@ def test_a_gap_is_silence(tmp_path, kind, codec):
         assert loudness(samples, 400, 0.2, 0.8) > 0.4
         assert np.abs(samples[round(1.5 * 16_000) : round(3.8 * 16_000)]).max() < 0.01
         assert loudness(samples, 1600, 4.3, 4.9) > 0.4
+
+
+MOV_SOUND = [
+    ("mov", "pcm_s16le"),
+    ("mov", "pcm_alaw"),
+    ("mp4", "pcm_s16le"),
+    ("mov", "adpcm_ima_qt"),
+    ("mp4", "aac"),
+]
+
+
+@pytest.mark.parametrize(("kind", "codec"), MOV_SOUND)
+def test_a_gap_that_an_edit_list_makes_is_silence(tmp_path, kind, codec):
+    data = container(kind, [Track([(0.0, np.concatenate([SOUND, tone(1.0, 1600)]))], codec)])
+    samples = heard(tmp_path, with_edits(data, [(1000, 0), (2000, -1), (1000, 48_000)]))
+    a_second_then_silence_then_a_second(samples)
+
+
+@pytest.mark.parametrize(("kind", "codec"), MOV_SOUND[:3])
+def test_a_gap_within_pcm_of_samples_that_last_unequally_is_silence(tmp_path, kind, codec):
+    data = container(kind, [Track([(0.0, np.concatenate([SOUND, tone(1.0, 1600)]))], codec)])
+    data = with_sample_lengths(data, [(47_999, 1), (1, 96_001), (48_000, 1)])
+    a_second_then_silence_then_a_second(heard(tmp_path, data))
+
+
+def a_second_then_silence_then_a_second(samples: np.ndarray) -> None:
+    assert abs(len(samples) / 16_000 - 4.0) < 0.05
+    assert loudness(samples, 400, 0.1, 0.9) > 0.4
+    assert np.abs(samples[round(1.1 * 16_000) : round(2.9 * 16_000)]).max() < 0.01
+    assert loudness(samples, 1600, 3.1, 3.9) > 0.4
 
 
 def piped(data: bytes) -> np.ndarray:

@@ -66,6 +66,9 @@ KINDS = {
     "wavpack": ("wv", "wavpack"),
     "adpcm": ("wav", "adpcm_ima_wav"),
     "mp3-in-wav": ("wav", "libmp3lame"),
+    "rm": ("rm", "ac3"),
+    "nut": ("nut", "flac"),
+    "nut-pcm": ("nut", "pcm_s16le"),
 }
 
 
@@ -87,6 +90,18 @@ def test_two_files_of_a_kind_through_a_pipe(kind):
     source = StdinSource(io.BytesIO(joined(kind)))
     both_are_heard(np.concatenate(list(source)))
     assert source.notices == []
+
+
+def test_flash_files(tmp_path):
+    """At one of the few rates that they can have."""
+    data = b"".join(
+        container("swf", [Track([(0.0, tone(1.0, hertz, 44_100))], "libmp3lame", rate=44_100)])
+        for hertz in (400, 1600)
+    )
+    path = tmp_path / "joined.swf"
+    path.write_bytes(data)
+    both_are_heard(np.concatenate(list(FileSource(path))))
+    both_are_heard(np.concatenate(list(StdinSource(io.BytesIO(data)))))
 
 
 @pytest.mark.parametrize("flags", ["+faststart", "+frag_keyframe+empty_moov+default_base_moof", "+dash"])
