@@ -1,4 +1,4 @@
-"""Clients of `/asr` at once against `simul serve`, and against WhisperLiveKit's own server on the same weights, as JSON.
+"""Clients of `/asr` at once against `simul serve`, and against WhisperLiveKit's own server on the same weights.
 
     python -m benchmarks.serving LIST... [--first N] [--shortest S] [--longest S] [--seconds S] [--clients 1,2,4,8]
         [--waves N] [--peer PYTHON --checkpoint base.pt] [--output FILE]
@@ -6,7 +6,8 @@
 Lists and thirds as in benchmarks/whisper.py. Each session is a recording, or, with `--seconds`, so many joined that it
 is as long. A wave is as many sessions at once as there are clients. The servers run one after the other, each in
 processes of its own; the clients are this process. Lags are from the end of a word on the clock of
-benchmarks/word_lag.py to its arrival, computing and waiting included. `--checkpoint`: of benchmarks/openai_checkpoint.py.
+benchmarks/word_lag.py to its arrival, computing and waiting included. Prints JSON; `--checkpoint` is made by
+benchmarks/openai_checkpoint.py.
 """
 
 from __future__ import annotations

@@ -15,19 +15,15 @@ from simuleval.agents import Action, AgentStates, ReadAction, SpeechToTextAgent,
 from simuleval.utils import entrypoint
 
 from policies.base import Need
-from simul.adapters.append_only import WordWriter
+from simul.adapters.appended import AppendedText
 from simul.adapters.pieces import SPACE
 from simul.adapters.sessions import Sessions
-from simul.audio.intake import FrameIntake
 from simul.backends.families import LoadedBackend, load_backend
 from simul.config import ModelConfig, StreamOptions
 from simul.errors import UsageError, exit_code_of
 from simul.languages import latency_unit
 from simul.options import add_options, from_namespace
-from simul.session import Session
-from simul.session.events import Event
 from simul.session.factory import SessionFactory
-from simul.units import as_samples
 
 NAMES = {"source": "source_lang", "target": "target_lang"}
 """Where our options are called otherwise, because SimulEval has one of that name."""
@@ -36,19 +32,17 @@ _LOG = logging.getLogger("simul.adapters.simuleval")
 
 
 class SessionStates(AgentStates):
-    """SimulEval's states of one stream, and what our session adds: how far the source was taken, the output."""
+    """SimulEval's states of one stream, and what we add: how far the source was taken, the recording."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, recording: AppendedText) -> None:
+        self.recording = recording
         super().__init__()
 
     def reset(self) -> None:
         """Forget the stream."""
         super().reset()
         self.taken = 0
-        self.intake: FrameIntake | None = None
-        self.writer: WordWriter | None = None
-        self.session.reset()
+        self.recording.reset()
 
 
 @entrypoint
@@ -66,11 +60,6 @@ class SimulAgent(SpeechToTextAgent):
 
     def __init__(self, args: Namespace) -> None:
         self.sessions = Sessions(_factory(args, self.load_backend))
-        if self.sessions.revises:
-            raise UsageError(
-                f"The policy {self.sessions.policy} takes text back, which SimulEval cannot record; choose one "
-                "that only appends, such as local-agreement, or score it with `simul eval` or in simulstream."
-            )
         self.unit = getattr(args, "eval_latency_unit", "word")
         self._pieces: Any = None
         if self.unit == "spm":
@@ -108,58 +97,35 @@ class SimulAgent(SpeechToTextAgent):
 
     def build_states(self) -> SessionStates:
         """States for a stream; SimulEval calls this."""
-        return SessionStates(self.sessions.session())
+        return SessionStates(AppendedText(self.sessions, self.unit))
 
     def policy(self, states: SessionStates | None = None) -> Action:
         """Feed the new part of the source; write what has settled, and finish with the source."""
         states = self.states if states is None else states
-        events = self._advance(states)
+        # The source is a list of floats that grows with the stream; only its new part is copied.
+        fresh = states.source[states.taken :]
+        states.taken += len(fresh)
         over = states.source_finished
-        text = "" if states.writer is None else states.writer.take(events, final=over)
+        # `--tgt-lang` may give each recording a target of its own.
+        wanted = getattr(states, "tgt_lang", None)
+        target = wanted if isinstance(wanted, str) else None
+        text = states.recording.take(fresh, states.source_sample_rate, over, target)
         if over:
             self._warn(states)
             return WriteAction(self._shown(states, text), finished=True)
         return WriteAction(self._shown(states, text), finished=False) if text else ReadAction()
 
-    def _advance(self, states: SessionStates) -> list[Event]:
-        """What the source that came since the last call brings about."""
-        # The source is a list of floats that grows with the stream; only its new part is copied.
-        fresh = states.source[states.taken :]
-        states.taken += len(fresh)
-        if states.intake is None:
-            if not fresh:
-                return []
-            states.intake = FrameIntake(states.source_sample_rate)
-            states.session = self._session(states)
-            states.writer = self._writer(states.session.config.target)
-        events = states.session.feed(states.intake.push(as_samples(fresh))) if fresh else []
-        if states.source_finished:
-            events += states.session.feed(states.intake.finish())
-            events += states.session.finish()
-        return events
-
-    def _session(self, states: SessionStates) -> Session:
-        """The session of a stream that begins; `--tgt-lang` may give each recording a target of its own."""
-        wanted = getattr(states, "tgt_lang", None)
-        target = wanted if isinstance(wanted, str) else self.sessions.target
-        if states.session.config.target == target:
-            return states.session
-        return self.sessions.session(target=target)
-
-    def _writer(self, target: str) -> WordWriter:
-        return WordWriter(target, words=self.unit != "char" and latency_unit(target) == "word")
-
     def _shown(self, states: SessionStates, text: str) -> str:
         if self._pieces is None:
             return text
         pieces = self._pieces.encode(text, out_type=str)
-        if latency_unit(states.session.config.target) == "char" and pieces:
+        if latency_unit(states.recording.target) == "char" and pieces:
             # The encoder puts the mark of a space before every text.
             pieces[0] = pieces[0].removeprefix(SPACE)
         return " ".join(pieces)
 
     def _warn(self, states: SessionStates) -> None:
-        count = 0 if states.writer is None else states.writer.lengthened
+        count = states.recording.lengthened
         if count:
             _LOG.warning(
                 "%d words were made longer after they had been written and stand as two in this log; "

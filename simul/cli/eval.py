@@ -6,10 +6,12 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from simul.adapters.remote.wire import ADDRESS, PORT
 from simul.cli.build import add_list_options, add_session_options, announce, session_factory
 from simul.cli.context import Context
 from simul.cli.options import MOST_JOBS, Parser, whole
 from simul.cli.places import check_folder
+from simul.config import DEFAULT_POLICY
 from simul.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +40,19 @@ def parser() -> Parser:
     p.add_argument("--overwrite", action="store_true", help="replace what --log DIR holds of another run")
     p.add_argument("--jobs", type=whole(1, MOST_JOBS), default=1, metavar="N", help="processes")
     p.add_argument("--json", action="store_true", help="scores as JSON")
+    remote = p.add_argument_group("SimulEval over HTTP")
+    remote.add_argument(
+        "--standalone", action="store_true", help="be the agent that `simuleval --remote-eval` evaluates"
+    )
+    remote.add_argument(
+        "--remote-eval",
+        action="store_true",
+        help="evaluate, instead of a model, an agent of SimulEval's that was started with --standalone",
+    )
+    remote.add_argument("--remote-address", default=ADDRESS, metavar="HOST", help="where the agent listens")
+    remote.add_argument(
+        "--remote-port", type=whole(1, 65_535), default=PORT, metavar="N", help="and at which port"
+    )
     add_session_options(p)
     return p
 
@@ -47,6 +62,10 @@ def run(arguments: list[str], context: Context) -> int:
     given = parser().parse(arguments, context)
     _check(given)
     factory = session_factory(given, context)
+    if given.standalone:
+        return _be_the_agent(given, context, factory)
+    if given.remote_eval:
+        factory = _agent_factory(given, factory)
     found = _read(given, factory)
     segments: list[ReferenceSegment] | None = None
     if given.segmentation:
@@ -65,7 +84,50 @@ def run(arguments: list[str], context: Context) -> int:
     return _exit_code(given, context, result)
 
 
+def _be_the_agent(given: argparse.Namespace, context: Context, factory: SessionFactory) -> int:
+    """Serve one recording after the other to SimulEval, until interrupted."""
+    from simul.adapters.appended import AppendedText
+    from simul.adapters.remote.service import AgentService, RemoteAgent
+    from simul.adapters.sessions import Sessions
+
+    announce(factory, context)
+    agent = RemoteAgent(AppendedText(Sessions(factory)), factory.loaded.description)
+    with AgentService(agent, given.remote_address, given.remote_port) as service:
+        context.note(
+            f"Listening at http://{given.remote_address}:{service.server_port}/ for `simuleval --remote-eval`; "
+            "Ctrl-C ends it."
+        )
+        try:
+            service.serve_forever()
+        except KeyboardInterrupt:
+            return ExitCode.INTERRUPTED
+    return ExitCode.OK
+
+
+def _agent_factory(given: argparse.Namespace, factory: SessionFactory) -> SessionFactory:
+    """Sessions with the agent in place of a model."""
+    from simul.adapters.remote.backend import LoadAgent, settings
+    from simul.session.factory import SessionFactory
+
+    load = LoadAgent(f"http://{given.remote_address}:{given.remote_port}")
+    return SessionFactory(settings(factory.stream), factory.model, load)
+
+
+def _check_remote(given: argparse.Namespace) -> None:
+    if given.standalone and given.remote_eval:
+        raise UsageError("--standalone is the agent, --remote-eval evaluates one; give one of them.")
+    if given.standalone and (given.list or given.source_list):
+        raise UsageError("--standalone takes no list: what is heard comes from SimulEval.")
+    if given.remote_eval and given.jobs > 1:
+        raise UsageError("An agent of SimulEval's hears one recording at a time; leave --jobs away.")
+    if given.remote_eval and (given.policy != DEFAULT_POLICY or given.policy_arg):
+        raise UsageError("With --remote-eval the agent decides; give --policy where it is started.")
+
+
 def _check(given: argparse.Namespace) -> None:
+    _check_remote(given)
+    if given.standalone:
+        return
     if given.log is not None:
         check_folder("--log", given.log)
     if bool(given.list) == bool(given.source_list):
