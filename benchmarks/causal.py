@@ -33,8 +33,9 @@ from simul.models.catalogue import locate
 from simul.models.whisper.causal import CausalEncoder
 from simul.models.whisper.features import STEP, TAIL
 from simul.models.whisper.guard import GuardConfig
+from simul.models.whisper.interface import FRAME_MS
 from simul.models.whisper.live import live_encoder
-from simul.models.whisper.onnxruntime.model import FRAME_MS, OnnxWhisper
+from simul.models.whisper.onnxruntime.model import OnnxWhisper
 from simul.models.whisper.weights import FileWeights
 from simul.session.drive import Step, drive
 from simul.session.events import Settled, Tail

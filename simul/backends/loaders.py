@@ -168,7 +168,8 @@ def _ctranslate2_whisper(asked: Asked) -> Whisper:
     place, compute = device(config), _compute(config)
     beam = config.beam or _beam(asked.folder, place)
     if place == "cpu" and compute in ("int8", "float32"):
-        from simul.models.whisper.onnxruntime.model import FRAME_MS, OnnxWhisper
+        from simul.models.whisper.interface import FRAME_MS
+        from simul.models.whisper.onnxruntime.model import OnnxWhisper
 
         block = config.block_ms // FRAME_MS
         return OnnxWhisper(asked.folder, compute, config.threads, beam, _window(config), block)
@@ -178,10 +179,14 @@ def _ctranslate2_whisper(asked: Asked) -> Whisper:
 
 
 def _torch_whisper(asked: Asked) -> Whisper:
+    from simul.models.whisper.interface import FRAME_MS
     from simul.models.whisper.torch import TorchWhisper
 
     config = asked.config
-    model = TorchWhisper(asked.folder, config.device, config.compute, config.beam or 1, _window(config))
+    block = config.block_ms // FRAME_MS
+    model = TorchWhisper(
+        asked.folder, config.device, config.compute, config.beam or 1, _window(config), block
+    )
     _set_torch_threads(config)
     return model
 

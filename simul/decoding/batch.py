@@ -27,6 +27,10 @@ class KeyValues:
     ids: tuple[int, ...] = ()
     own: torch.Tensor | None = None
 
+    def remember(self, ids: tuple[int, ...], own: torch.Tensor) -> None:
+        """Keep `own`, which nobody else holds, of the first tokens `ids`."""
+        self.ids, self.own = ids, own
+
 
 class StepModel(Protocol):
     """A decoder's network.
@@ -144,7 +148,7 @@ class Batch:
             layers: list[Any] = self._own.layers
             pairs = [torch.stack([layer.keys[row], layer.values[row]]) for layer in layers]
             own = torch.stack([pair[:, :, begin : begin + len(ids)] for pair in pairs])
-            self.kept[index].ids, self.kept[index].own = ids, own
+            self.kept[index].remember(ids, own)
 
 
 def cross_cache(kept: Sequence[KeyValues]) -> tuple[DynamicCache, torch.Tensor | None]:

@@ -1,9 +1,7 @@
 """Whisper's encoder in blocks: every frame of a growing window is computed once, and its states never change.
 
-Frames see their block and all blocks before it. What looks ahead of a block are the convolutions, by one mel frame,
-and that frame, by half its length: 200 samples and a step of 10 ms, together 22.5 ms. Features lie at most `SPAN` below
-the loudest frame up to the block's end. Streamed, the states are those of the whole window under the mask of these
-blocks, however the audio was cut.
+Frames see their block and all blocks before it, and a little ahead of it (`blocks`). Streamed, the states are those of
+the whole window under the mask of these blocks, however the audio was cut.
 """
 
 from __future__ import annotations
@@ -15,34 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.models.whisper.features import FFT, HOP, TAIL, log_energies, normalize
+from simul.models.whisper.blocks import Array, HeardWindow, silent
 from simul.models.whisper.onnxruntime.layers import FAR
 from simul.models.whisper.onnxruntime.networks import encoder_graph, layer_count, session
 from simul.units import Samples
 
-Array = NDArray[np.float32]
-HALF = FFT // 2
 
-
-@dataclass
-class CausalState:
+@dataclass(kw_only=True)
+class CausalState(HeardWindow):
     """What is kept of one window: numbers and arrays, none of which is ever changed in place.
 
-    received: samples so far. samples: the last of them, from where the next mel frame begins. energies: log-mel frames
-    [n, bands] that are not encoded yet. last: [1, bands], the features before them. top: the loudest energy so far.
-    frames: how many are encoded. before: [1, width], the first convolution's last output. keys, values: [frames, width]
-    of each layer.
+    before: [1, width], the first convolution's last output. keys, values: [frames, width] of each layer.
     """
 
-    samples: Samples
-    energies: Array
-    last: Array
     before: Array
     keys: tuple[Array, ...]
     values: tuple[Array, ...]
-    received: int = 0
-    top: float = -np.inf
-    frames: int = 0
 
 
 class CausalEncoder:
@@ -67,9 +53,7 @@ class CausalEncoder:
         """A window of which nothing was heard."""
         none = np.zeros((0, self._width), np.float32)
         return CausalState(
-            samples=np.zeros(0, np.float32),
-            energies=np.zeros((0, self._bands), np.float32),
-            last=np.zeros((1, self._bands), np.float32),
+            **vars(silent(self._bands)),
             before=np.zeros((1, self._width), np.float32),
             keys=(none,) * self._layers,
             values=(none,) * self._layers,
@@ -77,16 +61,7 @@ class CausalEncoder:
 
     def push(self, state: CausalState, samples: Samples) -> None:
         """Take in the window's next samples; nothing is encoded."""
-        waiting = np.concatenate([state.samples, samples.astype(np.float32, copy=False)])
-        begun = state.received > HALF
-        state.received += len(samples)
-        if state.received > HALF and not begun:
-            waiting = np.concatenate([waiting[HALF:0:-1], waiting])
-        if state.received > HALF:
-            fresh = log_energies(waiting, self._bands)
-            state.energies = np.concatenate([state.energies, fresh])
-            waiting = waiting[len(fresh) * HOP :]
-        state.samples = waiting.copy()
+        state.push(samples)
 
     def advance(self, states: Sequence[CausalState]) -> list[Array]:
         """Encode the whole blocks of each window; their states [frames, width], none for windows without one."""
@@ -98,14 +73,7 @@ class CausalEncoder:
 
     def finish(self, state: CausalState) -> Array:
         """Encode all that is left of a window and half a second of silence; the window takes no more."""
-        content = state.received // HOP
-        total = min(content + content % 2 + TAIL, 2 * self.longest)
-        lack = total - 2 * state.frames - len(state.energies)
-        samples = np.pad(state.samples, (0, max(0, lack) * HOP + FFT))
-        if state.received <= HALF:
-            samples = np.concatenate([samples[HALF:0:-1], samples])
-        energies = np.concatenate([state.energies, log_energies(samples, self._bands)])
-        state.energies = energies[: total - 2 * state.frames]
+        state.close(self.longest)
         pieces = [np.zeros((0, self._width), np.float32)]
         while len(state.energies) >= 2:
             pieces += self._encode([state], min(self.block, len(state.energies) // 2))
@@ -117,7 +85,7 @@ class CausalEncoder:
 
     def _encode(self, states: Sequence[CausalState], count: int) -> list[Array]:
         """Encode the next `count` frames of each window."""
-        mel = np.stack([self._features(state, 2 * count) for state in states])
+        mel = np.stack([state.features(2 * count) for state in states])
         longest = max(state.frames for state in states)
         lacks = [longest - state.frames for state in states]
         column = np.arange(longest + count)
@@ -141,17 +109,6 @@ class CausalEncoder:
             )
             state.frames += count
         return list(found["states"])
-
-    def _features(self, state: CausalState, count: int) -> Array:
-        """Features of the next `count` mel frames, of the one before and of the one behind; the window moves on."""
-        state.top = max(state.top, float(state.energies[:count].max()))
-        fresh = normalize(state.energies[: count + 1], state.top)
-        if len(fresh) == count:
-            # Behind the window's end the convolutions see zeros, as offline.
-            fresh = np.concatenate([fresh, np.zeros((1, self._bands), np.float32)])
-        features = np.concatenate([state.last, fresh])
-        state.last, state.energies = fresh[count - 1 : count], state.energies[count:]
-        return features
 
 
 def _stacked(arrays: Sequence[Array], lacks: Sequence[int]) -> Array:

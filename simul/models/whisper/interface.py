@@ -17,6 +17,9 @@ from simul.models.hub import WHISPER_PACKAGE
 from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
 
 MAX_POSITIONS = 448
+FRAME_MS = 20
+BLOCK = 50
+"""Frames of a causal block: one second."""
 Encoded = Any
 """A window as a model's encoder left it; only that model knows what it is."""
 

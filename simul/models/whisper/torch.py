@@ -15,17 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.decoding.interface import Hypothesis, Prompt
+from simul.errors import UsageError
 from simul.models.folder import load_network, reading
 from simul.models.hub import is_multilingual
-from simul.models.whisper.features import PADDED, STEP, LogMel, check_window
-from simul.models.whisper.interface import MAX_POSITIONS, check_source
+from simul.models.whisper.features import CAUSAL, LIVE, PADDED, STEP, WINDOWS, LogMel
+from simul.models.whisper.interface import BLOCK, MAX_POSITIONS, check_source
 from simul.models.whisper.timing import prepared, token_spans, warp
 from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
+from simul.models.whisper.transformers_encoder import use_live_encoder
 
 if TYPE_CHECKING:
     import torch
 
     from simul.models.whisper.decoder import EncodedWindow, WhisperDecoder
+    from simul.models.whisper.slots import SlotEncoder, SlotWindow
 
 LATEST_BEGIN = 50
 """A text begins at most one second after its window does, unless the model says otherwise."""
@@ -36,23 +39,32 @@ class TorchWhisper:
     """Loads a folder; the weights are shared by all streams.
 
     device: "cpu", "cuda" or "auto". compute: float32, float16 or bfloat16; "auto" is float32 on a CPU and float16
-    on a GPU. beam: hypotheses that are followed. window: how long windows are, "padded" or "bucket" (see
-    `features.WINDOWS`); the positional table is cut to them.
+    on a GPU. beam: hypotheses that are followed. window: what is encoded (see `features.WINDOWS`); live and causal
+    windows are for the encoder that was trained for them (`live.live_encoder`). block: frames of a causal block.
 
     The alignment heads are those of the model's generation_config.json, or else all heads of the last half of the
     decoder's layers.
 
     Raises:
         ModelMissingError: a package, the folder or one of its files is missing or damaged.
-        UsageError: the folder holds another kind of model, or `compute` or `window` is unknown.
+        UsageError: the folder holds another kind of model, `compute` or `window` is unknown, or there is no encoder for
+            live windows of this model.
     """
 
     aligns = attends = True
-    grows = False
+    grows: bool
 
     def __init__(
-        self, folder: Path, device: str = "auto", compute: str = "auto", beam: int = 1, window: str = PADDED
+        self,
+        folder: Path,
+        device: str = "auto",
+        compute: str = "auto",
+        beam: int = 1,
+        window: str = PADDED,
+        block: int = BLOCK,
     ) -> None:
+        if window not in WINDOWS:
+            raise UsageError(f"Whisper on torch has no window {window!r}; choose: {', '.join(WINDOWS)}.")
         network, self._device = load_network(
             folder,
             "WhisperForConditionalGeneration",
@@ -64,14 +76,23 @@ class TorchWhisper:
         )
         with reading(folder, FAMILY):
             vocabulary = TokenizerFile(folder / "tokenizer.json")
-            self._features = LogMel(int(network.config.num_mel_bins), check_window(window))
+            self._features = LogMel(int(network.config.num_mel_bins), window)
+        if window in (LIVE, CAUSAL):
+            use_live_encoder(network, folder)
         self._network = network
+        self.grows = window == CAUSAL
+        self._slots = self._make_slots(block) if self.grows else None
         self.folder, self.beam = folder, beam
         self.offers = beam
         self.tokens = WhisperTokens(vocabulary, is_multilingual(folder))
         self.detects = self.tokens.multilingual
         self._rules = self._make_rules()
         self._heads = self._alignment_heads()
+
+    def _make_slots(self, block: int) -> SlotEncoder:
+        from simul.models.whisper.slots import SlotEncoder
+
+        return SlotEncoder(self._network, block)
 
     def _alignment_heads(self) -> Any:
         """Those that the model names, or all of the last half of the decoder's layers."""
@@ -112,6 +133,8 @@ class TorchWhisper:
 
     def encode(self, windows: Sequence[NDArray[np.float32]]) -> list[EncodedWindow]:
         """Each window of samples as the decoder attends to it; windows of one length share a batch."""
+        if self._slots is not None:
+            return self.grow([self.start() for _ in windows], windows)
         import torch
 
         from simul.decoding.batch import cross_keys
@@ -131,6 +154,16 @@ class TorchWhisper:
                     content = min(-(-len(windows[index]) // STEP), hidden.shape[1])
                     made[index] = EncodedWindow(cross_keys(attentions, hidden[row]), content)
         return [made[i] for i in range(len(windows))]
+
+    def start(self) -> SlotWindow:
+        """A window that will grow."""
+        assert self._slots is not None
+        return self._slots.start()
+
+    def grow(self, kept: Sequence[SlotWindow], windows: Sequence[NDArray[np.float32]]) -> list[EncodedWindow]:
+        """Windows whose samples, given whole, have become more; see `SlotEncoder.grow`."""
+        assert self._slots is not None
+        return [*self._slots.grow(kept, windows)]
 
     def _encoder(self, features: torch.Tensor) -> torch.Tensor:
         """The encoder's output [rows, frames / 2, width] for features [rows, bands, frames] of any length.

@@ -10,20 +10,9 @@ from simul.errors import UsageError
 from simul.models.catalogue.lookup import locate
 from simul.models.folder import load_network
 from simul.models.hub import classify
+from simul.models.whisper.transformers_encoder import JOINED, NAMES
 from simul.models.whisper.weights import FileWeights, Weights
 from simul.training.causal_whisper.network import HEADS, POSITIONS
-
-_NAMES = {
-    "conv1": "conv1",
-    "conv2": "conv2",
-    "layer_norm": "layer_norm",
-    "self_attn_layer_norm": "self_attention/layer_norm",
-    "self_attn.out_proj": "self_attention/linear_1",
-    "final_layer_norm": "ffn/layer_norm",
-    "fc1": "ffn/linear_0",
-    "fc2": "ffn/linear_1",
-}
-"""Modules of the transformers package, and what CTranslate2 calls them."""
 
 
 def teacher_folder(name: str) -> Path:
@@ -65,13 +54,13 @@ def _from_transformers(folder: Path) -> Weights:
         if before.startswith("layers."):
             _, number, before = before.split(".", 2)
             place += f"layer_{number}/"
-        if before in _NAMES:
+        if before in NAMES:
             if before.endswith("layer_norm"):
                 inner = {"weight": "gamma", "bias": "beta"}[inner]
-            found[f"{place}{_NAMES[before]}/{inner}"] = value
+            found[f"{place}{NAMES[before]}/{inner}"] = value
     for number in range(int(network.config.encoder_layers)):
         own = f"layers.{number}.self_attn."
-        joined = f"encoder/layer_{number}/self_attention/linear_0/"
+        joined = f"encoder/layer_{number}/{JOINED}/"
         found[joined + "weight"] = np.concatenate([state[f"{own}{part}_proj.weight"] for part in "qkv"])
         query, value = state[own + "q_proj.bias"], state[own + "v_proj.bias"]
         # Whisper's keys have no bias.

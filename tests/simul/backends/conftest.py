@@ -80,6 +80,18 @@ def torch_whisper_backend(torch_whisper: Path, one_torch_thread: None) -> Callab
 
 
 @pytest.fixture(scope="module")
+def torch_causal(torch_whisper: Path, one_torch_thread: None) -> Callable[[], Backend[Any]]:
+    """In slots, with an encoder that was not trained for blocks, like `causal_whisper`."""
+    from simul.backends.whisper import WhisperBackend
+    from simul.models.whisper.torch import TorchWhisper
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simul.models.whisper.transformers_encoder.live_encoder", lambda weights, folder: {})
+        model = TorchWhisper(torch_whisper, "cpu", "float32", window="causal", block=25)
+    return lambda: WhisperBackend(model, activity=Loud)
+
+
+@pytest.fixture(scope="module")
 def seamless(tmp_path_factory: pytest.TempPathFactory, one_torch_thread: None) -> Callable[[], Backend[Any]]:
     from simul.backends.seamless import SeamlessBackend
     from simul.models.seamless.model import SeamlessModel
@@ -100,6 +112,7 @@ def seamless(tmp_path_factory: pytest.TempPathFactory, one_torch_thread: None) -
         "causal_whisper",
         "whisper_cascade",
         "torch",
+        "torch_causal",
         "seamless",
     ]
 )

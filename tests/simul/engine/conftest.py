@@ -7,6 +7,7 @@ from tests.simul.backends.conftest import (  # noqa: F401
     make,
     onnx_whisper,
     seamless,
+    torch_causal,
     torch_whisper_backend,
     whisper,
     whisper_cascade,

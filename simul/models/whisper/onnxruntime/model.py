@@ -19,7 +19,7 @@ from simul.errors import UsageError
 from simul.models.hub import is_multilingual
 from simul.models.whisper.causal import CausalEncoder
 from simul.models.whisper.features import CAUSAL, LIVE, PADDED, STEP, WINDOWS
-from simul.models.whisper.interface import MAX_POSITIONS, check_source, read_folder
+from simul.models.whisper.interface import BLOCK, MAX_POSITIONS, check_source, read_folder
 from simul.models.whisper.live import live_encoder
 from simul.models.whisper.onnxruntime.decoder import Growing, Network, OnnxBatch, OnnxWindow, lengthened
 from simul.models.whisper.onnxruntime.encoder import WindowEncoder
@@ -32,9 +32,6 @@ from simul.models.whisper.tokens import WhisperTokens
 from simul.models.whisper.weights import FileWeights, Weights
 from simul.units import Samples
 
-FRAME_MS = 20
-BLOCK = 50
-"""Frames of a causal block: one second."""
 LATEST_BEGIN = 50
 """A text begins at most one second after its window does."""
 
