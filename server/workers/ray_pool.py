@@ -17,8 +17,7 @@ from server.workers.core import WorkerModels
 from server.workers.messages import Answer, Command, WorkerFailed
 from server.workers.pool import SILENT_SECONDS, WorkerPool
 from server.workers.process import work
-from simul.errors import ExitCode, SimulError, exit_code_of
-from simul.session.session import failure_message
+from simul.errors import ExitCode, SimulError, exit_code_of, failure_message
 
 if not os.environ.get("RAY_ADDRESS"):
     # Read while Ray is imported: its ports are for this machine only, as they are on other systems anyway.

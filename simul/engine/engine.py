@@ -7,17 +7,17 @@ from contextlib import suppress
 from typing import Any
 
 from policies.base import Candidate, Policy
-from simul.backends.base import Backend, DecodeRequest, check_evidence
+from simul.backends.base import Backend, DecodeRequest
 from simul.engine.cost import CostTable, LoadMeter
 from simul.engine.inbox import Inbox
 from simul.engine.ladder import Ladder
 from simul.engine.recording import Decided, OpenRecording
 from simul.engine.scheduler import Choose, Due, Ledger, choose
 from simul.engine.terms import Terms
-from simul.errors import SimulError, failure_message
+from simul.errors import SimulError
 from simul.session.events import Event, from_dict
 from simul.session.stream import SessionConfig, Stream
-from simul.session.streams import carry_out, dump_streams, load_streams, open_streams, release
+from simul.session.streams import Streams
 from simul.units import SAMPLE_RATE, as_samples, finite
 
 Now = Callable[[], float]
@@ -96,18 +96,19 @@ class StreamEngine:
             EvidenceError: the policy needs evidence that the backend does not provide.
             UsageError: the backend does not serve the languages, or no further stream.
         """
-        check_evidence(policy, self.backend)
         config = config or SessionConfig()
-        return self._admit(config, at, terms, open_streams(policy, self.backend, config, beside))
+        one = self._admit(config, at, terms, Streams.begin(policy, self.backend, config, beside))
+        self._keep(one)
+        return one.number
 
-    def _admit(self, config: SessionConfig, opened: float, terms: Terms | None, streams: list[Stream]) -> int:
+    def _admit(
+        self, config: SessionConfig, opened: float, terms: Terms | None, streams: Streams
+    ) -> OpenRecording:
         self._opened += 1
-        number, inbox = self._opened, Inbox(config.chunk)
-        self._recordings[number] = OpenRecording(
-            number, terms or Terms(), config.chunk, opened, inbox, streams
-        )
-        self._keep(self._recordings[number])
-        return number
+        chunk, inbox = config.chunk, Inbox(config.chunk)
+        one = OpenRecording(self._opened, terms or Terms(), chunk, opened, inbox, streams)
+        self._recordings[one.number] = one
+        return one
 
     def push(self, number: int, samples: Any, at: float) -> None:
         """Mono samples at 16 kHz arrived, floats in -1..1 or integers; those that are not finite count as silence.
@@ -120,7 +121,7 @@ class StreamEngine:
         if one.inbox.ended is not None:
             raise SimulError("The audio of this stream has ended; open another one.")
         found, bad = finite(as_samples(samples))
-        one.bad += bad
+        one.streams.bad += bad
         one.inbox.push(found, one.since(at))
 
     def end(self, number: int, at: float, error: str | None = None) -> None:
@@ -134,7 +135,7 @@ class StreamEngine:
         one = self._recordings.pop(number, None)
         self._left.pop(number, None)
         if one is not None:
-            release(self.backend, one.streams)
+            one.streams.release()
 
     def waiting(self, number: int) -> int:
         """Samples of a recording that arrived and were not taken yet."""
@@ -195,7 +196,7 @@ class StreamEngine:
 
     def _window(self, one: OpenRecording) -> int:
         """Samples that the next decision of a recording will rest on; 0 where nobody speaks."""
-        view = self.backend.view(one.numbers[0])
+        view = self.backend.view(one.streams.numbers[0])
         return view.heard - view.segment_start + one.inbox.waiting if view.speech else 0
 
     def _learn(self, begun: float, ended: float, batch: Sequence[tuple[Due, float]], going_on: bool) -> None:
@@ -232,17 +233,14 @@ class StreamEngine:
         portion = one.take(now(), self._stride(one))
         self._passed += one.passed_over
         self._heard += len(portion.samples) / SAMPLE_RATE
-        if len(portion.samples):
-            self.backend.push(one.numbers[0], portion.samples)
-        if portion.final:
-            self.backend.end(one.numbers[0])
+        one.streams.hear(portion.samples, portion.final)
 
     def _advance(self, recordings: Sequence[OpenRecording], now: Now) -> None:
         """In one batch; where that fails, one by one, so that only those fail that must."""
         if not recordings:
             return
         try:
-            self.backend.advance([number for one in recordings for number in one.numbers])
+            self.backend.advance([number for one in recordings for number in one.streams.numbers])
         except Exception as error:
             if len(recordings) == 1:
                 self._fail(recordings[0], error, now)
@@ -253,16 +251,11 @@ class StreamEngine:
     def _ask(self, now: Now) -> None:
         """Let every stream that is to look at what was heard do so, and ask for a decoding pass if it wants one."""
         for one in list(self._recordings.values()):
-            if one.waking:
+            if one.streams.waking:
                 self._attempt(one, now, self._look, now)
 
     def _look(self, one: OpenRecording, now: Now) -> None:
-        waking, one.waking = one.waking, []
-        for stream in waking:
-            stream.receive(self.backend.view(stream.number), one.since(now()), one.arrived())
-            request = stream.request(one.since(now()))
-            if request is not None:
-                one.asked.append((stream, request))
+        one.streams.look(lambda: one.since(now()), one.arrived())
 
     def _decode(self, batch: Sequence[tuple[OpenRecording, Stream, DecodeRequest]], now: Now) -> None:
         """One decoding pass; where it fails, one by one, so that only those fail that must."""
@@ -283,10 +276,7 @@ class StreamEngine:
                 self._attempt(one, now, self._answer, stream, candidate, now)
 
     def _answer(self, one: OpenRecording, stream: Stream, candidate: Candidate, now: Now) -> None:
-        one.asked = [pair for pair in one.asked if pair[0] is not stream]
-        stream.answer(candidate, one.since(now()))
-        if carry_out(stream, self.backend):
-            one.waking.append(stream)
+        one.streams.answer(stream, candidate, one.since(now()))
 
     def _finish(self, now: Now) -> None:
         """Collect events, count what was late, and let go of recordings that are over."""
@@ -300,13 +290,10 @@ class StreamEngine:
             self._keep(one)
 
     def _over(self, one: OpenRecording, now: Now) -> None:
-        for stream in one.streams:
-            if one.error is not None:
-                stream.fail(one.error, one.since(now()), one.bad)
-            stream.end(one.since(now()), one.bad)
+        one.streams.end(one.since(now()), one.error)
         del self._recordings[one.number]
         with suppress(Exception):
-            release(self.backend, one.streams)
+            one.streams.release()
 
     def _attempt(self, one: OpenRecording, now: Now, work: Callable[..., None], *given: Any) -> bool:
         """Whether `work` went well for a recording; if not, that one fails."""
@@ -318,19 +305,14 @@ class StreamEngine:
         return True
 
     def _fail(self, one: OpenRecording, error: Exception, now: Now) -> None:
-        """An error and the end for one recording; what fails while it is let go of must not hide why it broke."""
-        one.waking, one.asked = [], []
-        for stream in one.streams:
-            stream.fail(failure_message(error), one.since(now()), one.bad)
+        """An error and the end for one recording."""
+        one.streams.fail(error, one.since(now()))
         del self._recordings[one.number]
-        with suppress(Exception):
-            release(self.backend, one.streams)
         self._keep(one)
         self._on_failure(one.number, error)
 
     def _keep(self, one: OpenRecording) -> None:
-        events = [event for stream in one.streams for event in stream.events()]
-        if events:
+        if events := one.streams.events():
             self._left.setdefault(one.number, []).extend(events)
 
     def dump(self, number: int, at: float) -> dict[str, Any]:
@@ -339,22 +321,8 @@ class StreamEngine:
         Raises:
             UsageError: the backend cannot export the state of a stream.
         """
-        one = self._recording(number)
-        return {
-            **dump_streams(self.backend, one.streams),
-            "inbox": one.inbox.dump(),
-            "waking": [one.streams.index(stream) for stream in one.waking],
-            "bad": one.bad,
-            "shift": one.shift,
-            "deadline": one.since(one.deadline),
-            "begun": one.since(one.begun),
-            "passed_over": one.passed_over,
-            "deciding": one.deciding,
-            "final": one.final,
-            "error": one.error,
-            "time": one.since(at),
-            "events": [event.to_dict() for event in self._left.get(number, ())],
-        }
+        told = [event.to_dict() for event in self._left.get(number, ())]
+        return {**self._recording(number).dump(at), "events": told}
 
     def load(
         self,
@@ -373,21 +341,13 @@ class StreamEngine:
         Raises:
             UsageError: the state is not one of this backend's model; nothing stays open.
         """
-        check_evidence(policy, self.backend)
         config = config or SessionConfig()
-        streams = load_streams(dumped, policy, self.backend, config, beside)
-        opened = at - dumped["time"]
-        number = self._admit(config, opened, terms, streams)
-        one = self._recordings[number]
-        one.inbox.load(dumped["inbox"])
-        one.waking = [streams[i] for i in dumped["waking"]]
-        one.bad, one.error = dumped["bad"], dumped["error"]
-        one.deciding, one.final = dumped["deciding"], dumped["final"]
-        one.shift, one.passed_over = dumped["shift"], dumped["passed_over"]
-        one.deadline, one.begun = opened + dumped["deadline"], opened + dumped["begun"]
-        self._left[number] = [from_dict(event) for event in dumped["events"]]
-        return number
+        streams = Streams.load(dumped, policy, self.backend, config, beside)
+        one = self._admit(config, at - dumped["time"], terms, streams)
+        one.load(dumped)
+        self._left[one.number] = [from_dict(event) for event in dumped["events"]]
+        return one.number
 
 
 def _pairs(one: OpenRecording) -> list[tuple[OpenRecording, Stream, DecodeRequest]]:
-    return [(one, stream, request) for stream, request in one.asked]
+    return [(one, stream, request) for stream, request in one.streams.asked]

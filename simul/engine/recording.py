@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from simul.backends.base import DecodeRequest
 from simul.engine.inbox import Inbox, Portion
 from simul.engine.terms import Terms
-from simul.session.stream import Stream
+from simul.session.streams import Streams
 from simul.units import SAMPLE_RATE
 
 BEHIND = "computing is behind"
 SPARING = "more is asked for than can be computed, so decisions are taken less often"
 """Why decisions are passed over."""
+
+STORED = ("shift", "deadline", "begun", "passed_over", "deciding", "final", "error")
+"""What a recording on the way to another engine takes along of its own."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,11 @@ class Decided:
 
 @dataclass
 class OpenRecording:
-    """What an engine keeps of one recording.
+    """What an engine keeps of one recording; times are in seconds since it was opened.
 
-    opened: when. waking: the streams that are to look at what was heard; asked: those whose request is open, with it.
-    deciding: whether a decision is being worked on; begun: when its audio was there; deadline: when it is to be out;
-    passed_over: how many before it were left out for being late; final: it is the last one. bad:
-    samples that were not finite. error: why the audio stopped early.
+    opened: when, on the engine's clock. deciding: whether a decision is being worked on; begun: when its audio was
+    there; deadline: when it is to be out; passed_over: how many before it were left out for being late; final: it is
+    the last one. error: why the audio stopped early.
     """
 
     number: int
@@ -50,10 +53,7 @@ class OpenRecording:
     chunk: int
     opened: float
     inbox: Inbox
-    streams: list[Stream]
-    waking: list[Stream] = field(default_factory=list)
-    asked: list[tuple[Stream, DecodeRequest]] = field(default_factory=list)
-    bad: int = 0
+    streams: Streams
     shift: float = 0.0
     deadline: float = 0.0
     begun: float = 0.0
@@ -67,14 +67,9 @@ class OpenRecording:
         return at - self.opened
 
     @property
-    def numbers(self) -> list[int]:
-        """What the backend calls the streams."""
-        return [stream.number for stream in self.streams]
-
-    @property
     def busy(self) -> bool:
         """Whether a decision is being worked on."""
-        return bool(self.waking or self.asked)
+        return bool(self.streams.waking or self.streams.asked)
 
     def patience(self, stride: int) -> float:
         """Seconds from when a decision's audio is there until it is to be out."""
@@ -99,19 +94,35 @@ class OpenRecording:
         stale = self.since(now) - patience if self.terms.live else float("-inf")
         portion = self.inbox.take(stale, stride)
         self.shift, self.final = portion.shift, portion.final
-        self.begun, self.deadline = self.opened + portion.ready, self.opened + portion.ready + patience
+        self.begun, self.deadline = portion.ready, portion.ready + patience
         self.passed_over = portion.passed_over if portion.late else 0
-        for stream in self.streams:
-            reason = BEHIND if portion.late else SPARING
-            stream.pass_over(portion.passed_over, self.inbox.taken, self.since(now), reason)
-        self.waking, self.deciding = list(self.streams), True
+        reason = BEHIND if portion.late else SPARING
+        self.streams.pass_over(portion.passed_over, self.inbox.taken, self.since(now), reason)
+        self.streams.wake()
+        self.deciding = True
         return portion
 
     def decided(self, now: float) -> Decided:
         """The decision that was worked on is out."""
         self.deciding = False
-        return Decided(self.number, self.begun, self.deadline, now, self.passed_over)
+        ready, deadline = self.opened + self.begun, self.opened + self.deadline
+        return Decided(self.number, ready, deadline, now, self.passed_over)
 
     def arrived(self) -> float:
         """When the last of the audio that was taken had arrived, in seconds since the opening."""
         return self.shift + self.inbox.taken / SAMPLE_RATE
+
+    def dump(self, now: float) -> dict[str, Any]:
+        """All that changes, with what the backend knows, for `load`; plain values and arrays.
+
+        Raises:
+            UsageError: the backend cannot export the state of a stream.
+        """
+        own = {name: getattr(self, name) for name in STORED}
+        return {**self.streams.dump(), **own, "inbox": self.inbox.dump(), "time": self.since(now)}
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Go on from what `dump` gave, with the streams that were loaded from it."""
+        self.inbox.load(dumped["inbox"])
+        for name in STORED:
+            setattr(self, name, dumped[name])
