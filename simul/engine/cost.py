@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from simul.units import SAMPLE_RATE
 
@@ -81,23 +80,6 @@ class CostTable:
     def least(self, length: int, most: int = 64) -> float:
         """Seconds for one decision in a batch as large as can be."""
         return self.predict(most, length) / most
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """The table as rows: bucket, batch, mean seconds, measurements."""
-        return [
-            {"bucket": b, "batch": size, "seconds": cell.mean, "count": cell.count}
-            for b, row in sorted(self._cells.items())
-            for size, cell in sorted(row.items())
-        ]
-
-    @classmethod
-    def from_json(cls, rows: Iterable[Mapping[str, Any]]) -> CostTable:
-        """The table that `to_json` wrote."""
-        table = cls()
-        for row in rows:
-            cell = _Cell(row["seconds"], row["count"])
-            table._cells.setdefault(row["bucket"], {})[row["batch"]] = cell
-        return table
 
 
 AUDIO_MEMORY = 300.0

@@ -1,4 +1,4 @@
-"""Make random vector files with the peers' own packages, for `python -m latency_metrics.conformance`.
+"""Make random vector files with the peers' own packages, for `python -m tests.latency_metrics.conformance`.
 
 Runs in an environment of its own that has OmniSTEval 0.1.10, simuleval 1.1.4, simulstream 1.0.0 and mweralign:
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from latency_metrics.conformance.__main__ import main, run_file
-from latency_metrics.conformance.tally import Tally
+from tests.latency_metrics.conformance.__main__ import main, run_file
+from tests.latency_metrics.conformance.tally import Tally
 from tests.vectors import VECTORS, metric_vectors
 
 

@@ -60,7 +60,6 @@ def test_costs_between_measured_sizes_lie_on_a_line_and_unknown_ones_are_tried()
     for _ in range(400):
         costs.note(4, SECOND, 0.32)
     assert costs.predict(4, SECOND) == pytest.approx(0.32, rel=0.01)
-    assert CostTable.from_json(costs.to_json()).predict(4, SECOND) == costs.predict(4, SECOND)
 
 
 def test_the_most_urgent_comes_first_and_those_who_are_like_it_join() -> None:

@@ -1,5 +1,5 @@
 """Conformance: reference vectors of the field's tools, run through the functions that users call."""
 
-from latency_metrics.conformance.tally import Tally
+from tests.latency_metrics.conformance.tally import Tally
 
 __all__ = ["Tally"]

@@ -1,4 +1,4 @@
-"""`python -m latency_metrics.conformance FOLDER`: agreement with every vector file of the folder."""
+"""`python -m tests.latency_metrics.conformance FOLDER`: agreement with every vector file of the folder."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latency_metrics.conformance import instances, streams
-from latency_metrics.conformance.tally import Tally
+from tests.latency_metrics.conformance import instances, streams
+from tests.latency_metrics.conformance.tally import Tally
 
 Check = Callable[[Tally, Mapping[str, Any], Path], None]
 
@@ -64,7 +64,7 @@ def run_file(path: Path) -> Tally | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line per file and the first disagreement; 1 when a check disagrees, 2 when there was none."""
-    parser = argparse.ArgumentParser(prog="python -m latency_metrics.conformance", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.latency_metrics.conformance", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with vector files (*.json, *.json.gz)")
     folder = parser.parse_args(arguments).folder
     agreed = total = 0

@@ -10,8 +10,6 @@ from typing import Any
 
 from latency_metrics import registry
 from latency_metrics.base import Instance
-from latency_metrics.conformance.instances import check_report, check_tsv
-from latency_metrics.conformance.tally import Tally, gave_up
 from latency_metrics.errors import MetricsError
 from latency_metrics.formats import (
     read_lines,
@@ -26,6 +24,8 @@ from latency_metrics.formats import (
 )
 from latency_metrics.scoring.longform import score_longform, score_resegmented, score_stream_laal
 from latency_metrics.scoring.recordings import RecordingHypothesis, ReferenceSegment
+from tests.latency_metrics.conformance.instances import check_report, check_tsv
+from tests.latency_metrics.conformance.tally import Tally, gave_up
 
 
 def check_alignment(tally: Tally, data: Mapping[str, Any], folder: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from latency_metrics import degeneracy, registry
 from latency_metrics.base import Instance, Metric
-from latency_metrics.conformance.tally import Tally
 from latency_metrics.errors import MetricsError
 from latency_metrics.formats import read_instances
 from latency_metrics.formats.simuleval import instance_record
@@ -19,6 +18,7 @@ from latency_metrics.scoring.longform import score_resegmented
 from latency_metrics.scoring.result import Report
 from latency_metrics.scoring.shortform import score_shortform
 from latency_metrics.timeline import play
+from tests.latency_metrics.conformance.tally import Tally
 
 _DISPLAY = {
     "bleu": "BLEU",
