@@ -43,14 +43,8 @@ class Streams:
             numbers.append(backend.open(config.spec))
             for target in beside:
                 numbers.append(backend.beside(numbers[0], target))
-            configs = _configs(config, beside)
-            return cls(
-                backend,
-                [
-                    Stream(policy, backend.limits, backend.name, number, each)
-                    for number, each in zip(numbers, configs, strict=True)
-                ],
-            )
+            each = zip(numbers, _configs(config, beside), strict=True)
+            return cls(backend, [Stream(policy, backend.limits, backend.name, *one) for one in each])
 
     @classmethod
     def load(
@@ -71,8 +65,9 @@ class Streams:
         with _all_or_none(backend) as numbers:
             for exported in dumped["backend"]:
                 numbers.append(backend.import_state(exported, *numbers[:1]))
-            stored = zip(dumped["streams"], numbers, _configs(config, beside), strict=True)
-            made = cls(backend, [Stream.load(one, policy, backend.limits, *rest) for one, *rest in stored])
+            each = zip(numbers, _configs(config, beside), strict=True)
+            stored = zip(dumped["streams"], each, strict=True)
+            made = cls(backend, [Stream.load(one, policy, backend.limits, *its) for one, its in stored])
         made.waking, made.bad = [made._all[i] for i in dumped["waking"]], dumped["bad"]
         return made
 
