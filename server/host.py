@@ -227,7 +227,7 @@ class Host:
             spec = self._spec_of(request, live.spec)
             commands = [live.change(spec)] if spec != live.spec else []
             live.want = request.want or live.want
-            problem = hosted.choose_voices(self.offer.speaks)
+            problem = hosted.choose_voices(self.offer.voices)
             live.tell(p.SessionUpdated(hosted.config()))
             if problem is not None:
                 live.tell(problem)
@@ -379,7 +379,7 @@ class Host:
         first = not hosted.model
         hosted.status, hosted.model, hosted.policy = "running", answer.model, answer.policy
         hosted.live.revises = answer.revises
-        problem = hosted.choose_voices(self.offer.speaks)
+        problem = hosted.choose_voices(self.offer.voices)
         hosted.voices.go_on(hosted.recalled)
         hosted.recalled = ()
         if first and hosted.peer is not None:

@@ -10,6 +10,7 @@ from server import protocol as p
 from server.connection import ConnectionLimits
 from server.live import LiveSession
 from server.voice import SessionVoices
+from server.workers.messages import OfferedVoices
 from simul.languages import language_code
 
 SOFT_QUEUE, HARD_QUEUE = 4.0, 60.0
@@ -51,8 +52,8 @@ class HostLimits:
 @dataclass
 class Hosted:
     """One session in the host. status: "loading", "opening", "running", "speaking" (all is settled, and not yet spoken)
-    or "over". overheard: told every message. speech: streams that are spoken; mute: those that should be and cannot;
-    recalled: what a server before this one said.
+    or "over". overheard: told every message. speech: streams that are spoken; chosen: their voices, where not the usual
+    one; unspoken: what was said of voices that there are not; recalled: what a server before this one said.
 
     rung: how much rarer the worker decides than it should. retried: the sample that a stream which failed was begun
     anew at.
@@ -75,22 +76,35 @@ class Hosted:
     retried: int = -1
     overheard: Callable[[p.ServerMessage], None] = lambda message: None
     speech: tuple[str, ...] = ()
-    mute: tuple[str, ...] = ()
+    chosen: dict[str, str] = field(default_factory=dict)
+    unspoken: str = ""
     recalled: tuple[p.ServerMessage, ...] = ()
     voices: SessionVoices = field(init=False)
 
     def __post_init__(self) -> None:
         self.voices = SessionVoices(self.live.name)
 
-    def choose_voices(self, speaks: frozenset[str]) -> p.ErrorMessage | None:
-        """Speak the target languages, where that is wanted; what is to be said of those that nobody here `speaks`."""
-        wanted = self.live.spec.targets if self.live.want.speech else ()
-        mute = tuple(target for target in wanted if language_code(target) not in speaks)
-        news = bool(mute) and mute != self.mute
-        self.speech, self.mute = tuple(target for target in wanted if target not in mute), mute
-        self.voices.choose(self.speech)
-        said = f"There is no voice here for {', '.join(mute)}; it is written, not spoken."
-        return p.ErrorMessage("speech", said, param="want") if news else None
+    def choose_voices(self, offered: OfferedVoices) -> p.ErrorMessage | None:
+        """Speak the target languages, where that is wanted; what is to be said of voices that there are not."""
+        want, faults = self.live.want, []
+        wanted = self.live.spec.targets if want.speech else ()
+        mute = tuple(target for target in wanted if language_code(target) not in offered)
+        if mute:
+            faults.append(f"There is no voice here for {', '.join(mute)}; it is written, not spoken.")
+        self.speech, self.chosen = tuple(target for target in wanted if target not in mute), {}
+        for target in self.speech:
+            name, names = want.voice.get(target, ""), [name for name, _ in offered[language_code(target)]]
+            if name in names:
+                self.chosen[target] = name
+            elif name:
+                known = ", ".join(names)
+                faults.append(
+                    f"There is no voice {name!r} for {target} (there are {known}); the usual one speaks."
+                )
+        self.voices.choose(self.speech, self.chosen)
+        said = " ".join(faults)
+        news, self.unspoken = said != self.unspoken, said
+        return p.ErrorMessage("speech", said, param="want") if said and news else None
 
     def spoken_out(self, now: float) -> bool:
         """Whether all is settled, and now is spoken too, or takes too long."""
@@ -130,6 +144,7 @@ class Hosted:
             self.speech,
             len(spec.terms),
             spec.between,
+            self.chosen,
         )
 
     def ready(self, limits: HostLimits, version: str) -> p.SessionReady:

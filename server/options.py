@@ -57,7 +57,9 @@ class ServeOptions:
         (), "with --stage, a language to offer (repeatable; all that are known unless given)", "LANG"
     )
     speak: tuple[str, ...] = option(
-        (), "with --stage, a language that the audience can also listen to (repeatable)", "LANG"
+        (),
+        "with --stage, a language that the audience can also listen to, perhaps by a voice of its own (repeatable)",
+        "LANG[=VOICE]",
     )
     caption_sink: tuple[str, ...] = option(
         (),
@@ -97,6 +99,12 @@ class ServeOptions:
     def pair(self) -> tuple[str, ...]:
         """The languages of a conversation."""
         return tuple(map(language_code, (self.two_way or "").split(","))) if self.two_way else ()
+
+    @property
+    def spoken(self) -> dict[str, str]:
+        """The languages of `speak`, each with the voice that is to speak it; empty: the usual one."""
+        parts = (given.partition("=") for given in self.speak)
+        return {language: voice for language, _, voice in parts}
 
     @property
     def encrypted(self) -> bool:

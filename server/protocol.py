@@ -43,13 +43,16 @@ class PolicyChoice:
 
 @dataclass(frozen=True)
 class Want:
-    """What the client wants to be told besides settled text. speech: every target language is spoken."""
+    """What the client wants to be told besides settled text. speech: every target language is spoken, by the voice of
+    `voice` for it (names by language, of those in `/v1/info`), else by the usual one.
+    """
 
     tail: bool = True
     words: bool = True
     source_text: bool = True
     progress: bool = True
     speech: bool = False
+    voice: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class LagParts:
 class StreamConfig:
     """What a session does: languages, streams of text, policy, model, audio.
 
-    speech: streams that are spoken; terms: how many it brought.
+    speech: streams that are spoken; voice: those of them that were given a voice; terms: how many it brought.
     """
 
     source: str
@@ -88,6 +91,7 @@ class StreamConfig:
     speech: tuple[str, ...] = ()
     terms: int = 0
     two_way: tuple[str, ...] = ()
+    voice: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

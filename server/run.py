@@ -26,7 +26,7 @@ from server.stage.speech import StageSpeech
 from server.stage.stage import Stage
 from server.workers.core import WorkerModels
 from server.workers.pool import ProcessPool, WorkerPool
-from server.workers.speech import spoken_languages
+from server.workers.speech import installed_voices
 from simul.config import StreamOptions
 from simul.errors import ExitCode, SimulError, UsageError
 from simul.languages import language_code
@@ -89,7 +89,7 @@ def offered(options: ServeOptions, source: str) -> tuple[str, ...]:
     from simul.backends.families import EMBEDDED_TARGETS
 
     named = options.stage_language or (tuple(EMBEDDED_TARGETS) if source == "en" else ("en",))
-    return tuple(dict.fromkeys((source, *named, *options.speak)))
+    return tuple(dict.fromkeys((source, *named, *options.spoken)))
 
 
 def check_voices(options: ServeOptions) -> None:
@@ -98,9 +98,16 @@ def check_voices(options: ServeOptions) -> None:
     Raises:
         UsageError: there is such a language.
     """
-    lacking = [code for code in options.speak if language_code(code) not in spoken_languages()]
+    if not options.speak:
+        return
+    offered = installed_voices()
+    lacking = [code for code in options.spoken if language_code(code) not in offered]
     if lacking:
         raise UsageError(f"--speak: there is no voice on this machine for {', '.join(lacking)}.")
+    for code, voice in options.spoken.items():
+        names = [name for name, _ in offered[language_code(code)]]
+        if voice and voice not in names:
+            raise UsageError(f"--speak {code}={voice}: there is no such voice; there are {', '.join(names)}.")
 
 
 def caption_sinks(options: ServeOptions, stage: Stage, say: Callable[[str], None]) -> list[CaptionSink]:
@@ -216,7 +223,7 @@ async def run_server(
     sinks: list[CaptionSink] = []
     if options.stage:
         base = f"{scheme}://{reachable_name(options.host)}:{port}"
-        speech = StageSpeech(options.speak, host.work)
+        speech = StageSpeech(options.spoken, host.work, options.spoken)
         host.stage = Stage(offered(options, stream.source), host.translate, speech)
         gateway.audience = Audience(host.stage, Frames(), time.monotonic, f"{base}/watch")
         sinks = caption_sinks(options, host.stage, say)

@@ -7,7 +7,7 @@ a worker that broke is asked of the next one. Nothing that was settled is left u
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from server import protocol as p
@@ -54,8 +54,8 @@ class _Piece:
 class VoiceLane:
     """Speech of one language in a row: what waits, what a worker speaks at present, where the listener is."""
 
-    def __init__(self, key: str, language: str) -> None:
-        self.key, self.language = key, language
+    def __init__(self, key: str, language: str, voice: str = "") -> None:
+        self.key, self.language, self.voice = key, language, voice
         self.count = self.position = 0
         """Utterances so far, and their samples."""
         self._jobs = 0
@@ -85,7 +85,9 @@ class VoiceLane:
         if self._asked is None:
             pace = self._playout.pace(_sample(now))
             text = self._queue[0].text
-            self._asked = SpeakText(self.key, self._jobs, text, self.language, pace.speed, pace.hurry)
+            self._asked = SpeakText(
+                self.key, self._jobs, text, self.language, pace.speed, pace.hurry, self.voice
+            )
             self._jobs += 1
         self._given = True
         return self._asked
@@ -208,13 +210,15 @@ class SessionVoices:
         """Whether something is still to be spoken."""
         return any(voice.lane.busy for voice in self.voices.values())
 
-    def choose(self, streams: Iterable[str]) -> None:
-        """Speak these streams, and of the others what was settled."""
+    def choose(self, streams: Iterable[str], chosen: Mapping[str, str]) -> None:
+        """Speak these streams, and of the others what was settled. chosen: voices by stream, where not the usual."""
         wanted = set(streams)
         for name in wanted - self.voices.keys():
             self.voices[name] = StreamVoice(self.key, name)
         for name in self.voices.keys() - wanted:
             self.voices[name].flush()
+        for name in wanted:
+            self.voices[name].lane.voice = chosen.get(name, "")
 
     def heard(self, message: p.ServerMessage, streams: Iterable[str], now: float) -> None:
         """What the client is told; `streams` are those that are spoken."""

@@ -30,7 +30,7 @@ _LONGEST_TEXT = 20_000
 _PACE_EXPONENT = 0.94
 """Duration falls with the rate setting to this power (fitted over 175-250 on de, en, es and fr)."""
 
-_ALIASES = {"en": "en-us", "fr-fr": "fr", "zh": "cmn", "no": "nb", "iw": "he", "in": "id"}
+_ALIASES = {"en": "en-us", "en-gb": "gmw/en", "fr-fr": "fr", "zh": "cmn", "no": "nb", "iw": "he", "in": "id"}
 SPELT_OUT = {"ja": "espeak-ng spells out kanji one by one; for text in kana ask for the voice 'ja' by name"}
 """Languages whose text a voice cannot read, and why."""
 

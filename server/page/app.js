@@ -38,7 +38,7 @@ const POLICIES = {
 };
 const LANGUAGES = "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nl no pl pt ro ru sk sl sr sv sw ta th tr uk ur vi zh";
 
-// -- choices, which are kept ---------------------------------------------------------------------------------------
+// -- choices, which are kept
 
 const kept = JSON.parse(localStorage.getItem("simul") ?? "{}");
 const keep = (name, value) => localStorage.setItem("simul", JSON.stringify(Object.assign(kept, { [name]: value })));
@@ -83,7 +83,15 @@ async function choices() {
 		const code = make("img", "", "", { src: info.stage.qr, alt: "Its address as a QR code", width: 160 });
 		$("about").append(make("br"), make("a", "", "Page for the audience", { href: info.stage.watch }), make("br"), code);
 	}
+	voices();
 	arrange();
+}
+
+/** The voices of the language that is read. */
+function voices() {
+	const offered = info.voices?.[target()] ?? [];
+	fill($("voice"), [["", "The usual one"], ...offered], kept.voice?.[target()] ?? "");
+	$("voices").hidden = offered.length < 2;
 }
 
 const target = () => ($("target").value === $("source").value ? "" : $("target").value);
@@ -94,7 +102,8 @@ const terms = () => (info.terms ? { glossary: $("terms").value.split("\n").map((
 
 function wanted(type) {
 	const policy = $("policy").value;
-	const want = { tail: true, words: false, source_text: true, progress: true, speech: $("speech").checked };
+	const voice = $("voice").value ? { [target()]: $("voice").value } : {};
+	const want = { tail: true, words: false, source_text: true, progress: true, speech: $("speech").checked, voice };
 	const now = { type, source: $("source").value, targets: target() ? [target()] : [], want, ...terms() };
 	now.two_way = both() ? [now.source, ...now.targets] : [];
 	return policy ? { ...now, policy: { name: policy, params: {} } } : now;
@@ -134,12 +143,17 @@ for (const id of [...CHOICES, "layout", "size", "theme", "device"]) {
 		keep(id, control.value);
 		arrange();
 		look();
+		if (id === "target") voices();
 		if (CHOICES.includes(id)) update();
 		if (id === "device" && stream) open().catch(() => show("nodevice"));
 	});
 }
 
 const update = () => link?.postMessage({ type: "update", message: wanted("session.update") });
+$("voice").onchange = () => {
+	keep("voice", { ...kept.voice, [target()]: $("voice").value });
+	update();
+};
 $("speech").checked = kept.speech;
 for (const id of ["speech", "both"]) {
 	$(id).onchange = () => {
@@ -149,7 +163,7 @@ for (const id of ["speech", "both"]) {
 	};
 }
 
-// -- what is shown -------------------------------------------------------------------------------------------------
+// -- what is shown
 
 const text = new Transcript(JSON.parse(localStorage.getItem("simul.rows") ?? "[]"));
 const captions = new Captions($("rows"), $("scroll"), {
@@ -219,7 +233,7 @@ function speak(message) {
 	while ($("spoken").childElementCount > 20) $("spoken").firstElementChild.remove();
 }
 
-// -- delay ---------------------------------------------------------------------------------------------------------
+// -- delay
 
 let net = 0, unsent = 0, history = [];
 for (const [name, label] of Object.entries(LAGS)) {
@@ -244,7 +258,7 @@ function measure({ lag }) {
 	$("lags").querySelector("polyline").setAttribute("points", points.join(" "));
 }
 
-// -- a session -----------------------------------------------------------------------------------------------------
+// -- a session
 
 let link, stream, context, node, totals, first, offset, lock;
 
@@ -389,7 +403,7 @@ $("start").onclick = () => {
 };
 addEventListener("keydown", (event) => event.ctrlKey && event.key === "Enter" && $("start").click());
 
-// -- recordings ----------------------------------------------------------------------------------------------------
+// -- recordings
 
 const original = new Audio();
 
@@ -422,7 +436,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 	});
 }
 
-// -- speech --------------------------------------------------------------------------------------------------------
+// -- speech
 
 let player, playing;
 
@@ -442,7 +456,7 @@ function speaker(rate) {
 	});
 }
 
-// -- exports, panels -----------------------------------------------------------------------------------------------
+// -- exports, panels
 
 const written = (format) => write(format, text.rows, document.querySelector("[name=which]:checked").value, targetOf(text.rows));
 

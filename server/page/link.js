@@ -68,7 +68,7 @@ let peak = 0, power = 0, counted = 0;
 let saying, said; // the utterance that is heard, samples passed on by stream
 let problem = "", former = null, resend = null; // the choices before the last change, a change that is to be sent
 
-// -- audio ---------------------------------------------------------------------------------------------------------
+// -- audio
 
 function take(block) {
 	if (over || ended) return;
@@ -143,7 +143,7 @@ function trim() {
 	ring.forget(ring.end - MOST);
 }
 
-// -- the socket ----------------------------------------------------------------------------------------------------
+// -- the socket
 
 const say = (message) => socket.send(JSON.stringify(message));
 
@@ -285,7 +285,7 @@ function report(state, detail, reason) {
 	tell("state", { state, detail, reason });
 }
 
-// -- time ----------------------------------------------------------------------------------------------------------
+// -- time
 
 let ticks = 0;
 function tick() {

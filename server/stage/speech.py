@@ -7,7 +7,7 @@ real time, so that players go on; everybody hears the same bytes, which are made
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,12 +56,20 @@ class _Language:
 
 
 class StageSpeech:
-    """languages: codes that can be heard. speak: asks a worker for the sound of a text."""
+    """languages: codes that can be heard. speak: asks a worker for the sound of a text. voices: of languages that are
+    not spoken by the usual one."""
 
-    def __init__(self, languages: Iterable[str], speak: Callable[[SpeakText], bool]) -> None:
+    def __init__(
+        self,
+        languages: Iterable[str],
+        speak: Callable[[SpeakText], bool],
+        voices: Mapping[str, str] | None = None,
+    ) -> None:
         self.languages = tuple(dict.fromkeys(languages))
         self._speak = speak
-        self._spoken = {code: _Language(VoiceLane(KEY, code)) for code in self.languages}
+        self._spoken = {
+            code: _Language(VoiceLane(KEY, code, (voices or {}).get(code, ""))) for code in self.languages
+        }
 
     @property
     def listeners(self) -> int:

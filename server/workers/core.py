@@ -23,7 +23,7 @@ from server.workers.messages import (
     TranslateText,
     WorkerReady,
 )
-from server.workers.speech import InstalledVoices, spoken_languages
+from server.workers.speech import InstalledVoices, installed_voices
 from server.workers.track import AudioTrack
 from simul.backends.base import Backend, StreamSpec, check_languages
 from simul.config import ModelConfig, StreamOptions
@@ -62,7 +62,7 @@ class WorkerModels(Protocol):
     def retell(self, text: str, samples: Samples, source: str, target: str, terms: tuple[Term, ...]) -> str:
         """What was said, in another language, by its text, or by its audio where only that can be translated."""
 
-    def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
+    def speak(self, text: str, language: str, pace: SpeakingPace, voice: str = "") -> tuple[bytes, str]:
         """The sound of a text, as 16-bit samples at SPEECH_RATE, and what the voice is called."""
 
 
@@ -167,7 +167,8 @@ class WorkerCore:
 
     def _speak(self, job: SpeakText) -> Answer:
         try:
-            pcm, voice = self.models.speak(job.text, job.language, SpeakingPace(job.speed, job.hurry))
+            pace = SpeakingPace(job.speed, job.hurry)
+            pcm, voice = self.models.speak(job.text, job.language, pace, job.voice)
         except Exception as error:
             return TextSpoken(job.key, job.number, job.language, failure=failure_message(error))
         return TextSpoken(job.key, job.number, job.language, pcm, voice)
@@ -196,7 +197,7 @@ class InstalledModels:
         policy = make_policy(self.stream.policy, self.stream.policy_arguments())
         backend, name = self.backend(self.stream.source, (self.stream.target,), policy)
         return Offer(
-            name, *self._languages(backend), policies_for(backend), spoken_languages(), backend.limits.terms
+            name, *self._languages(backend), policies_for(backend), installed_voices(), backend.limits.terms
         )
 
     def _languages(self, backend: Backend[Any]) -> tuple[frozenset[str], frozenset[str]]:
@@ -261,9 +262,9 @@ class InstalledModels:
             events = [*session.feed(samples), *session.finish()]
         return " ".join(event.text for event in events if isinstance(event, SegmentEnd))
 
-    def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
-        """The sound of a text by the best voice on this machine."""
-        return self.voices.speak(text, language, pace)
+    def speak(self, text: str, language: str, pace: SpeakingPace, voice: str = "") -> tuple[bytes, str]:
+        """The sound of a text by a voice on offer, or the best on this machine."""
+        return self.voices.speak(text, language, pace, voice)
 
 
 def terms_of(lines: tuple[str, ...]) -> tuple[Term, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from simul.session.events import Event
 
+OfferedVoices = Mapping[str, tuple[tuple[str, str], ...]]
+"""By language, the name of each voice and what people call it."""
 SPEECH_RATE = 24_000
 """Of all speech, whichever voice speaks: Hz."""
 
@@ -106,7 +109,10 @@ class TranslateText:
 
 @dataclass(frozen=True)
 class SpeakText:
-    """Speak a settled text, `speed` times as fast as the voice's own pace; hurry: how much pauses shrink, 0 to 1."""
+    """Speak a settled text, `speed` times as fast as the voice's own pace; hurry: how much pauses shrink, 0 to 1.
+
+    voice: of those on offer for the language; empty: the usual one.
+    """
 
     key: str
     number: int
@@ -114,6 +120,7 @@ class SpeakText:
     language: str
     speed: float = 1.0
     hurry: float = 0.0
+    voice: str = ""
 
 
 TextJob = TranslateText | SpeakText
@@ -123,14 +130,14 @@ Command = OpenTrack | PushAudio | Cut | SkipAudio | ChangeTrack | FinishTrack | 
 @dataclass(frozen=True)
 class Offer:
     """What a worker's models do: what they are called, the languages they hear and write (none: not known before
-    they are asked for), the policies that may rule them, the languages that there is a voice for, and whether sessions
-    may bring terms."""
+    they are asked for), the policies that may rule them, the voices that there are for each language, and whether
+    sessions may bring terms."""
 
     description: str
     sources: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
     policies: tuple[str, ...] = ()
-    speaks: frozenset[str] = frozenset()
+    voices: OfferedVoices = field(default_factory=dict)
     terms: bool = False
 
 

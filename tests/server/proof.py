@@ -178,9 +178,9 @@ class ProofModels:
     def load(self) -> Offer:
         self.made = ProofBackend(self.on_decode)
         limits = self.made.limits
-        speaks = frozenset({"en", "de", "fr"})
+        voices = {"en": (("plain", "Plain"),), "de": (("plain", "Plain"), ("deep", "Deep")), "fr": ()}
         return Offer(
-            "proof", limits.sources, limits.targets - {SPOKEN}, policies_for(self.made), speaks, True
+            "proof", limits.sources, limits.targets - {SPOKEN}, policies_for(self.made), voices, True
         )
 
     def backend(self, source: str, targets: tuple[str, ...], policy: Any) -> tuple[Backend[Any], str]:
@@ -200,8 +200,8 @@ class ProofModels:
         assert expected(samples) == text
         return self.translate(text, source, target, terms)
 
-    def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
-        return sound(text), f"proof {language}"
+    def speak(self, text: str, language: str, pace: SpeakingPace, voice: str = "") -> tuple[bytes, str]:
+        return sound(text), " ".join(filter(None, ("proof", language, voice)))
 
 
 class MissingModels(ProofModels):

@@ -11,6 +11,7 @@ from server import protocol as p
 from server.codec import CloseCode
 from server.voice import SessionVoices, StreamVoice
 from server.workers.messages import SPEECH_RATE, SpeakText, TextSpoken
+from server.workers.speech import InstalledVoices, installed_voices
 from tests.server.proof import ProofModels, expected, sound, spoken_words
 from tests.server.rig import MemoryClient, Rig, noise
 from tests.server.test_journal import back, server
@@ -80,9 +81,63 @@ def test_a_language_without_a_voice_is_written_and_that_is_said_once() -> None:
     assert spoken_words(client.speech("de")) == spoken_words(sound(expected(AUDIO, "de")))
 
 
+def test_a_voice_is_chosen_and_changed_while_the_session_runs() -> None:
+    rig = Rig()
+    client = speaking(rig, "de", "fr", want=p.Want(speech=True, voice={"de": "deep", "en": "plain"}))
+    assert client.of(p.SessionReady)[0].config.voice == {"de": "deep"}
+    client.play(AUDIO[:64_000])
+    assert {b.voice for b in client.of(p.SpeechBegin)} == {"proof de deep", "proof fr"}
+    client.say(p.SessionUpdate(want=p.Want(speech=True, voice={"de": "plain"})))
+    assert client.of(p.SessionUpdated)[-1].config.voice == {"de": "plain"}
+    before = len(client.of(p.SpeechBegin))
+    client.play(AUDIO[64_000:]).say(p.SessionClose())
+    rig.pass_time(0.3)
+    assert {b.voice for b in client.of(p.SpeechBegin)[before + 2 :]} == {"proof de plain", "proof fr"}
+    assert spoken_words(client.speech("de")) == spoken_words(sound(expected(AUDIO, "de")))
+
+
+def test_a_voice_that_there_is_not_is_named_once_and_the_usual_one_speaks() -> None:
+    rig = Rig()
+    strange = p.Want(speech=True, voice={"de": "../../secret"})
+    client = speaking(rig, "de", want=strange).play(AUDIO[:64_000])
+    client.say(p.SessionUpdate(want=strange))
+    client.play(AUDIO[64_000:]).say(p.SessionClose())
+    rig.pass_time(0.3)
+    assert [m.message for m in client.of(p.ErrorMessage)] == [
+        "There is no voice '../../secret' for de (there are plain, deep); the usual one speaks."
+    ]
+    assert client.of(p.SessionReady)[0].config.voice == {}
+    assert {b.voice for b in client.of(p.SpeechBegin)} == {"proof de"}
+
+
+def test_after_the_server_was_killed_the_voice_is_the_one_that_was_chosen(tmp_path: Path) -> None:
+    chosen = p.Want(speech=True, voice={"de": "deep"})
+    client = speaking(server(tmp_path), "de", want=chosen).play(AUDIO[:32_000])
+    second = server(tmp_path)
+    assert second.host.take_over(second.clock.now()) == 1
+    again = back(second, client)
+    again.play(AUDIO[again.of(p.SessionResumed)[0].next_sample :]).say(p.SessionClose())
+    second.pass_time(0.3)
+    assert {b.voice for b in again.of(p.SpeechBegin)} == {"proof de deep"}
+
+
+def test_voices_on_this_machine_have_names_that_speak() -> None:
+    pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed; pip install simul[embedded]")
+    offered = installed_voices()
+    assert offered["de"][:3] == (("de", "German"), ("de+f2", "German, higher"), ("de+m3", "German, lower"))
+    assert "ja" not in offered
+    assert {"en-us", "en-gb"} & {name for name, _ in offered["en"]}
+    voices = InstalledVoices()
+    sounds = {
+        name: voices.speak("Guten Tag.", "de", SpeakingPace(1.0, 0.0), name) for name, _ in offered["de"]
+    }
+    assert {said for _, said in sounds.values()} == {f"espeak-ng {name}" for name in sounds}
+    assert len({pcm for pcm, _ in sounds.values()}) == 3
+
+
 def test_a_voice_that_fails_leaves_the_text_alone() -> None:
     class Hoarse(ProofModels):
-        def speak(self, text: str, language: str, pace: SpeakingPace) -> tuple[bytes, str]:
+        def speak(self, text: str, language: str, pace: SpeakingPace, voice: str = "") -> tuple[bytes, str]:
             raise RuntimeError("the voice is gone")
 
     rig = Rig(make=Hoarse)
@@ -176,7 +231,7 @@ def test_speech_hurries_while_it_piles_up() -> None:
 
 def test_words_that_wait_are_spoken_after_a_pause() -> None:
     voices = SessionVoices("key")
-    voices.choose(["en"])
+    voices.choose(["en"], {})
     voices.heard(p.SettledText("en", 0, "And then we", "en", 0, 900), ["en"], 0.0)
     assert jobs(voices, 0.5) == []
     assert jobs(voices, 1.3) == ["And then"]

@@ -330,6 +330,23 @@ def test_nothing_scrolls_sideways(page: Page, server: ScriptedServer, width: int
     )
 
 
+def test_the_names_of_the_languages_are_whole_at_320_pixels(page: Page) -> None:
+    page.size(320, 640)
+    places = page.eval(
+        """['#source', '#target'].map((id, n) => {
+            const select = document.querySelector(id), text = document.createElement('span');
+            select.value = ['en', 'pt'][n];
+            text.textContent = select.selectedOptions[0].text;
+            text.style.cssText = `position: absolute; white-space: nowrap; font: ${getComputedStyle(select).font}`;
+            document.body.append(text);
+            return [text.textContent, text.offsetWidth, select.clientWidth];
+        })"""
+    )
+    assert [name for name, *_ in places] == ["English", "Portuguese"]
+    arrow = 16
+    assert all(wide + arrow <= room for _, wide, room in places), places
+
+
 def test_hostile_text_is_text(page: Page, server: ScriptedServer) -> None:
     begin(page, server)
     hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from server import protocol as p
-from tests.server.page.browser import Page, wait_for
+from tests.server.page.browser import Browser, Page, wait_for
 from tests.server.page.conftest import write_wav
 from tests.server.page.scripted import ScriptedServer
 from tests.server.page.test_page import begin
@@ -92,6 +92,42 @@ def test_speech_is_switched_while_it_runs(page: Page, server: ScriptedServer) ->
             return bool(updates) and updates[-1].want is not None and updates[-1].want.speech is on
 
         wait_for(asked, "the change")
+
+
+VOICES = {"de": [["de", "German"], ["de+f2", "German, higher"]], "fr": [["fr", "French"]]}
+CHOSEN = """((id, value) => {
+    const select = document.querySelector(id);
+    select.value = value;
+    select.dispatchEvent(new Event('change'));
+})(%s)"""
+
+
+def test_a_voice_is_chosen_for_each_language_and_changed_while_it_runs(browser: Browser) -> None:
+    server = ScriptedServer({"voices": VOICES, "speech": ["de", "fr"]})
+    page = browser.page(server.url)
+    try:
+        page.until("!document.querySelector('#voices').hidden")
+        names = "[...document.querySelector('#voice').options].map((each) => each.text)"
+        assert page.eval(names) == ["The usual one", "German", "German, higher"]
+        want_speech(page)
+        page.eval(CHOSEN % "'#voice', 'de+f2'")
+        begin(page, server)
+        assert server.session.start.want.voice == {"de": "de+f2"}
+
+        def voices() -> list[dict[str, str]]:
+            updates = [m for m in server.session.heard if isinstance(m, p.SessionUpdate)]
+            return [m.want.voice for m in updates if m.want is not None]
+
+        page.eval(CHOSEN % "'#target', 'fr'")
+        wait_for(lambda: voices()[-1:] == [{}], "the usual voice of the other language")
+        assert page.eval("document.querySelector('#voices').hidden")
+        page.eval(CHOSEN % "'#target', 'de'")
+        wait_for(lambda: voices()[-1:] == [{"de": "de+f2"}], "the voice that was chosen for the language")
+        page.eval(CHOSEN % "'#voice', ''")
+        wait_for(lambda: len(voices()) == 3 and voices()[-1] == {}, "the usual voice")
+    finally:
+        page.shut()
+        server.down()
 
 
 def test_a_recording_is_turned_down_while_speech_is_heard(

@@ -72,6 +72,29 @@ class Hall:
             self.speech.tick(self.now)
 
 
+def test_a_language_is_spoken_by_the_voice_that_was_chosen_for_it() -> None:
+    asked: list[SpeakText] = []
+
+    def speak(job: SpeakText) -> bool:
+        asked.append(job)
+        return True
+
+    options = ServeOptions(stage=True, speak=("de=de+f2", "fr"))
+    assert options.spoken == {"de": "de+f2", "fr": ""}
+    speech = StageSpeech(options.spoken, speak, options.spoken)
+    for code in speech.languages:
+        speech.listen(Ear(), code, "wav", 0.0)
+        speech.say(code, "one", 0, 1000, 0.0)
+    assert [(job.language, job.voice) for job in asked] == [("de", "de+f2"), ("fr", "")]
+
+
+def test_a_voice_that_there_is_not_is_refused_with_those_there_are() -> None:
+    pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed; pip install simul[embedded]")
+    check_voices(ServeOptions(stage=True, speak=("de=de+f2", "fr")))
+    with pytest.raises(UsageError, match=r"--speak de=bass: there is no such voice; there are de, de\+f2"):
+        check_voices(ServeOptions(stage=True, speak=("de=bass",)))
+
+
 def test_lines_are_spoken_in_order_and_silence_stands_between_them() -> None:
     hall = Hall()
     ear = hall.ear()
