@@ -28,8 +28,8 @@ class KeyValues:
     own: torch.Tensor | None = None
 
     def remember(self, ids: tuple[int, ...], own: torch.Tensor) -> None:
-        """Keep `own`, which nobody else holds, of the first tokens `ids`."""
-        self.ids, self.own = ids, own
+        """Keep a copy of `own`, keys and values of the first tokens `ids`."""
+        self.ids, self.own = ids, own.clone()
 
 
 class StepModel(Protocol):

@@ -28,8 +28,8 @@ class History:
     whole: torch.Tensor
     any_whole: bool
 
-    def select(self, rows: torch.Tensor) -> History:
-        """The history of some rows."""
+    def select(self, rows: torch.Tensor | slice) -> History:
+        """The history of some rows; those of a slice in the same memory."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         chosen: dict[str, Any] = {n: v[rows] for n, v in values if isinstance(v, torch.Tensor)}
         return replace(self, **chosen)
@@ -97,6 +97,15 @@ class Stops:
         low = [-np.inf if stop.score_below is None else stop.score_below for stop in stops]
         self._late, self._contents = torch.tensor([late, list(contents)], device=device)
         self._low = torch.tensor(low, dtype=torch.float64, device=device)
+
+    def load(self, other: Stops, rows: int) -> None:
+        """Copy the rules of `other` into the first rows."""
+        for own, new in (
+            (self._late, other._late),
+            (self._contents, other._contents),
+            (self._low, other._low),
+        ):
+            own[:rows].copy_(new)
 
     def met(
         self, rows: torch.Tensor, written: torch.Tensor, scores: torch.Tensor, attention: torch.Tensor

@@ -27,20 +27,22 @@ class EncodedWindow(KeyValues):
 
 
 class WhisperDecoder:
-    """The steps of one pass over some windows; `no_speech`: the probability for each that nobody speaks."""
+    """The steps of passes over some windows.
+
+    silence: float32 [rows], how probable it is that nobody speaks, as the first tokens of the pass tell; below zero
+    where the start token was not among them.
+    """
 
     positions, frame = MAX_POSITIONS, STEP
+    silence: torch.Tensor
 
-    def __init__(
-        self,
-        network: Any,
-        heads: Mapping[int, torch.Tensor],
-        tokens: WhisperTokens,
-        windows: Sequence[EncodedWindow],
-    ) -> None:
+    def __init__(self, network: Any, heads: Mapping[int, torch.Tensor], tokens: WhisperTokens) -> None:
         self._network, self.heads, self._tokens = network, heads, tokens
-        self.device = windows[0].cross.device
-        self.no_speech = [window.no_speech for window in windows]
+        self.device: torch.device = network.device
+        self.begin()
+
+    def begin(self) -> None:
+        """The next tokens are the first of a pass."""
         self._began = False
 
     def empty_cache(self) -> DynamicCache:
@@ -52,12 +54,16 @@ class WhisperDecoder:
         """Logits [rows, vocabulary] of the tokens after the newest; see `StepModel`."""
         hidden = self._hidden(ids, positions, mask, cache, capture)
         if not self._began:
-            self._began = True
-            for row, place in (ids == self._tokens.start).nonzero().tolist():
-                chances = self._network.proj_out(hidden[row, place]).float().softmax(-1)
-                self.no_speech[row] = float(chances[self._tokens.no_speech])
+            self._began, self.silence = True, self._silence(ids, hidden)
         logits: torch.Tensor = self._network.proj_out(hidden[:, -1])
         return logits
+
+    def _silence(self, ids: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        starts = ids == self._tokens.start
+        place = starts.long().argmax(1)
+        chances = self._network.proj_out(hidden[torch.arange(len(ids), device=ids.device), place])
+        chance = chances.float().softmax(-1)[:, self._tokens.no_speech]
+        return torch.where(starts.any(1), chance, -1.0)
 
     def teach(self, windows: Sequence[EncodedWindow], ids: torch.Tensor) -> torch.Tensor:
         """Scores of the heads [rows, heads, n, frames] for whole sequences `ids` [rows, n], given at once."""

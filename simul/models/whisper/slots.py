@@ -8,7 +8,7 @@ while no more windows are open at once than there ever were. The states are thos
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from simul.decoding.graphs import Graphs, bucket, power
 from simul.models.whisper.blocks import HeardWindow, silent
 from simul.models.whisper.decoder import EncodedWindow
 from simul.models.whisper.features import STEP
@@ -29,6 +30,10 @@ FIRST = 4
 """Slots that there are at first; they double when all are taken."""
 MOST_BLOCKS = 4
 """Blocks of a window in one call; a longer window takes several."""
+MOST_ROWS = 64
+"""Windows in one call; more take several."""
+SEEN = (100, 250, 500, 750, 1000, 1250)
+"""Sizes to which the frames that are seen are rounded up, below the most."""
 
 
 class SlotTensors:
@@ -180,11 +185,14 @@ class StepInputs(NamedTuple):
 class SlotEncoder:
     """Encodes growing windows of a transformers Whisper network whose encoder was trained for blocks.
 
-    block: encoder frames (20 ms each) of a block. slots: how many there are at first.
+    block: encoder frames (20 ms each) of a block. slots: how many there are at first. graphs: recordings of steps, each
+    for so many rows, blocks and frames before; None: steps are computed as they come.
     """
 
-    def __init__(self, network: Any, block: int, slots: int = FIRST) -> None:
-        self._network, self.block = network, block
+    def __init__(self, network: Any, block: int, slots: int = FIRST, graphs: Graphs | None = None) -> None:
+        self._network, self.block, self.graphs = network, block, graphs
+        self._inputs: dict[Hashable, StepInputs] = {}
+        self._generation = 0
         self._encoder, self._decoder = network.model.encoder, network.model.decoder
         self._device, self._dtype = network.device, network.dtype
         self._bands = int(network.config.num_mel_bins)
@@ -253,7 +261,9 @@ class SlotEncoder:
             slots = torch.tensor([row.slot for row in rows], device=self._device)
             tensors.ahead.index_copy_(0, slots, tensors.before.index_select(0, slots))
             for first in range(0, max(len(row.blocks) for row in rows), MOST_BLOCKS):
-                self._call([row for row in rows if len(row.blocks) > first], first)
+                going = [row for row in rows if len(row.blocks) > first]
+                for begin in range(0, len(going), MOST_ROWS):
+                    self._call(going[begin : begin + MOST_ROWS], first)
 
     def _call(self, rows: Sequence[_Row], first: int) -> None:
         """Encode up to `MOST_BLOCKS` blocks of each window, from its new block number `first` on."""
@@ -272,7 +282,35 @@ class SlotEncoder:
             slots, begins, lengths, staying, torch.from_numpy(mel).to(self._device, self._dtype)
         )
         seen = max(start + count for start, count in zip(starts, counts, strict=True))
-        self.step(inputs, max(counts), seen)
+        if self.graphs is None:
+            self.step(inputs, max(counts), seen)
+        else:
+            self._replay(self.graphs, inputs, seen)
+
+    def _replay(self, graphs: Graphs, given: StepInputs, seen: int) -> None:
+        """The same from a recording for the next larger shape."""
+        if self._generation != self.pool.generation:
+            graphs.clear()
+            self._inputs.clear()
+            self._generation = self.pool.generation
+        rows, blocks = given.mel.shape[:2]
+        sizes = power(rows), power(blocks), bucket(seen, (*SEEN, self.longest))
+        if sizes not in self._inputs:
+            self._inputs[sizes] = self._blank(*sizes[:2])
+        fixed = self._inputs[sizes]
+        for tensor in fixed:
+            tensor.zero_()
+        graphs.prepare(sizes, lambda: self.step(fixed, sizes[1] * self.block, sizes[2]))
+        for tensor, new in zip(fixed, given, strict=True):
+            tensor[:rows].copy_(new) if tensor.ndim == 1 else tensor[:rows, :blocks].copy_(new)
+        graphs.run(sizes)
+
+    def _blank(self, rows: int, blocks: int) -> StepInputs:
+        """Inputs of a shape, all in the spare slot."""
+        slots, starts, counts, wholes = torch.zeros((4, rows), dtype=torch.long, device=self._device)
+        shape = rows, blocks, 2 * self.block + 2, self._bands
+        mel = torch.zeros(shape, dtype=self._dtype, device=self._device)
+        return StepInputs(slots, starts, counts, wholes, mel)
 
     def step(self, inputs: StepInputs, width: int, seen: int) -> None:
         """Encode the frames of `inputs`, at most `width` of each row, which see the first `seen` places of their slots.

@@ -6,7 +6,7 @@ Nothing here knows of streams, and nothing is downloaded. The folder holds confi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ from simul.models.whisper.transformers_encoder import use_live_encoder
 if TYPE_CHECKING:
     import torch
 
+    from simul.decoding.graphs import Graphs, Recorder
+    from simul.decoding.steps import FixedGreedy
     from simul.models.whisper.decoder import EncodedWindow, WhisperDecoder
     from simul.models.whisper.slots import SlotEncoder, SlotWindow
 
@@ -41,6 +43,7 @@ class TorchWhisper:
     device: "cpu", "cuda" or "auto". compute: float32, float16 or bfloat16; "auto" is float32 on a CPU and float16
     on a GPU. beam: hypotheses that are followed. window: what is encoded (see `features.WINDOWS`); live and causal
     windows are for the encoder that was trained for them (`live.live_encoder`). block: frames of a causal block.
+    record: what records steps on a device (None: CUDA graphs on a GPU, nothing elsewhere).
 
     The alignment heads are those of the model's generation_config.json, or else all heads of the last half of the
     decoder's layers.
@@ -62,6 +65,7 @@ class TorchWhisper:
         beam: int = 1,
         window: str = PADDED,
         block: int = BLOCK,
+        record: Callable[[torch.device], Recorder | None] | None = None,
     ) -> None:
         if window not in WINDOWS:
             raise UsageError(f"Whisper on torch has no window {window!r}; choose: {', '.join(WINDOWS)}.")
@@ -81,6 +85,7 @@ class TorchWhisper:
             use_live_encoder(network, folder)
         self._network = network
         self.grows = window == CAUSAL
+        self._recorder = self._make_recorder(record)
         self._slots = self._make_slots(block) if self.grows else None
         self.folder, self.beam = folder, beam
         self.offers = beam
@@ -88,11 +93,36 @@ class TorchWhisper:
         self.detects = self.tokens.multilingual
         self._rules = self._make_rules()
         self._heads = self._alignment_heads()
+        self._fixed = self._make_fixed() if beam == 1 else None
+
+    def _make_recorder(self, record: Callable[[torch.device], Recorder | None] | None) -> Recorder | None:
+        from simul.decoding.graphs import recorder_for
+
+        return (record or recorder_for)(self._device)
+
+    @property
+    def graphs(self) -> list[Graphs]:
+        """What is recorded of the steps; nothing where they just run."""
+        used = [None if self._fixed is None else self._fixed.graphs]
+        used += [None if self._slots is None else self._slots.graphs]
+        return [graphs for graphs in used if graphs is not None]
 
     def _make_slots(self, block: int) -> SlotEncoder:
+        from simul.decoding.graphs import Graphs
         from simul.models.whisper.slots import SlotEncoder
 
-        return SlotEncoder(self._network, block)
+        graphs = None if self._recorder is None else Graphs(self._recorder)
+        return SlotEncoder(self._network, block, graphs=graphs)
+
+    def _make_fixed(self) -> FixedGreedy | None:
+        """Greedy decoding that is replayed, where something records it."""
+        if self._recorder is None:
+            return None
+        from simul.decoding.graphs import Graphs
+        from simul.decoding.steps import FixedGreedy
+
+        frames = int(self._network.config.max_source_positions)
+        return FixedGreedy(self._decoder(), self._rules, Graphs(self._recorder), frames)
 
     def _alignment_heads(self) -> Any:
         """Those that the model names, or all of the last half of the decoder's layers."""
@@ -188,7 +218,7 @@ class TorchWhisper:
         codes = sorted(self.tokens.languages)
         ids = [self.tokens.task(code, code)[1] for code in codes]
         with torch.inference_mode():
-            batch = Batch(self._decoder(encoded), [(self.tokens.start,)] * len(encoded), encoded)
+            batch = Batch(self._decoder(), [(self.tokens.start,)] * len(encoded), encoded)
             shares = batch.logits[:, ids].float().softmax(-1).tolist()
         return [dict(zip(codes, row, strict=True)) for row in shares]
 
@@ -205,20 +235,24 @@ class TorchWhisper:
         from simul.decoding.greedy import greedy
 
         with torch.inference_mode():
-            decoder = self._decoder(encoded)
-            batch = Batch(decoder, [p.ids for p in prompts], encoded)
-            if self.beam == 1:
-                found = greedy(batch, self._rules, prompts)
+            if self._fixed is not None:
+                found, silence = self._fixed(prompts, encoded)
             else:
-                found = search(batch, self._rules, prompts, self.beam)
-        for window, chance in zip(encoded, decoder.no_speech, strict=True):
-            window.no_speech = chance
-        return [replace(h, no_speech_prob=p) for h, p in zip(found, decoder.no_speech, strict=True)]
+                decoder = self._decoder()
+                batch = Batch(decoder, [p.ids for p in prompts], encoded)
+                if self.beam == 1:
+                    found = greedy(batch, self._rules, prompts)
+                else:
+                    found = search(batch, self._rules, prompts, self.beam)
+                silence = decoder.silence.tolist()
+        for window, chance in zip(encoded, silence, strict=True):
+            window.no_speech = chance if chance >= 0 else window.no_speech
+        return [replace(h, no_speech_prob=w.no_speech) for h, w in zip(found, encoded, strict=True)]
 
-    def _decoder(self, encoded: Sequence[EncodedWindow]) -> WhisperDecoder:
+    def _decoder(self) -> WhisperDecoder:
         from simul.models.whisper.decoder import WhisperDecoder
 
-        return WhisperDecoder(self._network, self._heads, self.tokens, encoded)
+        return WhisperDecoder(self._network, self._heads, self.tokens)
 
     def align(
         self,
@@ -245,7 +279,7 @@ class TorchWhisper:
             if any(kept):
                 longest = max(map(len, sequences))
                 padded = [[*s, *[self.tokens.end] * (longest - len(s))] for s in sequences]
-                scores = self._decoder(encoded).teach(encoded, torch.tensor(padded, device=self._device))
+                scores = self._decoder().teach(encoded, torch.tensor(padded, device=self._device))
             for row, (text, sequence) in enumerate(zip(kept, sequences, strict=True)):
                 spans = np.zeros((len(texts[row]), 2), np.int64)
                 if text and scores is not None:

@@ -92,6 +92,21 @@ def torch_causal(torch_whisper: Path, one_torch_thread: None) -> Callable[[], Ba
 
 
 @pytest.fixture(scope="module")
+def torch_recorded(torch_whisper: Path, one_torch_thread: None) -> Callable[[], Backend[Any]]:
+    """Like `torch_causal`, but all steps are replayed from recordings, as on a GPU."""
+    from simul.backends.whisper import WhisperBackend
+    from simul.models.whisper.torch import TorchWhisper
+    from tests.simul.decoding.tape import TapeRecorder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simul.models.whisper.transformers_encoder.live_encoder", lambda weights, folder: {})
+        model = TorchWhisper(
+            torch_whisper, "cpu", "float32", window="causal", block=25, record=lambda device: TapeRecorder()
+        )
+    return lambda: WhisperBackend(model, activity=Loud)
+
+
+@pytest.fixture(scope="module")
 def seamless(tmp_path_factory: pytest.TempPathFactory, one_torch_thread: None) -> Callable[[], Backend[Any]]:
     from simul.backends.seamless import SeamlessBackend
     from simul.models.seamless.model import SeamlessModel
@@ -113,6 +128,7 @@ def seamless(tmp_path_factory: pytest.TempPathFactory, one_torch_thread: None) -
         "whisper_cascade",
         "torch",
         "torch_causal",
+        pytest.param("torch_recorded", marks=pytest.mark.long),
         "seamless",
     ]
 )

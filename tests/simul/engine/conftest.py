@@ -8,6 +8,7 @@ from tests.simul.backends.conftest import (  # noqa: F401
     onnx_whisper,
     seamless,
     torch_causal,
+    torch_recorded,
     torch_whisper_backend,
     whisper,
     whisper_cascade,

@@ -271,7 +271,7 @@ def test_a_wide_beam_finds_the_best_of_all_texts(load: Callable[..., TorchWhispe
     history = model._rules.start([Prompt(head(model))])
     following = {
         text: model._rules.logprobs(
-            Batch(narrow._decoder(window), [(*head(model), *text)], window).logits, history
+            Batch(narrow._decoder(), [(*head(model), *text)], window).logits, history
         )[0]
         for text in texts
         if len(text) < room
