@@ -1,8 +1,11 @@
 """How many live streams a GPU holds: the engine, batches of whoever comes first, and a lock, in one run of minutes.
 
 The networks have the shapes of published Whisper models and random weights, so that nothing is needed but this
-checkout; random texts end late, which makes decoding dearer than speech does. Writes DIR/engine_gpu.json after each
-figure, so that a run which is cut off has what it measured. With `--device cpu --shape toy` it runs anywhere.
+checkout; random texts end late, which makes decoding dearer than speech does. First a second of causal encoding and a
+step of decoding are timed by batch, computed as they come and replayed from recordings (`simul.decoding.graphs`); then
+streams are served, each way first once without counting, at each size of batch, so that what is recorded is there.
+Writes DIR/engine_gpu.json after each figure, so that a run which is cut off has what it measured. With
+`--device cpu --shape toy` it runs anywhere; a CPU records nothing.
 
     python -m benchmarks.engine_gpu AUDIO... --output DIR [--device cuda] [--minutes 8] [--shape base --shape small]
 """
@@ -26,17 +29,22 @@ import numpy as np
 
 from benchmarks.machine import describe
 from latency_metrics.quantiles import quantiles
+from policies.base import StopRule
 from simul.audio.files import FileSource
 from simul.clock import MeteredClock
 from simul.config import ModelConfig, StreamOptions
+from simul.decoding.graphs import power
+from simul.decoding.interface import Prompt
 from simul.engine import Decided, StreamEngine
 from simul.engine.cost import Costs
 from simul.engine.scheduler import NOBODY, Due, Served
 from simul.evaluation.capacity.queues import IN_TIME
 from simul.evaluation.capacity.service import WINDOW, ServiceReport, Talk, Way, first_come, serve
+from simul.models.whisper.live import FILE, TEACHER, fingerprint
+from simul.models.whisper.weights import save_variables
 from simul.session.factory import SessionFactory
 from simul.session.stream import SessionConfig
-from simul.units import SAMPLE_RATE
+from simul.units import SAMPLE_RATE, Samples
 
 
 class Shape(NamedTuple):
@@ -47,6 +55,10 @@ class Shape(NamedTuple):
     heads: int
 
 
+STEPS = 32
+"""Tokens of a pass that is timed."""
+STAGE_SECONDS = 6
+SIZES = {"cuda": (1, 8, 64), "cpu": (1, 2)}
 SHAPES = {"toy": Shape(64, 2, 2), "base": Shape(512, 6, 8), "small": Shape(768, 12, 12)}
 
 
@@ -118,6 +130,13 @@ def network_folder(shape: Shape, folder: Path) -> Path:
     network = WhisperForConditionalGeneration(config).eval()
     network.generation_config = like.generation_config
     network.save_pretrained(folder)
+    # For causal windows an encoder is needed; here it is that of the network itself, since all are random.
+    weights = {
+        "encoder/layer_norm/gamma": network.model.encoder.layer_norm.weight.detach().numpy(),
+        "encoder/layer_norm/beta": network.model.encoder.layer_norm.bias.detach().numpy(),
+    }
+    mark = np.frombuffer(fingerprint(weights), np.uint8)
+    save_variables(folder / FILE, {**weights, TEACHER: mark})
     PreTrainedTokenizerFast(
         tokenizer_object=whisper_tokenizer(), unk_token="<|endoftext|>", eos_token="<|endoftext|>"
     ).save_pretrained(folder)
@@ -148,6 +167,7 @@ class Measurement:
     def __init__(self, factory: SessionFactory, talk: Talk) -> None:
         self.factory, self.talk = factory, talk
         self.backend = factory.loaded.backend
+        self._recorded: set[tuple[str, int]] = set()
 
     def _engine(self, on_decision: Callable[[Decided], None], choose: Any) -> StreamEngine:
         more = {} if choose is None else {"choose": choose}
@@ -160,9 +180,16 @@ class Measurement:
         make = partial(self._engine, choose=choose)
         return serve(make, self.factory.policy, self.talk, streams, clock, how)
 
+    def share(self, way: str, streams: int) -> float:
+        """The share of decisions in time, in a run before which batches of that size have occurred."""
+        if (way, power(streams)) not in self._recorded:
+            self._recorded.add((way, power(streams)))
+            self.serve(way, streams)
+        return self.serve(way, streams).share
+
     def row(self, way: str, seconds: float, guess: int) -> dict[str, Any]:
         """What a way holds, and how it goes there."""
-        streams, ended = most_until(lambda n: self.serve(way, n).share, time.monotonic() + seconds, guess)
+        streams, ended = most_until(lambda n: self.share(way, n), time.monotonic() + seconds, guess)
         with Occupation() as occupation:
             report = self.serve(way, max(1, streams))
         return {
@@ -175,6 +202,57 @@ class Measurement:
             "device_busy_percent": occupation.mean,
         }
 
+    def recordings(self) -> dict[str, Any]:
+        """How many steps were recorded, and why not where that failed."""
+        graphs = self.backend.model.graphs  # type: ignore[attr-defined]
+        return {
+            "recorded": sum(each.recorded for each in graphs),
+            "failures": sorted({each.failure for each in graphs} - {""}),
+        }
+
+
+def stages(folder: Path, device: str, compute: str, sound: Samples, sizes: Sequence[int]) -> dict[str, Any]:
+    """Milliseconds of a second of causal encoding and of a step of decoding, by way and batch."""
+    from simul.decoding.graphs import recorder_for
+    from simul.models.whisper.torch import TorchWhisper
+
+    ways = {"as they come": lambda place: None, "replayed": recorder_for}
+    found: dict[str, Any] = {}
+    for name, record in ways.items():
+        model = TorchWhisper(folder, device, compute, window="causal", record=record)
+        found[name] = {str(size): _stage(model, device, sound, size) for size in sizes}
+        found[name]["failures"] = sorted({each.failure for each in model.graphs} - {""})
+    return found
+
+
+def _stage(model: Any, device: str, sound: Samples, size: int) -> dict[str, float]:
+    """One batch: the median of the seconds of encoding, and of passes of `STEPS` tokens."""
+    head = (*model.tokens.task("en", "en"), model.tokens.no_timestamps)
+    prompts = [Prompt(head, (), STEPS, StopRule(suppress_end=True))] * size
+    taken: dict[str, list[float]] = {"encode": [], "step": []}
+    for _ in range(2):
+        kept = [model.start() for _ in range(size)]
+        for second in range(1, 1 + len(sound) // SAMPLE_RATE):
+            begun = time.perf_counter()
+            windows = model.grow(kept, [sound[: second * SAMPLE_RATE]] * size)
+            _wait(device)
+            encoded = time.perf_counter()
+            model.generate(windows, prompts)
+            taken["encode"].append(encoded - begun)
+            taken["step"].append((time.perf_counter() - encoded) / STEPS)
+    # The first of the two rounds records.
+    return {
+        name: round(1000 * float(np.median(times[len(times) // 2 :])), 3) for name, times in taken.items()
+    }
+
+
+def _wait(device: str) -> None:
+    """Until the device has done what it was told."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+
 
 def main() -> None:
     """Measure, and write the figures."""
@@ -184,7 +262,7 @@ def main() -> None:
     p.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     p.add_argument("--compute", default="auto", help="auto: bfloat16 on a GPU, float32 on a CPU")
     p.add_argument("--shape", action="append", choices=list(SHAPES))
-    p.add_argument("--window", default="bucket")
+    p.add_argument("--window", default="causal")
     p.add_argument("--chunk-ms", type=int, default=1000)
     p.add_argument("--seconds", type=float, default=8.0, help="how long each stream lasts")
     p.add_argument("--minutes", type=float, default=8.0, help="for everything")
@@ -209,12 +287,16 @@ def main() -> None:
         "seconds": given.seconds,
         "shapes": {},
     }
-    # Half a minute of every shape is for loading and the first pass, and a quarter of the rest for what goes over.
-    each = max(2.0, (60 * given.minutes / len(shapes) - 30) * 0.75 / len(WAYS))
+    # 50 s of every shape are for loading, stages and the first pass, and a third of the rest for what goes over.
+    each = max(2.0, (60 * given.minutes / len(shapes) - 50) * 0.66 / len(WAYS))
     for shape in shapes:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as place:
+            folder = network_folder(SHAPES[shape], Path(place))
+            report["shapes"][shape] = row = {}
+            sound = np.resize(recordings[0], STAGE_SECONDS * SAMPLE_RATE)
+            row["stages_ms"] = stages(folder, given.device, compute, sound, SIZES[given.device])
             model = ModelConfig(
-                model=str(network_folder(SHAPES[shape], Path(folder))),
+                model=str(folder),
                 device=given.device,
                 compute=compute,
                 window=given.window,
@@ -223,14 +305,14 @@ def main() -> None:
             options = StreamOptions(target="en", chunk_ms=given.chunk_ms)
             measurement = Measurement(SessionFactory(options, model), talk)
             measurement.serve("engine", 1)
-            report["shapes"][shape] = {}
             guess = 1
             for way in WAYS:
-                report["shapes"][shape][way] = measurement.row(way, each, guess)
-                guess = max(1, report["shapes"][shape][way]["streams"])
+                row[way] = measurement.row(way, each, guess)
+                guess = max(1, row[way]["streams"])
+                row["graphs"] = measurement.recordings()
                 report["wall_seconds"] = round(time.monotonic() - begun, 1)
                 (given.output / "engine_gpu.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-                print(shape, way, report["shapes"][shape][way], file=sys.stderr, flush=True)
+                print(shape, way, row[way], file=sys.stderr, flush=True)
     print(json.dumps(report, indent=1))
 
 
