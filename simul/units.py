@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.errors import UsageError
+from simul.errors import AudioError, UsageError
 
 SAMPLE_RATE = 16_000
 """Samples in a second of every stream."""
@@ -79,6 +79,18 @@ def _beyond(samples: Samples) -> bool:
     if not magnitudes.max() > _LOUDEST and not np.isnan(magnitudes).any():
         return False
     return int(np.count_nonzero((magnitudes > _LOUDEST) & (magnitudes < np.inf))) > _GLITCHES * len(samples)
+
+
+def check_samples(samples: Samples) -> None:
+    """Refuse what a recogniser cannot hear.
+
+    Raises:
+        AudioError: the samples are not a vector, or not finite.
+    """
+    if samples.ndim != 1:
+        raise AudioError(f"The recogniser takes a vector of samples, not an array of shape {samples.shape}.")
+    if not np.isfinite(samples).all():
+        raise AudioError("The audio holds samples that are not numbers (NaN or infinite); check its source.")
 
 
 def finite(samples: Samples) -> tuple[Samples, int]:

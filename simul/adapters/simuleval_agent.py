@@ -14,11 +14,10 @@ from typing import Any
 from simuleval.agents import Action, AgentStates, ReadAction, SpeechToTextAgent, WriteAction
 from simuleval.utils import entrypoint
 
-from policies.base import Need
 from simul.adapters.appended import AppendedText
 from simul.adapters.pieces import SPACE
 from simul.adapters.sessions import Sessions
-from simul.backends.families import LoadedBackend, load_backend
+from simul.backends.families import load_backend
 from simul.config import ModelConfig, StreamOptions
 from simul.errors import UsageError, exit_code_of
 from simul.languages import latency_unit
@@ -58,6 +57,8 @@ class SimulAgent(SpeechToTextAgent):
         ModelMissingError: a model or its package is not here.
     """
 
+    load_backend = staticmethod(load_backend)
+
     def __init__(self, args: Namespace) -> None:
         self.sessions = Sessions(_factory(args, self.load_backend))
         self.unit = getattr(args, "eval_latency_unit", "word")
@@ -65,13 +66,6 @@ class SimulAgent(SpeechToTextAgent):
         if self.unit == "spm":
             self._pieces = _sentence_pieces(getattr(args, "eval_latency_spm_model", None))
         super().__init__(args)
-
-    @staticmethod
-    def load_backend(
-        config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
-    ) -> LoadedBackend:
-        """The model for a language pair."""
-        return load_backend(config, source, target, needs=needs)
 
     @staticmethod
     def add_args(parser: ArgumentParser) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 from simulstream.server.speech_processors import SpeechProcessor
 from simulstream.server.speech_processors.incremental_output import IncrementalOutput
 
-from policies.base import Need
 from simul.adapters.pieces import Pieces, text_of
 from simul.adapters.sessions import Sessions
-from simul.backends.families import LoadedBackend, load_backend
+from simul.backends.families import load_backend
 from simul.config import ModelConfig, StreamOptions
 from simul.errors import UsageError
 from simul.options import from_table
@@ -35,6 +34,8 @@ class SimulProcessor(SpeechProcessor):
     subclass may serve a model of its own through `load_backend`.
     """
 
+    load_backend = staticmethod(load_backend)
+
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__(config)
         self.load_model(config)
@@ -43,13 +44,6 @@ class SimulProcessor(SpeechProcessor):
         self._pieces = Pieces(self._sessions.target)
         self._languages: dict[str, str] = {}
         self._begun = False
-
-    @staticmethod
-    def load_backend(
-        config: ModelConfig, source: str, target: str, *, needs: frozenset[Need]
-    ) -> LoadedBackend:
-        """The model for a language pair."""
-        return load_backend(config, source, target, needs=needs)
 
     @classmethod
     def load_model(cls, config: SimpleNamespace) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.decoding.interface import Hypothesis, Prompt
-from simul.errors import AudioError
 from simul.hearing.speech_stream import SpeechStream
 from simul.hearing.voice_activity import SileroActivity, VoiceActivity
 from simul.languages import SPACELESS
@@ -19,7 +18,7 @@ from simul.models.whisper.interface import Whisper
 from simul.models.words import Utterance, Word
 from simul.plain import fill_fields, write_fields
 from simul.text import join, word_ranges
-from simul.units import SAMPLE_RATE, Samples
+from simul.units import SAMPLE_RATE, Samples, check_samples
 
 SHORTEST = SAMPLE_RATE // 20
 
@@ -107,14 +106,7 @@ class WhisperRecognizer:
         Raises:
             AudioError: the samples are not a vector, or not finite.
         """
-        if samples.ndim != 1:
-            raise AudioError(
-                f"The recogniser takes a vector of samples, not an array of shape {samples.shape}."
-            )
-        if not np.isfinite(samples).all():
-            raise AudioError(
-                "The audio holds samples that are not numbers (NaN or infinite); check its source."
-            )
+        check_samples(samples)
         self._audio.push(samples)
 
     def hypothesis(self) -> tuple[Word, ...]:

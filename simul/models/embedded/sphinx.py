@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.errors import AudioError, ModelMissingError
+from simul.errors import ModelMissingError
 from simul.hearing.endpoint import EndpointConfig, Endpointer
 from simul.install import install_hint
 from simul.memory import tables_in_memory
 from simul.models.words import Utterance, Word
-from simul.units import SAMPLE_RATE
+from simul.units import SAMPLE_RATE, check_samples
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -166,14 +166,7 @@ class SphinxRecognizer:
         Raises:
             AudioError: the samples are not a vector, or not finite.
         """
-        if samples.ndim != 1:
-            raise AudioError(
-                f"The recogniser takes a vector of samples, not an array of shape {samples.shape}."
-            )
-        if not np.isfinite(samples).all():
-            raise AudioError(
-                "The audio holds samples that are not numbers (NaN or infinite); check its source."
-            )
+        check_samples(samples)
         scaled = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
         pending = np.concatenate([self._rest, scaled])
         whole = len(pending) - len(pending) % FRAME
