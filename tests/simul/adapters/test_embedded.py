@@ -62,7 +62,7 @@ def folder(tmp_path_factory):
 
 
 def test_simuleval(folder):
-    run(folder, "simuleval ")
+    run(folder, "simuleval --agent-class")
     (folder / "out" / "simuleval").rename(folder / "theirs")
     simuleval.ours(folder, "--model", "embedded", loader=load_installed)
     found = simuleval.assert_same_scores(folder)
