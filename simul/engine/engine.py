@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from policies.base import Candidate, Policy
 from simul.backends.base import Backend, DecodeRequest
@@ -20,6 +20,8 @@ from simul.session.stream import SessionConfig, Stream
 from simul.session.streams import Streams
 from simul.units import SAMPLE_RATE, as_samples, finite
 
+Part = TypeVar("Part")
+Found = TypeVar("Found")
 Now = Callable[[], float]
 """What time it is, in seconds since any moment that is the same for all calls of an engine."""
 
@@ -164,8 +166,7 @@ class StreamEngine:
         self._late = self._passed = 0
         self._heard = 0.0
         self._take([self._recordings[due.number] for due in chosen], now)
-        self._ask(now)
-        self._decode([pair for one in self._recordings.values() for pair in _pairs(one)], now)
+        self._decode(now)
         self._finish(now)
         if batch:
             self._learn(begun, now(), batch, going_on)
@@ -226,8 +227,8 @@ class StreamEngine:
 
     def _take(self, recordings: Sequence[OpenRecording], now: Now) -> None:
         """Give the backend what arrived of the recordings, and let it compute."""
-        taken = [one for one in recordings if self._attempt(one, now, self._push_on, now)]
-        self._advance(taken, now)
+        taken = [one for one in recordings if self._attempt(one, now, self._push_on, one, now)]
+        self._together([(one, one.streams.numbers) for one in taken], self._advance, now)
 
     def _push_on(self, one: OpenRecording, now: Now) -> None:
         portion = one.take(now(), self._stride(one))
@@ -235,48 +236,41 @@ class StreamEngine:
         self._heard += len(portion.samples) / SAMPLE_RATE
         one.streams.hear(portion.samples, portion.final)
 
-    def _advance(self, recordings: Sequence[OpenRecording], now: Now) -> None:
-        """In one batch; where that fails, one by one, so that only those fail that must."""
-        if not recordings:
-            return
-        try:
-            self.backend.advance([number for one in recordings for number in one.streams.numbers])
-        except Exception as error:
-            if len(recordings) == 1:
-                self._fail(recordings[0], error, now)
-                return
-            for one in recordings:
-                self._advance([one], now)
+    def _advance(self, numbers: list[list[int]]) -> list[list[int]]:
+        self.backend.advance([number for each in numbers for number in each])
+        return numbers
 
-    def _ask(self, now: Now) -> None:
-        """Let every stream that is to look at what was heard do so, and ask for a decoding pass if it wants one."""
+    def _decode(self, now: Now) -> None:
+        """Let every stream look at what was heard, decode what they ask for, and let them judge it."""
         for one in list(self._recordings.values()):
             if one.streams.waking:
-                self._attempt(one, now, self._look, now)
-
-    def _look(self, one: OpenRecording, now: Now) -> None:
-        one.streams.look(lambda: one.since(now()), one.arrived())
-
-    def _decode(self, batch: Sequence[tuple[OpenRecording, Stream, DecodeRequest]], now: Now) -> None:
-        """One decoding pass; where it fails, one by one, so that only those fail that must."""
-        if not batch:
-            return
-        try:
-            found = list(zip(batch, self.backend.decode([request for *_, request in batch]), strict=True))
-        except Exception as error:
-            if len(batch) == 1:
-                self._fail(batch[0][0], error, now)
-                return
-            for each in batch:
-                if each[0].number in self._recordings:
-                    self._decode([each], now)
-            return
-        for (one, stream, _), candidate in found:
+                self._attempt(one, now, one.look, now)
+        asked = [(one, pair) for one in self._recordings.values() for pair in one.streams.asked]
+        for one, (stream, _), candidate in self._together(asked, self._candidates, now):
             if one.number in self._recordings:
-                self._attempt(one, now, self._answer, stream, candidate, now)
+                self._attempt(one, now, one.streams.answer, stream, candidate, one.since(now()))
 
-    def _answer(self, one: OpenRecording, stream: Stream, candidate: Candidate, now: Now) -> None:
-        one.streams.answer(stream, candidate, one.since(now()))
+    def _candidates(self, asked: list[tuple[Stream, DecodeRequest]]) -> list[Candidate]:
+        return self.backend.decode([request for _, request in asked])
+
+    def _together(
+        self,
+        parts: Sequence[tuple[OpenRecording, Part]],
+        work: Callable[[list[Part]], Sequence[Found]],
+        now: Now,
+    ) -> list[tuple[OpenRecording, Part, Found]]:
+        """What `work` finds for all in one call; where that fails, one by one, so that only those fail that must."""
+        parts = [(one, part) for one, part in parts if one.number in self._recordings]
+        if not parts:
+            return []
+        try:
+            found = work([part for _, part in parts])
+            return [(*each, its) for each, its in zip(parts, found, strict=True)]
+        except Exception as error:
+            if len(parts) > 1:
+                return [its for each in parts for its in self._together([each], work, now)]
+            self._fail(parts[0][0], error, now)
+            return []
 
     def _finish(self, now: Now) -> None:
         """Collect events, count what was late, and let go of recordings that are over."""
@@ -295,10 +289,10 @@ class StreamEngine:
         with suppress(Exception):
             one.streams.release()
 
-    def _attempt(self, one: OpenRecording, now: Now, work: Callable[..., None], *given: Any) -> bool:
+    def _attempt(self, one: OpenRecording, now: Now, work: Callable[..., Any], *given: Any) -> bool:
         """Whether `work` went well for a recording; if not, that one fails."""
         try:
-            work(one, *given)
+            work(*given)
         except Exception as error:
             self._fail(one, error, now)
             return False
@@ -347,7 +341,3 @@ class StreamEngine:
         one.load(dumped)
         self._left[one.number] = [from_dict(event) for event in dumped["events"]]
         return one.number
-
-
-def _pairs(one: OpenRecording) -> list[tuple[OpenRecording, Stream, DecodeRequest]]:
-    return [(one, stream, request) for stream, request in one.streams.asked]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,10 @@ class OpenRecording:
         self.streams.wake()
         self.deciding = True
         return portion
+
+    def look(self, now: Callable[[], float]) -> None:
+        """Let the streams that are awake look at what was taken."""
+        self.streams.look(lambda: self.since(now()), self.arrived())
 
     def decided(self, now: float) -> Decided:
         """The decision that was worked on is out."""
