@@ -164,26 +164,22 @@ def test_what_owners_got_is_counted_by_their_weight_and_forgotten() -> None:
 
 
 def test_the_load_is_told_with_what_was_passed_over_and_what_came_late() -> None:
-    clock = VirtualClock(1.625)
+    clock = VirtualClock(0.9375)
     engine = StreamEngine(ScriptedBackend(TALK, on_decode=lambda _: clock.advance(0.125)), most=2)
     engine.meter = told = WatchedMeter()
     one, two = (engine.open(LocalAgreement(2), CONFIG, terms=Terms()) for _ in range(2))
     engine.open(LocalAgreement(2), CONFIG, terms=FILE)
-    for chunk in (1, 2, 3):
-        for number in (one, two):
-            engine.push(number, sound(), chunk * HALF)
-    engine.step(clock.now)
-    assert engine.costs.predict(2, 3 * CHUNK) == 0.125
-    assert told.told == [(0.125, 0.125 * (1 + 4 / 2), 2 + 4, 4, 6 * HALF)]
     for number in (one, two):
-        engine.push(number, sound(), clock.now())
+        engine.push(number, sound(), HALF)
     engine.step(clock.now)
-    assert told.told[-1] == (0.125, 0.125, 2, 0, 2 * HALF)
+    assert engine.costs.predict(2, CHUNK) == 0.125
+    assert told.told == [(0.125, 0.125, 2, 2, 2 * HALF)], "both were out a sixteenth of a second too late"
     for number in (one, two):
-        engine.push(number, sound(), clock.now())
-    clock.advance(0.4375)
+        engine.push(number, sound(), 2 * HALF)
+        engine.push(number, sound(), 3 * HALF)
+    clock.sleep_until(1.625)
     engine.step(clock.now)
-    assert told.told[-1][2:] == (2, 2, 2 * HALF), "both were out too late"
+    assert told.told[-1] == (0.125, 0.125 * (1 + 2 / 2), 2 + 2, 2, 4 * HALF), "each passed one over"
 
 
 def test_files_ask_for_nothing_of_the_load_and_are_never_late() -> None:
