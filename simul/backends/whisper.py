@@ -9,9 +9,10 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.base import Alignment, Candidate, Need, Segment
+from policies.base import Alignment, Candidate, Need
 from simul.backends.base import DecodeRequest, Limits, StreamSpec, check_languages
 from simul.backends.heard_text import NOTHING, HeardText
+from simul.backends.timed_segments import timed_segments
 from simul.backends.windowed import WindowedBackend, WindowedStream
 from simul.clock import cpu_seconds
 from simul.decoding.interface import Hypothesis, Prompt
@@ -28,6 +29,7 @@ from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import SENTENCE, GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, GrowingWindows, Whisper
 from simul.models.whisper.naming import likely_terms, with_terms
+from simul.models.whisper.retry import alone, heard_again, wide
 from simul.plain import NOT_STORED
 from simul.units import SAMPLE_RATE, Samples
 
@@ -62,8 +64,9 @@ class _Pass:
 
 @dataclass
 class _Stream(WindowedStream):
-    """spoken: which language is. faults: how many passes in a row ended in a loop or too early. growing: what the
-    model keeps of growing windows. terms: what misheard words are written as.
+    """spoken: which language is. faults: how many passes in a row ended in a loop or too early; refusals: wrote what
+    was refused though somebody spoke. growing: what the model keeps of growing windows. terms: what misheard words are
+    written as.
     """
 
     spoken: SpokenLanguage = field(default_factory=SpokenLanguage)
@@ -71,12 +74,14 @@ class _Stream(WindowedStream):
     context_dropped: bool = False
     cut: _Cut | None = None
     faults: int = 0
+    refusals: int = 0
     growing: GrowingWindows = field(default_factory=GrowingWindows, metadata=NOT_STORED)
     terms: TermMatcher | None = field(default=None, metadata=NOT_STORED)
 
     def forget_window(self) -> None:
         super().forget_window()
-        self.last, self.growing, self.cut, self.faults = _Pass(), GrowingWindows(), None, 0
+        self.last, self.growing, self.cut = _Pass(), GrowingWindows(), None
+        self.faults = self.refusals = 0
 
 
 @dataclass(frozen=True)
@@ -193,17 +198,13 @@ class WhisperBackend(WindowedBackend[_Stream]):
         found = super()._generate(jobs, windows)
         echoes = [i for i, job in enumerate(jobs) if self._echoes(job, found[i])]
         if echoes:
-            start = self.model.tokens.start
-            prompts = [jobs[i].prompt for i in echoes]
-            heads = [p.head[p.head.index(start) :] for p in prompts]
-            again = self.model.generate(
-                [windows[i] for i in echoes],
-                [replace(p, head=head, draft=()) for p, head in zip(prompts, heads, strict=True)],
-            )
+            prompts = [replace(alone(self.model.tokens, jobs[i].prompt), draft=()) for i in echoes]
+            again = self.model.generate([windows[i] for i in echoes], prompts)
             for i, hypothesis in zip(echoes, again, strict=True):
                 jobs[i].state.context_dropped = True
                 found[i] = hypothesis
         self._told(jobs, windows, found)
+        self._retry(jobs, windows, found)
         return [self._written(job, hypothesis) for job, hypothesis in zip(jobs, found, strict=True)]
 
     def _told(self, jobs: Sequence[_Job], windows: Sequence[Any], found: list[Hypothesis]) -> None:
@@ -221,6 +222,31 @@ class WhisperBackend(WindowedBackend[_Stream]):
             again = self.model.generate([windows[i] for i, _ in told], [prompt for _, prompt in told])
             for (i, _), hypothesis in zip(told, again, strict=True):
                 found[i] = hypothesis
+
+    def _retry(self, jobs: Sequence[_Job], windows: Sequence[Any], found: list[Hypothesis]) -> None:
+        """Decode again what is refused though somebody speaks, if no later pass is likely to mend it; refuse the rest.
+
+        At the end of a segment in which somebody speaks the likeliest text stands.
+        """
+        refused = [i for i, job in enumerate(jobs) if self._is_refused(job, found[i])]
+        spoken = [i for i in refused if self.guard.is_speech(found[i])]
+        for i, job in enumerate(jobs):
+            job.state.refusals = job.state.refusals + 1 if i in spoken else 0
+        hopeless = [i for i in spoken if jobs[i].final or jobs[i].state.refusals > 1]
+        chosen = [jobs[i] for i in hopeless]
+        dropped, tokens = [job.state.context_dropped for job in chosen], self.model.tokens
+        prompts = [alone(tokens, j.prompt) if d else j.prompt for j, d in zip(chosen, dropped, strict=True)]
+
+        def still(k: int, other: Hypothesis) -> bool:
+            return self._is_refused(chosen[k], other) or self._echoes(chosen[k], other)
+
+        texts, places = [found[i] for i in hopeless], [windows[i] for i in hopeless]
+        again = heard_again(self.model, places, prompts, texts, still)
+        for i, hypothesis in zip(hopeless, again, strict=True):
+            found[i], jobs[i].state.context_dropped = hypothesis, True
+        for i in refused:
+            if not (i in hopeless and jobs[i].final) and self._is_refused(jobs[i], found[i]):
+                found[i] = replace(found[i].first(0), ended=found[i].ended)
 
     def _written(self, job: _Job, hypothesis: Hypothesis) -> Hypothesis:
         """A hypothesis with the capital of its first word, and with terms where it sounds like them."""
@@ -332,10 +358,13 @@ class WhisperBackend(WindowedBackend[_Stream]):
             forced.append(token)
         return tuple(forced)
 
-    def _is_invented(self, job: _Job, hypothesis: Hypothesis) -> bool:
-        """Whether a text that nothing was committed of looks made up."""
-        known = job.prefix or job.before
-        return not known and self.guard.is_invented(hypothesis, job.until - job.start, job.final)
+    def _is_refused(self, job: _Job, hypothesis: Hypothesis) -> bool:
+        """Whether a text that nothing was committed of looks made up, or there is none of much speech."""
+        if job.prefix or job.before:
+            return False
+        if not hypothesis.ids:
+            return self.guard.missed(min(job.state.audio.voiced_end, job.until) - job.start)
+        return self.guard.is_invented(hypothesis, job.until - job.start, job.final)
 
     def _without_loop(self, job: _Job, heard: HeardText, spans: NDArray[np.int64] | None) -> HeardText:
         """What was heard, but for a loop at its end; after it the rest of the audio is heard anew.
@@ -392,18 +421,14 @@ class WhisperBackend(WindowedBackend[_Stream]):
         prompt = Prompt(self._head(job.state, (), ()), (), room, job.prompt.stop)
         later = replace(job, start=at, prefix=(), prompt=prompt, before=before, ahead=ahead, again=True)
         windows = self._encoded([later])
-        found = self.model.generate(windows, [prompt])
+        found = self.model.generate(windows, [prompt], wide(self.model))
         spans = self._align([later], windows, found)[0]
         return self._text_of(later, found[0], spans)
 
     def _text_of(self, job: _Job, hypothesis: Hypothesis, spans: NDArray[np.int64] | None) -> HeardText:
-        """The text of a hypothesis, without inventions and loops. spans: of committed and new tokens."""
+        """The text of a hypothesis, without loops. spans: of committed and new tokens."""
         text = [i for i, token in enumerate(hypothesis.ids) if self.model.tokens.is_text(token)]
         is_text = self.model.tokens.is_text
-        if self._is_invented(job, hypothesis):
-            return HeardText(
-                ended=hypothesis.ended, origin=job.start, spans=None if spans is None else spans[:0]
-            )
         heard = HeardText(
             tuple(hypothesis.ids[i] for i in text),
             hypothesis.logprobs[text],
@@ -440,8 +465,11 @@ class WhisperBackend(WindowedBackend[_Stream]):
         heard = self._text_of(job, hypothesis, spans)
         timed = (*job.prompt.prefix, *hypothesis.ids) if self.timestamps else ()
         job.state.last = self._last(job, heard, spans, timed)
-        segments = self._segments(job, timed, hypothesis.no_speech_prob) if self.timestamps else None
-        old, heard = len(job.ahead.ids), job.ahead.then(heard)
+        segments = None
+        if self.timestamps:
+            place, old = (job.start, job.until), len(job.prefix)
+            segments = timed_segments(tokens, timed, old, place, hypothesis.no_speech_prob)
+        ahead, heard = len(job.ahead.ids), job.ahead.then(heard)
         alignment = None
         if heard.attention is not None:
             alignment = Alignment(heard.attention, STEP, heard.origin)
@@ -455,7 +483,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
             beams=tuple(tokens.surfaces(beam) for beam in heard.beams),
             committable=len(heard.ids) - 1 if heard.stopped else None,
             spoken=job.state.spoken.spoken,
-            repairs=tuple((a + old, b + old, said) for a, b, said in hypothesis.repairs),
+            repairs=tuple((a + ahead, b + ahead, said) for a, b, said in hypothesis.repairs),
             ended=heard.ended,
         )
 
@@ -467,25 +495,3 @@ class WhisperBackend(WindowedBackend[_Stream]):
             return _Pass(ids, (), timed)
         ends = (*job.state.last.ends[: len(job.before)], *spans[: len(job.prefix), 1], *heard.spans[:, 1])
         return _Pass(ids, tuple(map(int, ends)), timed)
-
-    def _segments(self, job: _Job, timed: tuple[int, ...], no_speech: float) -> tuple[Segment, ...]:
-        """The timed segments that hold new text; those wholly in the committed prefix are left out."""
-        tokens = self.model.tokens
-        end = job.until - job.start
-        old = len(job.prefix)
-        found: list[Segment] = []
-        begin, last, pieces = 0, 0, []
-        for token in [*timed, None]:
-            if token is not None and tokens.is_text(token):
-                pieces.append(token)
-                continue
-            last = end if token is None else min((token - tokens.first_timestamp) * STEP, end)
-            if pieces:
-                new = pieces[min(old, len(pieces)) :]
-                old -= len(pieces) - len(new)
-                if new:
-                    text = "".join(tokens.surfaces(new))
-                    where = (job.start + begin, job.start + max(begin, last))
-                    found.append(Segment(*where, text, no_speech, len(new)))
-            begin, pieces = last, []
-        return tuple(found)

@@ -96,8 +96,13 @@ class WhisperModel:
                 results[index] = {name[2:-2]: float(share) for name, share in shares}
         return results
 
-    def generate(self, encoded: Sequence[Encoded], prompts: Sequence[Prompt]) -> list[Hypothesis]:
-        """One hypothesis per window; those that CTranslate2 can decode together share a batch."""
+    def generate(
+        self, encoded: Sequence[Encoded], prompts: Sequence[Prompt], beam: int | None = None
+    ) -> list[Hypothesis]:
+        """One hypothesis per window; those that CTranslate2 can decode together share a batch.
+
+        beam: how many hypotheses are followed, this once; None: as many as the model follows.
+        """
         keys = [
             (e.shape, len(p.head), len(p.prefix) + p.room(MAX_POSITIONS), not p.prefix)
             for e, p in zip(encoded, prompts, strict=True)
@@ -106,7 +111,12 @@ class WhisperModel:
         for indices in _groups(keys):
             _, head, length, first = keys[indices[0]]
             found = self._decode(
-                [encoded[i] for i in indices], [prompts[i] for i in indices], head, length, first
+                [encoded[i] for i in indices],
+                [prompts[i] for i in indices],
+                head,
+                length,
+                first,
+                beam or self.beam,
             )
             for index, hypothesis in zip(indices, found, strict=True):
                 results[index] = hypothesis
@@ -137,7 +147,7 @@ class WhisperModel:
         return results
 
     def _decode(
-        self, encoded: list[Encoded], prompts: list[Prompt], head: int, length: int, first: bool
+        self, encoded: list[Encoded], prompts: list[Prompt], head: int, length: int, first: bool, beam: int
     ) -> list[Hypothesis]:
         """Decode one batch whose heads have one length; `length` counts prefix and new tokens.
 
@@ -146,10 +156,10 @@ class WhisperModel:
         Texts that would make a whole word longer are decoded again after the best token that may stand there.
         """
         limit = max(2 * length, length + head)
-        found = self._run(encoded, [[*p.head, *p.prefix] for p in prompts], limit, first, self.beam)
+        found = self._run(encoded, [[*p.head, *p.prefix] for p in prompts], limit, first, beam)
         texts = [result.sequences_ids[0] for result in found]
         scored = found
-        if self.beam > 1:
+        if beam > 1:
             # Beam search keeps no step scores: the winners are forced once more.
             longest = [[*p.head, *text] for p, text in zip(prompts, texts, strict=True)]
             again = max(len(text) for text in texts) + 1
@@ -165,7 +175,7 @@ class WhisperModel:
         ]
         if cut:
             longer = [self._after(prompts[i], results[i], length) for i in cut]
-            rest = self._decode([encoded[i] for i in cut], longer, head, length, False)
+            rest = self._decode([encoded[i] for i in cut], longer, head, length, False, beam)
             for i, more in zip(cut, rest, strict=True):
                 results[i] = replace(
                     results[i],

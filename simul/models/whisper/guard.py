@@ -37,6 +37,7 @@ class GuardConfig:
     no_speech, logprob: a candidate with a no-speech probability above the first and a mean log-probability
         below the second counts as silence (Radford et al. 2023, section 4.5).
     doubt: seconds of audio whose text is likelier than `logprob` when it was understood.
+    speech: below this no-speech probability somebody speaks, however unlikely the text.
     repeats: a run of tokens that follows itself so often is a loop (twice as often for a single token, once for a
         sentence).
     missing: seconds of speech after the end of a text that show that it ended too early.
@@ -47,6 +48,7 @@ class GuardConfig:
     no_speech: float = 0.6
     logprob: float = -1.0
     doubt: float = 2.0
+    speech: float = 0.1
     repeats: int = 4
     missing: float = 2.0
 
@@ -61,13 +63,16 @@ class GuardConfig:
     def is_invented(self, found: Hypothesis, samples: int, final: bool) -> bool:
         """Whether a text that nothing was committed of looks made up, over silence or over voices without words.
 
-        What it says again is likely whatever was heard, and does not count. Where more is to come, an unlikely text
-        is not believed: it mostly changes. At the end of a segment it is, when that is so short that the model knew
-        little.
+        Where more is to come, an unlikely text is not believed: it mostly changes. At the end of a segment it is, when
+        that is so short that the model knew little.
         """
-        if not found.ids or float(np.mean(found.logprobs[: _said_once(found.ids)])) >= self.logprob:
+        if not found.ids or likelihood(found) >= self.logprob:
             return False
         return found.no_speech_prob > self.no_speech or not final or samples >= self.doubt * SAMPLE_RATE
+
+    def is_speech(self, found: Hypothesis) -> bool:
+        """Whether somebody speaks where a text was found, so that there must be one."""
+        return found.no_speech_prob < self.speech
 
     def missed(self, samples: int) -> bool:
         """Whether a text ended so many samples too early that speech was left out."""
@@ -115,6 +120,11 @@ class GuardConfig:
             if marks[r + REPEATED] - marks[r] < least:
                 return loop.begin + loop.length * (r + 1)
         return None
+
+
+def likelihood(found: Hypothesis) -> float:
+    """The mean log-probability of a text, but for what its end says again, which is likely whatever was heard."""
+    return float(np.mean(found.logprobs[: _said_once(found.ids)])) if found.ids else -math.inf
 
 
 def _said_once(text: Sequence[int]) -> int:

@@ -25,14 +25,15 @@ Encoded = Any
 
 
 class Whisper(Protocol):
-    """A Whisper model. `aligns`: tokens get source times; `attends`: hypotheses come with cross-attention;
-    `offers`: how many hypotheses a pass yields; `detects`: it finds out which language is spoken; `grows`: it is a
-    `GrowingWhisper`."""
+    """A Whisper model. `aligns`: tokens get source times; `attends`: hypotheses come with cross-attention; `beam`: how
+    many of them are followed; `offers`: how many a pass yields; `detects`: it finds out which language is spoken;
+    `grows`: it is a `GrowingWhisper`."""
 
     folder: Path
     tokens: WhisperTokens
     aligns: bool
     attends: bool
+    beam: int
     offers: int
     detects: bool
     grows: bool
@@ -49,8 +50,13 @@ class Whisper(Protocol):
         """How probable each language is that the model hears, per window."""
         ...
 
-    def generate(self, encoded: Sequence[Encoded], prompts: Sequence[Prompt]) -> list[Hypothesis]:
-        """One hypothesis per window; a batch gives what single calls give."""
+    def generate(
+        self, encoded: Sequence[Encoded], prompts: Sequence[Prompt], beam: int | None = None
+    ) -> list[Hypothesis]:
+        """One hypothesis per window; a batch gives what single calls give.
+
+        beam: how many hypotheses are followed, this once; None: as many as the model follows.
+        """
         ...
 
     def align(

@@ -222,8 +222,12 @@ class TorchWhisper:
             shares = batch.logits[:, ids].float().softmax(-1).tolist()
         return [dict(zip(codes, row, strict=True)) for row in shares]
 
-    def generate(self, encoded: Sequence[EncodedWindow], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+    def generate(
+        self, encoded: Sequence[EncodedWindow], prompts: Sequence[Prompt], beam: int | None = None
+    ) -> list[Hypothesis]:
         """One hypothesis per window, all of them in one batch, with attention and (beam > 1) other hypotheses.
+
+        beam: how many hypotheses are followed, this once; None: as many as the model follows.
 
         What the decoder computed over a window stays with it, so that a further pass computes only the tokens in
         which its prompt differs.
@@ -234,16 +238,14 @@ class TorchWhisper:
         from simul.decoding.beam import search
         from simul.decoding.greedy import greedy
 
+        width = beam or self.beam
         with torch.inference_mode():
-            if self._fixed is not None:
+            if self._fixed is not None and width == 1:
                 found, silence = self._fixed(prompts, encoded)
             else:
-                decoder = self._decoder()
+                decoder, rules = self._decoder(), self._rules
                 batch = Batch(decoder, [p.ids for p in prompts], encoded)
-                if self.beam == 1:
-                    found = greedy(batch, self._rules, prompts)
-                else:
-                    found = search(batch, self._rules, prompts, self.beam)
+                found = greedy(batch, rules, prompts) if width == 1 else search(batch, rules, prompts, width)
                 silence = decoder.silence.tolist()
         for window, chance in zip(encoded, silence, strict=True):
             window.no_speech = chance if chance >= 0 else window.no_speech

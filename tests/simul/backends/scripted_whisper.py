@@ -14,10 +14,12 @@ from simul.models.whisper.interface import MAX_POSITIONS
 RATE = 16_000
 UNIT = RATE // 2
 """A word lasts half a second; its samples say its number."""
-LOOPS, DEAF, ECHOES, ROUNDS, MUMBLED = 7, 8, 6, 48, 47
+LOOPS, DEAF, ECHOES, ROUNDS, MUMBLED, NARROW, HAUNTED = 7, 8, 6, 48, 47, 46, 45
 """The word that is written over and over; the one after which nothing is heard, but at the beginning of a window; the
 one that makes the previous text the text of its window; the one after which all of the text is written over and over;
-and the one that makes the text of its window unlikely."""
+and those that make the text of their window unlikely: always, to fewer than `WIDE` hypotheses, after a
+previous text."""
+WIDE = 5
 
 
 class Tokens:
@@ -44,11 +46,13 @@ class Scripted:
     """Writes the numbers that it hears, and gives each its place."""
 
     folder = Path("scripted")
-    aligns, attends, grows, offers = True, True, False, 1
+    aligns, attends, grows, beam, offers = True, True, False, 1, 1
 
     def __init__(self, languages: frozenset[str] = frozenset({"en"})) -> None:
         self.tokens, self.detects = Tokens(languages), len(languages) > 1
         self.prompts: list[Prompt] = []
+        self.beams: list[int] = []
+        self.no_speech = 0.0
         self.asked: list[int] = []
 
     def check_source(self, source: str) -> None: ...
@@ -63,13 +67,18 @@ class Scripted:
         german = [sum(word >= 50 for word in words) / len(words) for words in encoded]
         return [{"de": share, "en": 1 - share} for share in german]
 
-    def generate(self, encoded: Sequence[list[int]], prompts: Sequence[Prompt]) -> list[Hypothesis]:
+    def generate(
+        self, encoded: Sequence[list[int]], prompts: Sequence[Prompt], beam: int | None = None
+    ) -> list[Hypothesis]:
         self.prompts += prompts
-        return [self._write(words, prompt) for words, prompt in zip(encoded, prompts, strict=True)]
+        width = beam or self.beam
+        self.beams += [width] * len(prompts)
+        return [self._write(words, prompt, width) for words, prompt in zip(encoded, prompts, strict=True)]
 
-    def _write(self, words: list[int], prompt: Prompt) -> Hypothesis:
+    def _write(self, words: list[int], prompt: Prompt, beam: int) -> Hypothesis:
         written, ended = [], True
         previous = prompt.head[1 : prompt.head.index(self.tokens.start)]
+        mumbled = MUMBLED in words or (NARROW in words and beam < WIDE) or (HAUNTED in words and previous)
         if words[:1] == [ECHOES] and previous:
             words = [*previous]
         for place, word in enumerate(words):
@@ -88,8 +97,9 @@ class Scripted:
         frames = len(words) * 25
         return Hypothesis(
             tuple(new),
-            np.full(len(new), -2.0 if MUMBLED in words else -0.1),
+            np.full(len(new), -2.0 if mumbled else -0.1),
             ended,
+            no_speech_prob=self.no_speech,
             attention=self._rows(new, words, frames),
         )
 

@@ -270,11 +270,11 @@ def test_a_loop_is_cut_and_the_prompt_left_out_until_the_segment_ends(
     prompts: list[Prompt] = []
     real = WhisperModel.generate
 
-    def looping(self: WhisperModel, encoded: Any, given: list[Prompt]) -> Any:
+    def looping(self: WhisperModel, encoded: Any, given: list[Prompt], beam: int | None = None) -> Any:
         from dataclasses import replace
 
         prompts.extend(given)
-        found = real(self, encoded, given)
+        found = real(self, encoded, given, beam)
         return [replace(h, ids=h.ids[:1] * 60, logprobs=np.repeat(h.logprobs[:1], 60)) for h in found]
 
     monkeypatch.setattr(WhisperModel, "generate", looping)

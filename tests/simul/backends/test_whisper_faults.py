@@ -13,16 +13,20 @@ from policies.offline import Offline
 from simul.backends.base import StreamSpec
 from simul.backends.whisper import WhisperBackend
 from simul.clock import VirtualClock
+from simul.models.whisper.retry import wide
 from simul.session import Session, SessionConfig
 from simul.session.events import SegmentEnd
 from tests.simul.backends.scripted_whisper import (
     DEAF,
     ECHOES,
+    HAUNTED,
     LOOPS,
     MUMBLED,
+    NARROW,
     RATE,
     ROUNDS,
     UNIT,
+    WIDE,
     Scripted,
     Speech,
     speech,
@@ -30,8 +34,11 @@ from tests.simul.backends.scripted_whisper import (
 from tests.simul.backends.streams import decode, hear
 
 
-def candidate(words: Sequence[int], end: bool = True, **more: Any) -> tuple[Any, Scripted, WhisperBackend]:
+def candidate(
+    words: Sequence[int], end: bool = True, no_speech: float = 0.0, **more: Any
+) -> tuple[Any, Scripted, WhisperBackend]:
     model = Scripted()
+    model.no_speech = no_speech
     backend = WhisperBackend(model, activity=Speech)
     stream = backend.open(StreamSpec("en", "en"))
     hear(backend, stream, speech(words), end)
@@ -130,8 +137,9 @@ def test_an_unlikely_text_is_believed_only_at_the_end_of_a_short_segment(
     count: int, end: bool, believed: bool
 ) -> None:
     words = [MUMBLED, 1, 2, 3, 4][:count]
-    found, _, _ = candidate(words, end)
+    found, model, _ = candidate(words, end, no_speech=0.3)
     assert list(found.ids) == (words if believed else [])
+    assert model.beams == [1]
 
 
 def test_an_unlikely_text_goes_on_from_what_is_committed() -> None:
@@ -139,3 +147,68 @@ def test_an_unlikely_text_goes_on_from_what_is_committed() -> None:
     (stream,) = backend.streams
     hear(backend, stream, speech([MUMBLED, 4, 5]))
     assert list(decode(backend, stream, (" w1", " w2"), (1, 2)).ids) == [3, MUMBLED, 4, 5]
+
+
+def test_what_is_refused_though_somebody_speaks_is_decoded_again_with_a_wider_beam() -> None:
+    words = [NARROW, 1, 2, 3, 4]
+    found, model, _ = candidate(words)
+    assert list(found.ids) == words
+    assert found.logprobs.min() > -1
+    assert model.beams == [1, WIDE]
+
+
+def test_a_wider_beam_is_wider_than_the_model_s_own() -> None:
+    model = Scripted()
+    model.beam = 4
+    assert wide(model) == 8
+
+
+def test_where_somebody_speaks_the_likeliest_text_stands_at_the_end_of_a_segment() -> None:
+    words = [MUMBLED, 1, 2, 3, 4]
+    found, model, _ = candidate(words)
+    assert list(found.ids) == words
+    assert model.beams == [1, WIDE]
+
+
+def test_in_mid_speech_a_text_that_is_refused_twice_is_decoded_again() -> None:
+    first, model, backend = candidate([NARROW, 1, 2], end=False)
+    assert list(first.ids) == []
+    (stream,) = backend.streams
+    for number in (3, 4, 9):
+        hear(backend, stream, speech([number]))
+        last = decode(backend, stream)
+    assert list(last.ids) == [NARROW, 1, 2, 3, 4, 9]
+    assert model.beams == [1, 1, WIDE, 1, WIDE, 1, WIDE]
+
+
+def test_in_mid_speech_an_unlikely_text_stays_refused() -> None:
+    first, model, backend = candidate([MUMBLED, 1, 2], end=False)
+    (stream,) = backend.streams
+    hear(backend, stream, speech([3]))
+    assert list(first.ids) == list(decode(backend, stream).ids) == []
+    assert model.beams == [1, 1, WIDE]
+
+
+def test_the_last_attempt_does_not_know_the_previous_text() -> None:
+    model = Scripted()
+    backend = WhisperBackend(model, activity=Speech)
+    session = Session(Offline(), backend, VirtualClock(), SessionConfig("en", "en", UNIT))
+    pause = np.zeros(RATE, np.float32)
+    sound = [speech([1, 2, 3]), pause, speech([HAUNTED, 4, 5, 9, 10]), pause, speech([11, 12]), pause]
+    events = session.feed(np.concatenate(sound)) + session.finish()
+    assert [e.text for e in events if isinstance(e, SegmentEnd)] == [
+        "w1 w2 w3",
+        "w45 w4 w5 w9 w10",
+        "w11 w12",
+    ]
+    assert model.beams == [1, 1, WIDE, WIDE, 1]
+    knew = [prompt.head[0] == model.tokens.previous for prompt in model.prompts]
+    assert knew == [False, True, True, False, True]
+
+
+@pytest.mark.parametrize("fault", [LOOPS, DEAF])
+def test_what_follows_a_fault_is_heard_with_a_wider_beam(fault: int) -> None:
+    words = [1, 2, 3, fault, 4, 5, 6, 9, 10, 11]
+    found, model, _ = candidate(words)
+    assert list(found.ids) == words
+    assert model.beams == [1, WIDE]

@@ -145,10 +145,16 @@ class OnnxWhisper:
             results.append(OnnxWindow(cross, max(1, -(-len(samples) // STEP))))
         return results
 
-    def generate(self, encoded: Sequence[OnnxWindow], prompts: Sequence[Prompt]) -> list[Hypothesis]:
-        """One hypothesis per window, with attention and (beam > 1) other hypotheses."""
-        if self.beam > 1:
-            return search(self._network, self._rules, encoded, prompts, self.beam)
+    def generate(
+        self, encoded: Sequence[OnnxWindow], prompts: Sequence[Prompt], beam: int | None = None
+    ) -> list[Hypothesis]:
+        """One hypothesis per window, with attention and (beam > 1) other hypotheses.
+
+        beam: how many hypotheses are followed, this once; None: as many as the model follows.
+        """
+        width = beam or self.beam
+        if width > 1:
+            return search(self._network, self._rules, encoded, prompts, width)
         return greedy(self._network, self._rules, encoded, prompts)
 
     def languages(self, encoded: Sequence[OnnxWindow]) -> list[dict[str, float]]:

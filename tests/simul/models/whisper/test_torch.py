@@ -290,14 +290,16 @@ def test_a_wide_beam_finds_the_best_of_all_texts(load: Callable[..., TorchWhispe
 
 @pytest.mark.parametrize("which", ["tiny_whisper", "untrained"])
 def test_a_beam_finds_what_ctranslate2_s_beam_finds(request: pytest.FixtureRequest, which: str) -> None:
+    """Beams that are asked for once."""
     folder: Path = request.getfixturevalue(which)
-    ours = TorchWhisper(folder.parent / "transformers", "cpu", beam=3)
-    theirs = WhisperModel(folder, "cpu", "float32", threads=1, beam=3)
+    ours = TorchWhisper(folder.parent / "transformers", "cpu")
+    theirs, wide = (WhisperModel(folder, "cpu", "float32", threads=1, beam=beam) for beam in (1, 3))
     same = 0
     for samples in audio(3, 11):
         prompt = Prompt(head(ours), (), 8)
-        found = ours.generate(ours.encode([samples]), [prompt])[0]
-        expected = theirs.generate(theirs.encode([samples]), [prompt])[0]
+        found = ours.generate(ours.encode([samples]), [prompt], 3)[0]
+        expected = theirs.generate(theirs.encode([samples]), [prompt], 3)[0]
+        assert expected.ids == wide.generate(wide.encode([samples]), [prompt])[0].ids
         if found.ids == expected.ids:
             # CTranslate2 scores a beam's winner without the rules for a text's first token.
             np.testing.assert_allclose(found.logprobs[1:], expected.logprobs[1:], atol=2e-4)

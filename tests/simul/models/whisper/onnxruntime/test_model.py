@@ -177,15 +177,17 @@ def test_stop_rules_cut_where_the_whole_text_meets_them(load: Load) -> None:
 
 @pytest.mark.parametrize("which", ["tiny_whisper", "untrained"])
 def test_a_beam_finds_what_the_beam_of_torch_finds(request: pytest.FixtureRequest, which: str) -> None:
+    """A beam that is asked for once, and a model's own."""
     folder: Path = request.getfixturevalue(which)
-    ours = OnnxWhisper(folder, "float32", 1, beam=3)
+    ours = OnnxWhisper(folder, "float32", 1)
     theirs = TorchWhisper(folder.parent / "transformers", "cpu", beam=3)
     for samples in audio(3, 11):
         for prompt in (Prompt(head(ours), (), 8), Prompt(head(ours), (265,), 5)):
-            found = ours.generate(ours.encode([samples]), [prompt])[0]
+            found = ours.generate(ours.encode([samples]), [prompt], 3)[0]
             expected = theirs.generate(theirs.encode([samples]), [prompt])[0]
             same(found, expected, 2e-4)
             assert found.beams == expected.beams
+            assert ours.generate(ours.encode([samples]), [prompt])[0].beams == ()
 
 
 def test_words_that_are_complete_do_not_grow(load: Load) -> None:
