@@ -61,21 +61,12 @@ def deadline_only(due: Sequence[Due], now: float, costs: Costs, served: Served) 
 
 CHEAPER = 0.85
 """What `--beam 1` costs with live windows as a share of what `--beam 5` does (docs/whisper.md)."""
-LEVELS = {
-    "the engine's": (RUNGS, False),
-    "greedy before": ((RUNGS[0], Rung("greedy", CHEAPER), *RUNGS[1:]), False),
-    "as the engine's, in halves of chunks": (tuple(Rung(r.name, r.cost, 2 * r.stride) for r in RUNGS), True),
-    "chunk x 1.5 before": (
-        (
-            Rung("every chunk", 1.0, 2),
-            Rung("x 1.5", 2 / 3, 3),
-            Rung("every second", 0.5, 4),
-            Rung("every third", 1 / 3, 6),
-        ),
-        True,
-    ),
+LEVELS: dict[str, tuple[Rung, ...]] = {
+    "the engine's": RUNGS,
+    "greedy before": (RUNGS[0], Rung("greedy", CHEAPER), *RUNGS[1:]),
+    "without two of three": (RUNGS[0], *RUNGS[2:]),
 }
-"""Levels, and whether chunks are half as long and twice as many, so that there is something between one and two."""
+"""Levels that were looked at."""
 RULES = {
     "engine": (earliest, True),
     "engine without ladder": (earliest, False),
@@ -107,20 +98,8 @@ def levels() -> dict[str, Any]:
     """What other levels of quality would bring, by device and load."""
     return {
         device: {
-            name: {
-                load: row(
-                    simulate(
-                        replace(
-                            world,
-                            load=load * (2 if halved else 1),
-                            rungs=rungs,
-                            chunks=tuple(c / 2 for c in world.chunks) if halved else world.chunks,
-                        )
-                    )
-                )
-                for load in LOADS
-            }
-            for name, (rungs, halved) in LEVELS.items()
+            name: {load: row(simulate(replace(world, load=load, rungs=rungs))) for load in LOADS}
+            for name, rungs in LEVELS.items()
         }
         for device, world in DEVICES.items()
     }

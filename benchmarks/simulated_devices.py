@@ -205,19 +205,21 @@ class _Device:
 
     def _due(self, now: float) -> tuple[list[Due], float]:
         """What is due, in the order of arrival, and when there will be more."""
-        streams, members, stride = self.streams, self.members, self.ladder.rung.stride
+        streams, members = self.streams, self.members
         if not len(members):
             return [], math.inf
-        ready = streams.ready(members, now)
-        chosen = members[(ready >= stride) & (streams.not_before[members] <= now)]
+        ready, strides = streams.ready(members, now), self._strides(members)
+        due = (ready >= strides) & (streams.not_before[members] <= now)
+        chosen = members[due]
         if not len(chosen):
-            moments = np.maximum(streams.moment(members, stride), streams.not_before[members])
+            moments = np.maximum(streams.moment(members, strides), streams.not_before[members])
             return [], float(moments.min())
-        arrived = streams.moment(chosen, stride)
-        patience = stride * streams.chunk[chosen]
+        strides = strides[due]
+        arrived = streams.moment(chosen, strides)
+        patience = strides * streams.chunk[chosen]
         deadlines = arrived + patience
         if self.world.skips:
-            last = streams.moment(chosen, streams.ready(chosen, now) // stride * stride) + patience
+            last = streams.moment(chosen, streams.ready(chosen, now) // strides * strides) + patience
             deadlines = np.where(deadlines < now, last, deadlines)
         deadlines[~streams.live[chosen]] = np.inf
         order = np.argsort(arrived, kind="stable")
@@ -234,11 +236,20 @@ class _Device:
         )
         return [Due(n, d, a, length, live, names[o]) for n, d, a, length, live, o in rows], now
 
+    def _strides(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Chunks up to the next decision of each stream."""
+        rung, decided = self.ladder.rung, self.streams.done[chosen] + chosen
+        if len(rung.strides) == 1:
+            return np.full(len(chosen), rung.strides[0])
+        turn = np.array([rung.stride(place) for place in range(sum(rung.strides))])
+        found: NDArray[np.int64] = turn[decided % len(turn)]
+        return found
+
     def _compute(self, batch: Sequence[Due]) -> None:
-        streams, stride, start = self.streams, self.ladder.rung.stride, self.free
+        streams, rung, start = self.streams, self.ladder.rung, self.free
         length = max(each.length for each in batch)
         # What a decision costs on a level that does not only make decisions rarer.
-        dearer = self.ladder.rung.cost * stride / self.world.rungs[0].stride
+        dearer = rung.cost * rung.mean / self.world.rungs[0].mean
         mean = dearer * self.world.device.seconds([each.length for each in batch])
         taken = mean * float(self.rng.lognormal(0, self.world.device.noise))
         self.costs.note(len(batch), length, taken)
@@ -253,7 +264,7 @@ class _Device:
                 streams.done[i] += 1
                 continue
             one = np.array([i])
-            over = 0
+            over, stride = 0, rung.stride(int(streams.done[i]) + i)
             if self.world.skips and each.since + stride * streams.chunk[i] < start:
                 over = int(streams.ready(one, start)[0]) // stride - 1
             streams.misses[i] += over
@@ -306,7 +317,7 @@ def simulate(world: World) -> WorldOutcome:
             warm = True
             _forget(devices, streams)
         levels += [float(device.ladder.level) for device in devices if device.works]
-        strides += [device.ladder.rung.stride / world.rungs[0].stride for device in devices if device.works]
+        strides += [device.ladder.rung.mean / world.rungs[0].mean for device in devices if device.works]
     return _outcome(world, devices, streams, count, moved, levels, strides)
 
 

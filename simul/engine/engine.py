@@ -80,8 +80,11 @@ class StreamEngine:
         return bool(self._left) or self.due > 0
 
     def _stride(self, one: OpenRecording) -> int:
-        """How many chunks a decision of a recording takes."""
-        return self.ladder.rung.stride if self.ladder is not None and one.terms.live else 1
+        """How many chunks the next decision of a recording takes."""
+        if self.ladder is None or not one.terms.live:
+            return 1
+        # Recordings that began together take turns.
+        return self.ladder.rung.stride(one.decided_chunks + one.number)
 
     def open(
         self,

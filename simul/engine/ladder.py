@@ -4,23 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from simul.engine.cost import LoadMeter
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A level of quality. cost: computing of a stream, as a share of the level above all. stride: chunks a decision."""
+    """A level of quality.
+
+    cost: computing of a stream, as a share of the level above all. strides: chunks from one decision to the next, in
+    turn.
+    """
 
     name: str
     cost: float
-    stride: int = 1
+    strides: tuple[int, ...] = (1,)
+
+    @property
+    def mean(self) -> float:
+        """Chunks a decision."""
+        return sum(self.strides) / len(self.strides)
+
+    def stride(self, decided: int) -> int:
+        """Chunks up to the next decision of a stream of which so many chunks were decided on.
+
+        Where they differ, decisions fall on the same chunks of every round, whatever the level was before. Streams
+        spread over the round where each adds a number of its own.
+        """
+        if len(self.strides) == 1:
+            return self.strides[0]
+        place = decided % sum(self.strides)
+        return next(end for end in accumulate(self.strides) if end > place) - place
 
 
 RUNGS = (
-    Rung("every chunk", 1.0, 1),
-    Rung("every second chunk", 0.5, 2),
-    Rung("every third chunk", 1 / 3, 3),
+    Rung("every chunk", 1.0),
+    Rung("two chunks of three", 2 / 3, (1, 2)),
+    Rung("every second chunk", 0.5, (2,)),
+    Rung("every third chunk", 1 / 3, (3,)),
 )
 """Decisions become rarer; text comes later, and nothing of the audio is left out."""
 

@@ -71,6 +71,11 @@ class OpenRecording:
         """Whether a decision is being worked on."""
         return bool(self.streams.waking or self.streams.asked)
 
+    @property
+    def decided_chunks(self) -> int:
+        """How many whole chunks were taken for decisions."""
+        return self.inbox.taken // self.inbox.chunk
+
     def patience(self, stride: int) -> float:
         """Seconds from when a decision's audio is there until it is to be out."""
         return stride * self.chunk / SAMPLE_RATE + self.terms.slack

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from simul.backends.base import StreamSpec
 from simul.backends.scripted import ScriptedBackend, ScriptedState
 from simul.clock import VirtualClock
 from simul.engine import (
+    Decided,
     EngineThread,
     Ladder,
     MeasuredAdmission,
@@ -19,6 +22,7 @@ from simul.engine import (
     warm_up,
 )
 from simul.engine.admission import refusal
+from simul.engine.ladder import Rung
 from simul.session import SessionConfig
 from simul.session.events import Event
 from simul.units import Samples
@@ -101,10 +105,15 @@ def test_a_thread_refuses_what_its_admission_does() -> None:
         thread.open(LocalAgreement(2), CONFIG)
 
 
-def run(ladder: Ladder | None, each: float, streams: int) -> tuple[list[Event], StreamEngine]:
+def run(
+    ladder: Ladder | None,
+    each: float,
+    streams: int,
+    decided: Callable[[Decided], None] = lambda decided: None,
+) -> tuple[list[Event], StreamEngine]:
     """Streams of twenty seconds in real time; the events of the first one."""
     clock = VirtualClock()
-    engine = StreamEngine(slow(clock, each), ladder=ladder)
+    engine = StreamEngine(slow(clock, each), ladder=ladder, on_decision=decided)
     numbers = [engine.open(LocalAgreement(2), CONFIG, 0.0) for _ in range(streams)]
     events: list[Event] = []
     for chunk in range(1, 41):
@@ -119,13 +128,21 @@ def run(ladder: Ladder | None, each: float, streams: int) -> tuple[list[Event], 
 def test_the_ladder_makes_decisions_rarer_while_too_much_is_asked_for_and_says_so() -> None:
     events, engine = run(Ladder(), 0.05, 12)
     assert engine.ladder is not None
-    assert engine.ladder.level == 1
+    assert engine.ladder.level == 2, "the first level is not enough for what had piled up"
     reasons = {event.reason for event in events if event.type == "late"}  # type: ignore[attr-defined]
     assert any("less often" in reason for reason in reasons)
     calm, engine = run(Ladder(), 0.01, 4)
     assert engine.ladder is not None
     assert engine.ladder.level == 0
     assert not [event for event in calm if event.type == "late"]
+
+
+def test_of_three_chunks_two_are_decided_on_at_the_level_for_that() -> None:
+    found: list[Decided] = []
+    events, _ = run(Ladder([Rung("two of three", 1.0, (1, 2))]), 0.001, 1, found.append)
+    assert [each.ready for each in found] == pytest.approx([n / 2 for n in range(1, 41) if n % 3 != 1])
+    passed = [event for event in events if event.type == "late"]
+    assert len(passed) == 13
 
 
 def test_a_stream_that_just_fits_is_taken() -> None:

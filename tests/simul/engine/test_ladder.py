@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simul.engine.cost import LoadMeter
+from simul.engine.ladder import RUNGS as OWN
 from simul.engine.ladder import Ladder, LadderConfig, Rung
 
-RUNGS = (Rung("all", 1.0), Rung("half", 0.5, 2), Rung("quarter", 0.25, 4))
+RUNGS = (Rung("all", 1.0), Rung("half", 0.5, (2,)), Rung("quarter", 0.25, (4,)))
 CONFIG = LadderConfig(over=1.0, late=0.25, patience=2.0, under=0.75, rest=8.0, longest=20.0)
 
 
@@ -77,3 +78,19 @@ def test_a_meter_is_told_what_the_new_level_brings() -> None:
     assert found.follow(meter, 3.0) is False
     assert found.follow(meter, 11.0) is True
     assert meter.offered == 0.4
+
+
+def test_decisions_of_uneven_strides_fall_on_the_same_chunks_of_every_round() -> None:
+    rung, places, decided = Rung("two of three", 2 / 3, (1, 2)), [], 0
+    for _ in range(6):
+        decided += rung.stride(decided)
+        places.append(decided)
+    assert places == [1, 3, 4, 6, 7, 9]
+    assert rung.stride(2) == 1, "from whatever chunk another level has left"
+    assert rung.mean == 1.5
+    assert {Rung("half", 0.5, (2,)).stride(decided) for decided in range(5)} == {2}
+
+
+def test_each_level_costs_as_much_as_its_decisions_are_rarer() -> None:
+    assert [rung.cost for rung in OWN] == [pytest.approx(1 / rung.mean) for rung in OWN]
+    assert [rung.mean for rung in OWN] == [1, 1.5, 2, 3]

@@ -149,8 +149,8 @@ def test_a_level_is_left_after_patience_and_tried_again_after_rest() -> None:
     assert ladder.update(0.0, 1.2, 0.0) == RUNGS[0]
     assert ladder.update(1.9, 1.2, 0.0) == RUNGS[0]
     assert ladder.update(2.0, 1.2, 0.0) == RUNGS[1]
-    # Half of 1.2 is asked for at this level: the one above would be too much, so it stays.
-    assert {ladder.update(t, 0.6, 0.0) for t in range(3, 60)} == {RUNGS[1]}
+    # Two thirds of 1.2 are asked for at this level: the one above would be too much, so it stays.
+    assert {ladder.update(t, 0.8, 0.0) for t in range(3, 60)} == {RUNGS[1]}
     assert ladder.update(60.0, 0.3, 0.0) == RUNGS[1]
     assert ladder.update(70.0, 0.3, 0.0) == RUNGS[0]
 
