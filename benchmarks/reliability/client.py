@@ -36,6 +36,7 @@ class SessionGone(Exception):
 class ProofClient:
     """One session. hears: called with every message and when it came; waits: before it reads the next message.
 
+    speed: how many times as fast as real time it speaks.
     late: seconds from the sending of the last sample that a settled text rests on to its arrival. closes: codes of its
     connections.
     """
@@ -64,6 +65,7 @@ class ProofClient:
     deaf: asyncio.Event | None = None
     race: bool = False
     away: float = 0.0
+    speed: float = 1.0
     hears: Callable[[dict[str, Any], float], None] = lambda message, at: None
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class ProofClient:
     @property
     def played(self) -> float:
         """Seconds of the recording that are there to be sent."""
-        return time.monotonic() - self._began if self._began else 0.0
+        return (time.monotonic() - self._began) * self.speed if self._began else 0.0
 
     async def run(self) -> None:
         """Play to the end, whatever happens."""
@@ -179,7 +181,8 @@ class ProofClient:
                     size, int(self.played * RATE) // PIECE * PIECE if self.played * RATE < size else size
                 )
                 if there <= self.at:
-                    await asyncio.sleep(max(0.0, self._began + (self.at + PIECE) / RATE - time.monotonic()))
+                    due = self._began + (self.at + PIECE) / RATE / self.speed
+                    await asyncio.sleep(max(0.0, due - time.monotonic()))
                     continue
                 step = min(there - self.at, 8 * PIECE)
                 await socket.send(self.pcm[2 * self.at : 2 * (self.at + step)])

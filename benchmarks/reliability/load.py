@@ -1,6 +1,6 @@
 """What the server bears: sessions at once, workers that are killed, a drain, an audience. Prints JSON.
 
-    python -m benchmarks.reliability.load capacity [--sessions 100] [--seconds 60]
+    python -m benchmarks.reliability.load capacity [--sessions 100] [--seconds 60] [--engine ray]
     python -m benchmarks.reliability.load kills [--sessions 8] [--minutes 10] [--every 10]
     python -m benchmarks.reliability.load drain [--sessions 20]
     python -m benchmarks.reliability.load audience [--watchers 500] [--seconds 60]
@@ -212,14 +212,16 @@ def main() -> None:
     p.add_argument("--every", type=float, default=10.0)
     p.add_argument("--watchers", type=int, default=500)
     p.add_argument("--drain", type=int, default=10)
+    p.add_argument("--engine", default="local", help="what the workers are: local, or ray (not for kills)")
     given = p.parse_args()
     given.sessions = given.sessions or {"capacity": 100, "kills": 8, "drain": 20}.get(given.what, 1)
     options = ["--stage"] if given.what == "audience" else ["--drain-seconds", str(given.drain)]
+    options += ["--engine", given.engine]
     with ProofServer(*options) as server:
         play = {"capacity": capacity, "kills": kills, "drain": drain, "audience": audience}[given.what]
         found = asyncio.run(play(server, given))
         found["tracebacks"] = server.errors()
-    report = {"machine": describe(("websockets",)), "what": given.what, **found}
+    report = {"machine": describe(("websockets",)), "what": given.what, "engine": given.engine, **found}
     print(json.dumps(report, indent=1, ensure_ascii=False))
 
 

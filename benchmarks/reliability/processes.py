@@ -89,6 +89,10 @@ class ProofServer:
         """The processes that compute."""
         return [pid for pid in children(self.pid) if b"spawn_main" in command_line(pid)]
 
+    def open_files(self) -> int:
+        """File descriptors of the gateway."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def cpu(self) -> tuple[float, float]:
         """Seconds of processor time of the gateway, and of its workers together."""
         return cpu_of([self.pid]), cpu_of(self.workers())

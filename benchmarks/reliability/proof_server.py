@@ -31,13 +31,15 @@ class TroubledModels:
     """Makes the models of a worker: each pass looks for trouble first."""
 
     folder: str
+    step_seconds: float = 0.0
 
     def __call__(self) -> ProofModels:
         """The models, not loaded yet."""
         return ProofModels(self.look)
 
     def look(self, batch: int) -> None:
-        """Do what a file says, once."""
+        """Do what a file says, once; take the time that a pass is to take."""
+        time.sleep(self.step_seconds)
         for name in ("raise", "memory", "slow"):
             try:
                 (Path(self.folder) / name).unlink()
@@ -68,6 +70,8 @@ def main() -> None:
     p.add_argument("--journal")
     p.add_argument("--drain-seconds", type=int, default=10)
     p.add_argument("--stage", action="store_true")
+    p.add_argument("--engine", default="local")
+    p.add_argument("--step-ms", type=float, default=0.0, help="what a pass of a worker takes at least")
     given = p.parse_args()
     options = ServeOptions(
         port=given.port,
@@ -76,11 +80,12 @@ def main() -> None:
         journal=given.journal,
         drain_seconds=given.drain_seconds,
         stage=given.stage,
+        engine=given.engine,
         stage_language=("de", "fr") if given.stage else (),
     )
     unsettle_clocks()
     stream = StreamOptions(source="en", target="en", chunk_ms=400)
-    models = TroubledModels(given.trouble)
+    models = TroubledModels(given.trouble, given.step_ms / 1000)
     asyncio.run(run_server(options, stream, models, lambda said: print(said, file=sys.stderr), "proof"))
 
 

@@ -84,6 +84,96 @@ def capacity(found: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
+def connecting(found: dict[str, Any]) -> Iterator[str]:
+    """Many who come at once."""
+    ready = found["ready"]
+    yield from ("## Many who come at once", "")
+    yield f"`python -m benchmarks.reliability.crowd connect` ({found['date']}): {found['sessions']} sessions of 2 s, 50 a second; the session "
+    yield f"was ready after {ready['p50_ms']} ms in the middle, {ready['p95_ms']} ms (95 of 100); {found['equal']} equal, "
+    yield f"{found['places_left'].get('sessions', 0)} places left taken (load {found['load_before']:g} to {found['load_after']:g})."
+    yield ""
+
+
+def overload(found: dict[str, Any]) -> Iterator[str]:
+    """More than there is room for."""
+    alone, beside, after = found["alone"], found["beside"], found["refused_after"]
+    refused = sum(count for said, count in found["refused"].items() if said != "ready")
+    codes = ", ".join(map(str, found["close_codes"]))
+    yield f"`python -m benchmarks.reliability.crowd overload` ({found['date']}): {found['sessions']} sessions in every place there is, "
+    yield f"{found['at_the_door']} others at the door all the time: {refused} refusals, all with `overloaded`, a time to come back and "
+    yield f"{codes}, the slowest after {after['most_ms']:.0f} ms (they may wait 2 s for a place). Of those inside {found['equal']} equal; their text came "
+    yield f"after {alone['p50_ms']} ms (95 of 100: {alone['p95_ms']}) alone and {beside['p50_ms']} ms ({beside['p95_ms']}) with others at the door. "
+    yield f"The next client after that was ready in {found['next']['ms']} ms (load {found['load_before']:g} to {found['load_after']:g})."
+    yield ""
+
+
+def fairness(found: dict[str, Any]) -> Iterator[str]:
+    """One who sends faster than the others."""
+    yield f"`python -m benchmarks.reliability.crowd fairness` ({found['date']}): {found['sessions'] - 1} sessions in real time beside one that sends "
+    yield f"{found['speed']:g} times as fast, a pass taking {found['step_ms']:g} ms: {found['missed']} of {found['texts']} texts "
+    yield f"({found['missed_percent']:g} %) later than their chunk of 400 ms, {found['p95_ms']} ms (95 of 100); {found['equal']} of "
+    yield f"{found['sessions']} equal (load {found['load_before']:g} to {found['load_after']:g})."
+    yield ""
+
+
+def absence(found: dict[str, Any]) -> Iterator[str]:
+    """Clients that come back after a while."""
+    yield from ("## Clients that are away for a while", "")
+    yield f"`python -m benchmarks.reliability.absence` ({found['date']}): the connection breaks at a random place, and the client goes on "
+    yield "speaking. Caught up: text is no further than a second behind what is being said, from the connection's being back. A"
+    yield "client may send four times as fast as real time, which is what a long absence waits for."
+    yield ""
+    header = ("away, s", "sessions", "equal", "caught up after, s: middle", "most")
+    yield from table(header, [
+        (f"{g['away']:g}", g["sessions"], g["equal"], *(f"{g['caught_up'][key] / 1000:.1f}" for key in ("p50_ms", "most_ms")))
+        for g in found["groups"]
+    ])  # fmt: skip
+    last = found["too_long"]
+    yield f"After {last['away']:g} s {last['told']} of {last['sessions']} were told that the session is over ({found['expected_code']}); "
+    yield f"the sessions that they began then were {last['then']['equal']} of {last['sessions']} equal (load {found['load']:g})."
+    yield ""
+
+
+def soak(found: dict[str, Any]) -> Iterator[str]:
+    """Long and mixed."""
+    first, settled, last = found["memory_mib"]
+    late = found["loop_late"]
+    yield from ("## Sessions that come and go", "")
+    yield f"`python -m benchmarks.reliability.soak` ({found['date']}): {found['minutes']:g} minutes (not the eight hours that are wanted) with "
+    yield f"{found['at_once']} sessions at any time, {found['sessions']} in all, {found['drops']} connections broken, {found['kills']} workers killed: "
+    yield f"{found['equal']} equal, so no word of another session either; the gateway started {found['gateway_starts']} time. Open files "
+    yield f"{found['files'][0]} before and {found['files'][1]} after, {found['sessions_left']} sessions left. Memory of the gateway {first:g} MiB, {settled:g} after "
+    yield f"a third, {last:g} in the end: {found['mib_an_hour']:g} MiB an hour, which minutes are too short to tell from what fills up once. "
+    yield f"Its loop was {late['p50_ms']} ms late in the middle, {late['p99_ms']} ms (99 of 100); load {found['load_before']:g} to {found['load_after']:g}."
+    yield ""
+
+
+def real(found: dict[str, Any]) -> Iterator[str]:
+    """A real model."""
+    seconds = " and ".join(f"{s:g}" for s in found["seconds"])
+    yield from ("## A real model", "")
+    yield f"`python -m benchmarks.reliability.real` ({found['date']}): {found['clients']} sessions of speech ({seconds} s) at once in real time on "
+    yield f"{found['model']}, a decision every {found['chunk_ms'] / 1000:g} s: {found['equal']} with the very text of `simul translate` of the file "
+    yield f"({found['differing']} of {found['words']} words differ), {found['lost_samples']} samples lost; a text waited "
+    yield f"and was computed for {found['computing_p95']:.2f} s at most in 95 of 100 cases, decisions were made rarer "
+    yield f"{sum(s['levels'] for s in found['sessions'])} times; {found['cpu_seconds_per_second']} s of processor time for a second "
+    yield f"(load {found['load_before']:g} to {found['load_after']:g}, of jobs that had to yield)."
+    yield ""
+
+
+def on_ray(capacity: dict[str, Any], drain: dict[str, Any] | None) -> Iterator[str]:
+    """Workers on Ray."""
+    yield from ("## Workers on Ray", "")
+    yield f"`python -m benchmarks.reliability.load capacity --engine ray --sessions {capacity['sessions']} --seconds 30`: "
+    yield f"{capacity['equal']} of {capacity['sessions']} equal, text after {capacity['p50_ms']} ms in the middle, {capacity['p95_ms']} ms (95 of 100); "
+    if local := result("local_capacity"):
+        yield f"with processes of its own, right after that, {local['p50_ms']} and {local['p95_ms']} ms "
+        yield f"(load {capacity['load_before']:g} and {local['load_before']:g})."
+    if drain:
+        yield f"SIGTERM under {drain['sessions']} sessions: {drain['equal']} settled to the last sample, over after {drain['exit_seconds']:.1f} s."
+    yield ""
+
+
 def audience(found: dict[str, Any]) -> Iterator[str]:
     """Watchers of a stage."""
     late = found["after_the_first"]
@@ -127,6 +217,12 @@ def page() -> str:
     for name, make in (("capacity", capacity), ("audience", audience)):
         each = found[name]
         lines += make(each) if each else []
+    crowds = (("connect", connecting), ("overload", overload), ("fairness", fairness))
+    for name, make in (*crowds, ("absence", absence), ("soak", soak), ("real", real)):
+        each = result(name)
+        lines += make(each) if each else []
+    if ray := result("ray_capacity"):
+        lines += on_ray(ray, result("ray_drain"))
     lines += fuzz(found["streams"], found["messages"])
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
 

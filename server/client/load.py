@@ -65,7 +65,11 @@ def read_recording(path: str) -> ReplayedRecording:
 
 @dataclass
 class ClientReport:
-    """What one client saw. Times in seconds; lags from the end of what was said to the arrival of its text."""
+    """What one client saw. Times in seconds; lags from the end of what was said to the arrival of its text.
+
+    computing: of each settled text, how long it waited for the processor and was computed, as the server says (native
+    protocol only). levels: how often the server said that it decides less often.
+    """
 
     recording: str
     seconds: float
@@ -75,6 +79,8 @@ class ClientReport:
     messages: int = 0
     bytes: int = 0
     lags: list[float] = field(default_factory=list)
+    computing: list[float] = field(default_factory=list)
+    levels: int = 0
     text: str = ""
     lost_samples: int = 0
     edits: int | None = None
@@ -85,8 +91,8 @@ class ClientReport:
     def summary(self) -> dict[str, Any]:
         """Without the single lags."""
         found = asdict(self)
-        lags = found.pop("lags")
-        found["lag_p50"], found["lag_p95"] = quantile(lags, 0.5), quantile(lags, 0.95)
+        for name, values in (("lag", found.pop("lags")), ("computing", found.pop("computing"))):
+            found[f"{name}_p50"], found[f"{name}_p95"] = quantile(values, 0.5), quantile(values, 0.95)
         return {name: round(value, 3) if isinstance(value, float) else value for name, value in found.items()}
 
 
@@ -133,6 +139,7 @@ async def run_load(job: LoadJob, recordings: Sequence[ReplayedRecording]) -> lis
 def to_report(job: LoadJob, reports: Sequence[ClientReport]) -> dict[str, Any]:
     """The report: each client, and all together."""
     lags = [lag for report in reports for lag in report.lags]
+    computing = [lag for report in reports for lag in report.computing]
     known = [r for r in reports if r.edits is not None and r.reference_words]
     total = WordErrors(sum(r.edits or 0 for r in known), sum(r.reference_words or 0 for r in known))
     finished = [r.finished for r in reports if r.finished is not None]
@@ -142,6 +149,7 @@ def to_report(job: LoadJob, reports: Sequence[ClientReport]) -> dict[str, Any]:
         "failed": sum(bool(r.error) for r in reports),
         "lag_p50": quantile(lags, 0.5),
         "lag_p95": quantile(lags, 0.95),
+        "computing_p95": quantile(computing, 0.95),
         "finished_max": round(max(finished), 3) if finished else None,
         "lost_samples": sum(r.lost_samples for r in reports),
         "word_error_rate": round(total.rate, 2) if known else None,
@@ -192,9 +200,12 @@ async def _hear(socket: Any, report: ClientReport, began: float, stream: str) ->
         if isinstance(message, p.SettledText) and message.stream == stream:
             report.first_text = at if report.first_text is None else report.first_text
             report.lags.append(at - message.t1 / 1000)
+            report.computing.append((message.lag.queue + message.lag.compute) / 1000)
             report.text += message.text
         elif isinstance(message, p.ErrorMessage):
             report.error = message.message
+        elif isinstance(message, p.Degraded):
+            report.levels += bool(message.level)
         elif isinstance(message, p.SessionEnd):
             report.lost_samples = message.lost
 

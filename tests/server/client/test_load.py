@@ -37,6 +37,8 @@ def test_every_client_hears_its_recording(protocol: str) -> None:
         assert report["word_error_rate"] == 0
         assert [session["text"] for session in report["sessions"]] == [expected(AUDIO)] * 3
         assert all(session["finished"] >= 0 for session in report["sessions"])
+        assert (report["computing_p95"] is None) == (protocol == "asr")
+        assert [session["levels"] for session in report["sessions"]] == [0, 0, 0]
 
     run(test)
 
@@ -69,7 +71,8 @@ def test_a_recording_has_its_text_beside_it(tmp_path: Path) -> None:
 
 
 def test_lags_are_summed_up() -> None:
-    report = ClientReport("a", 1.0, lags=[0.3, 0.1, 0.2])
+    report = ClientReport("a", 1.0, lags=[0.3, 0.1, 0.2], computing=[0.1, 0.4])
+    assert (report.summary()["computing_p50"], report.summary()["computing_p95"]) == (0.1, 0.4)
     assert report.summary()["lag_p50"] == 0.2
     assert report.summary()["lag_p95"] == 0.3
     assert quantile([], 0.5) is None
