@@ -106,7 +106,7 @@ class AudioTrack:
             return [CutReached(self.key, "mark", command.id, self.position)]
         else:
             self._cut = command
-            self.engine.end(self.number, at)
+            self.engine.end(self.number, at, last=isinstance(command, FinishTrack))
         return []
 
     def _push(self, samples: Samples, at: float) -> None:

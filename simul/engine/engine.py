@@ -129,10 +129,11 @@ class StreamEngine:
         one.streams.bad += bad
         one.inbox.push(found, one.since(at))
 
-    def end(self, number: int, at: float, error: str | None = None) -> None:
-        """No more samples: what is left will be settled. error: why the audio stopped early."""
+    def end(self, number: int, at: float, error: str | None = None, last: bool = True) -> None:
+        """No more samples: what is left will be settled. error: why the audio stopped early. last: somebody waits for
+        the end, so it comes before what others say meanwhile (not so where one speaker's streams follow each other)."""
         one = self._recording(number)
-        one.error = error
+        one.error, one.last = error, last
         one.inbox.end(one.since(at))
 
     def close(self, number: int) -> None:
@@ -196,7 +197,7 @@ class StreamEngine:
             self._fail(one, error, now)
             return None
         deadline = one.next_deadline(ready, stride, at)
-        return Due(one.number, deadline, ready, length, one.terms.live, one.terms.owner)
+        return Due(one.number, deadline, ready, length, one.terms.live, one.terms.owner, one.last)
 
     def _window(self, one: OpenRecording) -> int:
         """Samples that the next decision of a recording will rest on; 0 where nobody speaks."""

@@ -15,7 +15,7 @@ BEHIND = "computing is behind"
 SPARING = "more is asked for than can be computed, so decisions are taken less often"
 """Why decisions are passed over."""
 
-STORED = ("shift", "deadline", "begun", "passed_over", "deciding", "final", "error")
+STORED = ("shift", "deadline", "begun", "passed_over", "deciding", "final", "error", "last")
 """What a recording on the way to another engine takes along of its own."""
 
 
@@ -45,7 +45,7 @@ class OpenRecording:
 
     opened: when, on the engine's clock. deciding: whether a decision is being worked on; begun: when its audio was
     there; deadline: when it is to be out; passed_over: how many before it were left out for being late; final: it is
-    the last one. error: why the audio stopped early.
+    the last one. error: why the audio stopped early. last: somebody waits for the end.
     """
 
     number: int
@@ -61,6 +61,7 @@ class OpenRecording:
     deciding: bool = False
     final: bool = False
     error: str | None = None
+    last: bool = False
 
     def since(self, at: float) -> float:
         """Seconds from the opening until the time `at`."""

@@ -25,6 +25,7 @@ class Due:
 
     deadline: when the decision is to be out at the latest. since: when the oldest of its audio was there. length:
     samples of the window that it rests on. live: whether its audio comes while it is spoken. owner: whose it is.
+    last: its audio has ended, and somebody waits for the end.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Due:
     length: int
     live: bool = True
     owner: str = ""
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,12 @@ def choose(
 ) -> list[Due]:
     """The next batch, the most urgent first; the most urgent defines it.
 
-    Earliest deadline first, but for what is lost anyway: such a stream decides once on all that it has by its next
-    chunk. Streams of the same shape bucket join as long as the batch is predicted to be done before the earliest
-    deadline in it, does not hold up for long who comes meanwhile (`BLOCKING`), and joining costs less than deciding
-    alone; where that deadline is lost, it does not count. If not all can be in time, owners come first that had the
-    least. Files get what live streams leave, and `FILE_SHARE` at least.
+    Earliest deadline first, but for streams at their end, which nothing will make up for, and for what is
+    lost anyway: such a stream decides once on all that it has by its next chunk. Streams of the same shape
+    bucket join as long as the batch is predicted to be done before the earliest deadline in it, does not hold
+    up for long who comes meanwhile (`BLOCKING`), and joining costs less than deciding alone; where that
+    deadline is lost, it does not count. If not all can be in time, owners come first that had the least.
+    Files get what live streams leave, and `FILE_SHARE` at least.
     """
     live = [each for each in due if each.live]
     files = [each for each in due if not each.live]
@@ -109,8 +112,8 @@ class Choose(Protocol):
 
 
 def _rank(due: Due, now: float, costs: Costs) -> int:
-    """Who has waited too long comes first, and whose deadline is lost anyway comes last."""
-    if now - due.since > LONGEST_WAIT:
+    """Who has waited too long or is at its end comes first, and whose deadline is lost anyway comes last."""
+    if due.last or now - due.since > LONGEST_WAIT:
         return 0
     return 2 if now + costs.predict(1, due.length) > due.deadline else 1
 

@@ -94,6 +94,13 @@ def test_what_is_lost_comes_last_but_not_for_ever() -> None:
     assert numbers(choose([lost, due(2, 4.9)], 4.0, costs)) == [1]
 
 
+def test_a_stream_at_its_end_comes_before_those_that_go_on() -> None:
+    costs = table(0.0, 0.2)
+    ended = Due(1, 0.1, 0.0, SECOND, last=True)
+    assert numbers(choose([due(2, 0.9), due(3, 0.5), ended], 0.0, costs)) == [1]
+    assert numbers(choose([Due(2, -4.0, -5.0, SECOND), ended], 0.0, costs)) == [2]
+
+
 def test_where_not_all_can_be_in_time_the_owner_comes_first_who_had_least() -> None:
     costs = table(0.0, 0.2)
     waiting = [due(n, 0.5 + n / 100, owner="many") for n in range(5)] + [due(9, 0.9, owner="few")]
