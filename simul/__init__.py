@@ -9,7 +9,9 @@ with make_session() as session:
 
 from __future__ import annotations
 
-import sys as _sys
+from simul.early import runs_command_line as _runs_command_line
+
+# isort: split
 from importlib import import_module
 from importlib import util as _util
 from os import path as _path
@@ -93,8 +95,7 @@ def _refuse_hidden() -> None:
     if spec is None or any(_path.isfile(_path.join(place, "registry.py")) for place in places):
         return
     hidden = import_module("simul.install").hidden_package("policies")
-    given = _sys.orig_argv
-    if "-m" in given[:-1] and given[given.index("-m") + 1] == "simul":
+    if _runs_command_line():
         raise SystemExit(f"simul: {hidden}")
     raise ImportError(hidden, name="policies")
 

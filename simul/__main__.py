@@ -9,12 +9,12 @@ def main() -> int:
 
     While the code is imported, Ctrl-C ends the process as it ends any other, without a traceback.
     """
-    early = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if early:
+    heeded = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    if heeded:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from simul.cli.main import main as run
 
-    if early:
+    if heeded:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     return run()
 

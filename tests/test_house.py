@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("simul", "policies", "latency_metrics", "segmenter", "tts", "dictation", "server")
 
 FLOORS: tuple[str, ...] = (
-    "segmenter policies tts",
+    "segmenter policies tts simul.early",
     "latency_metrics",
     "simul.errors simul.install simul.languages simul.clock simul.closing",
     "simul.units simul.text simul.options simul.files simul.plain",
