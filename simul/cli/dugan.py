@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WHISPER_BEAM = 5
 """The beam of their evaluation."""
+SMALLEST_INCREMENT = 0.1
+"""Seconds; every window is decoded from its beginning, so that cost grows with the square of their number."""
 
 
 def parser() -> Parser:
@@ -69,8 +71,10 @@ def parser() -> Parser:
 def run(arguments: list[str], context: Context) -> int:
     """Run the command."""
     given = parser().parse(arguments, context)
-    if any(not seconds > 0 for seconds in given.increment):
-        raise UsageError("--increment is what a window grows by, in seconds; give a number above 0.")
+    if any(not seconds >= SMALLEST_INCREMENT for seconds in given.increment):
+        raise UsageError(
+            f"--increment is what a window grows by, in seconds; give a number from {SMALLEST_INCREMENT} on."
+        )
     model = from_namespace(ModelConfig, given)
     with contextlib.ExitStack() as stack:
         if given.passes:
@@ -120,7 +124,7 @@ def _words(text: str) -> int:
 
 def _pair(text: str, given: argparse.Namespace) -> tuple[str, str]:
     """The language pair and the path of a LIST argument."""
-    found = re.fullmatch(r"([A-Za-z]{2,3})-([A-Za-z]{2,3})=(.+)", text)
+    found = re.fullmatch(r"([A-Za-z]{2,3})-([A-Za-z]{2,3})=(.*)", text)
     source, target, path = found.groups() if found else (given.source, given.target, text)
     return f"{language_code(source)}-{language_code(target)}", path
 

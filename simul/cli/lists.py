@@ -201,6 +201,8 @@ def _rows(path: str) -> tuple[list[str], list[dict[str, str]]]:
 def _lines(path: str) -> list[str]:
     from latency_metrics.formats.text import split_lines
 
+    if not path.strip():
+        raise UsageError("The name of a list is empty; name a table of recordings (.tsv or .csv).")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             return split_lines(file.read())

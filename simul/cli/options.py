@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from simul.cli.commands import COMMANDS, RECIPES, SCORES, modules
 from simul.cli.context import Context
@@ -29,12 +29,19 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", _Formatter)
         super().__init__(prog=f"simul {command}", description=description, allow_abbrev=False, **options)
         self.command = command
+        self._stdout: TextIO | None = None
         common = self.add_argument_group("common options")
         common.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
         common.add_argument(
             "-v", "--verbose", action="store_true", help="say more; show where an error arose"
         )
         common.add_argument("--config", metavar="FILE", help="TOML file with defaults of these options")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write the help; argparse would keep quiet where it cannot be written."""
+        out = self._stdout or file
+        out.write(message)
+        out.flush()
 
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError in place of printing the usage and exiting."""
@@ -52,6 +59,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: something is not known or not of its type.
         """
+        self._stdout = context.stdout
         defaults = self._from_config(_config_path(_split(arguments)[0], context)) + self._from_environment(
             context.environ
         )

@@ -12,6 +12,7 @@ from simul.cli.context import Context
 from simul.cli.options import MOST_JOBS, Parser, whole
 from simul.cli.places import check_folder
 from simul.errors import ExitCode, ModelMissingError, UsageError
+from simul.files import make_folder
 
 if TYPE_CHECKING:
     from latency_metrics.scoring.recordings import ReferenceSegment
@@ -112,8 +113,10 @@ def run(arguments: list[str], context: Context) -> int:
             "scores are approximate. Replay with the model to have them computed."
         )
     if result.points:
-        _write(given, context, runner, result)
-        _print(given, context, result)
+        try:
+            _write(given, context, runner, result)
+        finally:
+            _print(given, context, result)
     return _exit_code(given, context, result, len(found.items))
 
 
@@ -129,6 +132,8 @@ def _check(given: argparse.Namespace) -> None:
         raise UsageError("--resume needs the folder of the earlier sweep; give --output DIR.")
     if given.no_model and (given.live or not given.trace):
         raise UsageError("--no-model replays passes of a trace; give --trace DIR, and not --live.")
+    if given.trace and not given.no_model and not given.live:
+        make_folder(given.trace)
     if given.references and not given.segmentation:
         raise UsageError("--references goes with --segmentation; a LIST has its own column.")
 

@@ -69,7 +69,10 @@ def test_a_stopped_run_keeps_its_windows(table: Path, tmp_path: Path, monkeypatc
 def test_wrong_use_is_named(table: Path) -> None:
     assert command("dugan", loader=load)[0] == ExitCode.USAGE
     assert command("dugan", table, "--limit", "0", loader=load)[0] == ExitCode.USAGE
-    assert command("dugan", table, "--increment", "0", loader=load)[0] == ExitCode.USAGE
+    for seconds in ("0", "nan", "0.00001"):
+        code, _, err = command("dugan", table, "--increment", seconds, loader=load)
+        assert (code, "give a number from 0.1 on" in err) == (ExitCode.USAGE, True)
+    assert "The name of a list is empty" in command("dugan", "en-de=", loader=load)[2]
     code, _, err = command("dugan", table, "--target", "es", loader=load)
     assert code == ExitCode.USAGE
     assert "--reference-column" in err

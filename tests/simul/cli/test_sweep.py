@@ -82,10 +82,22 @@ def test_wrong_use_is_named(table, tmp_path):
     assert command("sweep", table, "--no-model")[0] == ExitCode.USAGE
     assert command("sweep", table, "--grid", "hold-n:m=3")[0] == ExitCode.USAGE
     assert command("sweep")[0] == ExitCode.USAGE
+    assert "The name of a list is empty" in command("sweep", "")[2]
+    code, _, err = command("sweep", table, "--grid", "offline", "--trace", table)
+    assert (code, err) == (ExitCode.FAILED, f"simul: {table} is a file; give the name of a folder.\n")
     (table.parent / "b.wav").unlink()
     code, _, err = command("sweep", table, "--grid", "offline")
     assert code == ExitCode.PARTIAL
     assert "1 of 2 recordings are missing" in err
+
+
+def test_curves_that_cannot_be_written_leave_the_table(table, tmp_path):
+    (tmp_path / "out" / "curves.html").mkdir(parents=True)
+    code, out, err = command("sweep", table, "--grid", "offline", "-o", tmp_path / "out", "-q")
+    assert code == ExitCode.FAILED
+    assert "offline" in out
+    assert "curves.html" in err
+    assert err.count("\n") == 1
 
 
 def test_without_matplotlib_there_is_a_page_and_one_sentence(table, tmp_path, monkeypatch):
