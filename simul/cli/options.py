@@ -133,6 +133,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
+def decimal(low: float, high: float) -> Callable[[str], float]:
+    """The type of an option that is a number from `low` to `high`."""
+
+    def number(text: str) -> float:
+        if not low <= (value := float(text)) <= high:
+            raise argparse.ArgumentTypeError(f"it is {value:g}; give {low:g} to {high:g}")
+        return value
+
+    return number
+
+
 _STAND_IN = "\0{}\0"
 """Stands for an argument behind `--`; no argument of a process holds this character."""
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from simul.cli.context import Context
 from simul.cli.options import Parser
+from simul.cli.train.damage import damage_named
 from simul.cli.train.student import listed, student_parser
 from simul.errors import ExitCode
+from simul.files import make_folder
 
 
 def parser() -> Parser:
@@ -26,7 +28,9 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.export import export
     from simul.training.student.start import read_start
 
-    output = Path(given.output)
-    size = export(Path(given.run), listed(given.languages), read_start(Path(given.start)), output, given.own)
+    languages, start = listed(given.languages), read_start(Path(given.start))
+    with damage_named(Path(given.run).glob("checkpoint*.pt")):
+        output = make_folder(given.output)
+        size = export(Path(given.run), languages, start, output, given.own)
     context.stdout.write(f"{output}: {size / 1e6:.1f} MB\n")
     return ExitCode.OK

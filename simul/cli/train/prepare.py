@@ -6,9 +6,12 @@ from pathlib import Path
 
 from simul.cli.context import Context
 from simul.cli.options import Parser
+from simul.cli.train.bounds import count, pieces
+from simul.cli.train.damage import damage_named, tables
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import progress
 from simul.errors import ExitCode
+from simul.files import make_folder
 
 
 def parser() -> Parser:
@@ -24,8 +27,8 @@ def parser() -> Parser:
         metavar="FILE",
         help="further tables (.tsv.gz, columns en and LANGUAGE)",
     )
-    made.add_argument("--vocabulary", type=int, default=10_000, metavar="N", help="target pieces")
-    made.add_argument("--limit", type=int, metavar="N", help="at most so many pairs of each set")
+    made.add_argument("--vocabulary", type=pieces, default=10_000, metavar="N", help="target pieces")
+    made.add_argument("--limit", type=count, metavar="N", help="at most so many pairs of each set")
     return made
 
 
@@ -36,11 +39,13 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.start import read_start
     from simul.training.student.text import read_pairs
 
+    output = make_folder(given.output)
     source = read_start(Path(given.start)).source
     for language in listed(given.languages):
-        pairs = read_pairs(Path(given.data), language, [Path(file) for file in given.more], given.limit)
+        with damage_named(tables(given.data, given.more)):
+            pairs = read_pairs(Path(given.data), language, [Path(file) for file in given.more], given.limit)
         with progress(context, f"preparing {language}") as draw:
-            made = prepare(Path(given.output), language, pairs, source, given.vocabulary, draw)
+            made = prepare(output, language, pairs, source, given.vocabulary, draw)
         context.stdout.write(
             f"{language}: {len(made)} pairs, {len(made.target.ids)} target pieces, {len(made.held_out)} kept out\n"
         )

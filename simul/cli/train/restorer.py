@@ -7,6 +7,8 @@ from pathlib import Path
 
 from simul.cli.context import Context
 from simul.cli.options import Parser
+from simul.cli.train.bounds import count
+from simul.cli.train.damage import damage_named, tables
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import progress
 from simul.errors import ExitCode
@@ -20,7 +22,7 @@ def parser() -> Parser:
     made.add_argument("--data", required=True, metavar="FOLDER", help="folder of sets of pairs")
     made.add_argument("--languages", required=True, metavar="LIST", help="whose pairs give English texts")
     made.add_argument("--output", required=True, metavar="FILE", help="tagger to write (restorer.npz)")
-    made.add_argument("--texts", type=int, default=40_000, metavar="N", help="texts to learn from")
+    made.add_argument("--texts", type=count, default=40_000, metavar="N", help="texts to learn from")
     return made
 
 
@@ -30,7 +32,8 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.restorer import prose, train_restorer
     from simul.training.student.start import read_start
 
-    texts = prose(Path(given.data), listed(given.languages), given.texts)
+    with damage_named(tables(given.data)):
+        texts = prose(Path(given.data), listed(given.languages), given.texts)
     with progress(context, "training") as draw:
         found = train_restorer(read_start(Path(given.start)), texts, Path(given.output), progress=draw)
     context.stdout.write(json.dumps(found) + "\n")

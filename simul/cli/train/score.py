@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 from simul.cli.context import Context
-from simul.cli.options import Parser
+from simul.cli.options import Parser, whole
+from simul.cli.train.bounds import count
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import progress
+from simul.config import MOST_BEAM
 from simul.errors import ExitCode
 
 
@@ -21,8 +23,8 @@ def parser() -> Parser:
     made.add_argument("--run", required=True, metavar="FOLDER", help="folder that `prepare` wrote")
     made.add_argument("--languages", required=True, metavar="LIST", help="target languages")
     made.add_argument("--data", metavar="FOLDER", help="folder with tatoeba/dev.tsv")
-    made.add_argument("--beam", type=int, default=4, metavar="N", help="beam size")
-    made.add_argument("--limit", type=int, metavar="N", help="at most so many sentences of each set")
+    made.add_argument("--beam", type=whole(1, MOST_BEAM), default=4, metavar="N", help="beam size")
+    made.add_argument("--limit", type=count, metavar="N", help="at most so many sentences of each set")
     return made
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from simul.cli.context import Context
 from simul.cli.options import Parser
+from simul.cli.train.bounds import count
+from simul.cli.train.damage import damage_named, tables
 from simul.cli.train.student import student_parser
 from simul.cli.view.progress import progress
 from simul.errors import ExitCode
@@ -22,7 +24,7 @@ def parser() -> Parser:
         "--language", required=True, metavar="LANGUAGE", help="what the student translates into"
     )
     made.add_argument("--output", required=True, metavar="FILE", help="table to write (.tsv.gz)")
-    made.add_argument("--limit", type=int, metavar="N", help="at most so many pairs of each set")
+    made.add_argument("--limit", type=count, metavar="N", help="at most so many pairs of each set")
     made.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or cuda:N")
     return made
 
@@ -34,7 +36,8 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.teach import teach
     from simul.training.student.text import read_pairs
 
-    texts = [pair.english for pair in read_pairs(Path(given.data), given.of, limit=given.limit)]
+    with damage_named(tables(given.data)):
+        texts = [pair.english for pair in read_pairs(Path(given.data), given.of, limit=given.limit)]
     with progress(context, "translating") as draw:
         rows = teach(
             read_start(Path(given.start)),

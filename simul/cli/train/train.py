@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
-from simul.cli.options import LARGEST_SEED, MOST_ROWS, Parser, whole
+from simul.cli.options import LARGEST_SEED, MOST_JOBS, MOST_ROWS, Parser, whole
+from simul.cli.train.bounds import learning_rate, minutes, pieces
+from simul.cli.train.damage import damage_named, prepared_files
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import Step, progress
 from simul.config import MOST_THREADS
@@ -23,12 +25,12 @@ def parser() -> Parser:
     made = student_parser("train", "Train decoders; goes on from the checkpoint in --output, if any.")
     made.add_argument("--languages", required=True, metavar="LIST", help="languages of this run")
     made.add_argument("--output", required=True, metavar="FOLDER", help="folder that `prepare` wrote")
-    made.add_argument("--minutes", type=float, metavar="N", help="length of the run, all sessions together")
+    made.add_argument("--minutes", type=minutes, metavar="N", help="length of the run, all sessions together")
     made.add_argument(
         "--steps", type=whole(1, MOST_ROWS), metavar="N", help="length of the run in optimiser steps, instead"
     )
-    made.add_argument("--rate", type=float, metavar="RATE", help="highest learning rate")
-    made.add_argument("--tokens", type=int, metavar="N", help="target pieces of a batch")
+    made.add_argument("--rate", type=learning_rate, metavar="RATE", help="highest learning rate")
+    made.add_argument("--tokens", type=pieces, metavar="N", help="target pieces of a batch")
     made.add_argument(
         "--seed", type=whole(0, LARGEST_SEED), default=1, metavar="N", help="seed of everything random"
     )
@@ -38,7 +40,10 @@ def parser() -> Parser:
         "--threads", type=whole(1, MOST_THREADS), default=1, metavar="N", help="CPU cores to compute on"
     )
     made.add_argument(
-        "--feeders", type=int, metavar="N", help="processes that make batches (default: 0, GPU: 6)"
+        "--feeders",
+        type=whole(0, MOST_JOBS),
+        metavar="N",
+        help="processes that make batches (default: 0, GPU: 6)",
     )
     made.add_argument(
         "--precision", choices=("bfloat16", "float32"), default="bfloat16", help="of the computation"
@@ -59,8 +64,10 @@ def run(arguments: list[str], context: Context) -> int:
         raise UsageError(f"--device is {given.device}, but no CUDA device is here; train with --device cpu.")
     torch.set_num_threads(given.threads)
     feeders = given.feeders if given.feeders is not None else 6 * gpu
-    starts = read_starts(Path(given.start), listed(given.languages))
-    trainer = Trainer(_config(given, gpu), starts, Path(given.output), given.device, feeders)
+    languages = listed(given.languages)
+    starts = read_starts(Path(given.start), languages)
+    with damage_named(prepared_files(given.output, languages)):
+        trainer = Trainer(_config(given, gpu), starts, Path(given.output), given.device, feeders)
     if trainer.step:
         context.note(f"Going on from step {trainer.step} of {trainer.checkpoint}.")
     with progress(context, "training") as draw:

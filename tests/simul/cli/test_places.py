@@ -200,11 +200,17 @@ def test_a_reader_that_stops_takes_only_its_own_output(wav, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("asked", [["--help"], ["sweep", "--help"], ["train", "student", "prepare", "--help"]])
+@pytest.mark.parametrize(
+    "asked", [["--help"], ["sweep", "--help"], ["train", "student", "prepare", "--help"]]
+)
 def test_help_that_cannot_be_written_says_so(asked):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "simul", *asked], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-m", "simul", *asked],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     assert done.returncode == 1
     assert done.stderr == "simul: Standard output cannot be written: No space left on device.\n"

@@ -1,6 +1,8 @@
 """`simul train student` from text to parts at toy size; mistakes are named."""
 
+import gzip
 import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -115,3 +117,73 @@ def test_a_folder_without_a_student_is_named(tmp_path: Path) -> None:
     )
     assert code == ExitCode.MODEL_MISSING
     assert "holds no student" in said
+
+
+@pytest.mark.parametrize(
+    ("step", "option", "value"),
+    [
+        *(("prepare", "--vocabulary", value) for value in ("0", "-5")),
+        *(("train", "--rate", value) for value in ("nan", "-1", "0")),
+        *(("train", option, "-1") for option in ("--minutes", "--tokens", "--feeders")),
+        ("restorer", "--texts", "0"),
+        ("teach", "--limit", "0"),
+        ("score", "--beam", "0"),
+    ],
+)
+def test_numbers_have_bounds(step: str, option: str, value: str) -> None:
+    code, _, err = command("train", "student", step, f"{option}={value}")
+    assert code == ExitCode.USAGE
+    assert f"simul: Argument {option}: it is {value}; give " in err
+
+
+@pytest.mark.parametrize("name", ["de.model", "de.npz", "checkpoint.de.pt"])
+def test_a_damaged_file_of_a_run_is_named(
+    folders: tuple[Path, Path, Path], tmp_path: Path, name: str
+) -> None:
+    student, _, run = folders
+    bad = tmp_path / "bad"
+    shutil.copytree(run, bad)
+    (bad / name).write_bytes(b"PK\x03\x04 and no more")
+    code, _, err = command(
+        *("train", "student", "train", "--start", student, "--languages", "de", "--output", bad),
+        *("--steps", 1, "--precision", "float32"),
+    )
+    assert (code, err) == (
+        ExitCode.FAILED, f"simul: {bad / name} is damaged or was cut short; make or copy it again.\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "data", [b"hello", b"\x1f\x8b\x08\x00", gzip.compress(b"en\tde\n\xff\xfe\t\xff\n" * 99)]
+)
+@pytest.mark.parametrize("step", ["prepare", "teach", "restorer"])
+def test_a_damaged_table_is_named(
+    folders: tuple[Path, Path, Path], tmp_path: Path, step: str, data: bytes
+) -> None:
+    table = tmp_path / "text" / "own" / "train.en-de.tsv.gz"
+    table.parent.mkdir(parents=True)
+    table.write_bytes(data)
+    more = {"teach": ("--of", "de", "--language", "de"), "prepare": ("--languages", "de")}
+    code, _, err = command(
+        *("train", "student", step, "--start", folders[0], "--data", tmp_path / "text"),
+        *("--output", tmp_path / "made", *more.get(step, ("--languages", "de"))),
+    )
+    assert (code, err) == (
+        ExitCode.FAILED, f"simul: {table} is damaged or was cut short; make or copy it again.\n"
+    )  # fmt: skip
+
+
+def test_what_was_not_prepared_and_where_nothing_can_be_made(
+    folders: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    student, text, _ = folders
+    both = ("train", "student")
+    code, _, err = command(*both, "train", "--start", student, "--languages", "de", "--output", tmp_path)
+    assert code == ExitCode.FAILED
+    assert err.endswith("de.model; run `simul train student prepare` for de first.\n")
+    file = tmp_path / "file"
+    file.touch()
+    code, _, err = command(
+        *both, "prepare", "--start", student, "--data", text, "--languages", "de", "--output", file
+    )
+    assert (code, err) == (ExitCode.FAILED, f"simul: {file} is a file; give the name of a folder.\n")

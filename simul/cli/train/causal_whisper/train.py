@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
-from simul.cli.options import LARGEST_SEED, MOST_ROWS, Parser, whole
+from simul.cli.options import LARGEST_SEED, MOST_ROWS, Parser, decimal, whole
+from simul.cli.train.bounds import learning_rate, minutes
 from simul.cli.view.progress import Step, progress
 from simul.config import MOST_THREADS
 from simul.errors import ExitCode, UsageError
@@ -30,15 +31,17 @@ def parser() -> Parser:
         "of `simul models` (default: %(default)s)",
     )
     made.add_argument("--output", required=True, metavar="FOLDER", help="folder that `prepare` wrote")
-    made.add_argument("--minutes", type=float, metavar="N", help="length of the run, all sessions together")
+    made.add_argument("--minutes", type=minutes, metavar="N", help="length of the run, all sessions together")
     made.add_argument(
         "--steps", type=whole(1, MOST_ROWS), metavar="N", help="length of the run in optimiser steps, instead"
     )
-    made.add_argument("--rate", type=float, metavar="RATE", help="highest learning rate")
+    made.add_argument("--rate", type=learning_rate, metavar="RATE", help="highest learning rate")
     made.add_argument(
-        "--audio", type=float, metavar="SECONDS", help="sound of a step (default: 60, GPU: 900)"
+        "--audio", type=decimal(1, 100_000), metavar="SECONDS", help="sound of a step (default: 60, GPU: 900)"
     )
-    made.add_argument("--longest", type=float, metavar="SECONDS", help="longest window (default: 28.48)")
+    made.add_argument(
+        "--longest", type=decimal(1, 30), metavar="SECONDS", help="longest window (default: 28.48)"
+    )
     made.add_argument(
         "--seed", type=whole(0, LARGEST_SEED), default=7, metavar="N", help="seed of everything random"
     )
