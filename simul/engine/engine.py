@@ -53,8 +53,6 @@ class StreamEngine:
         self.costs = CostTable() if costs is None else costs
         self.ladder, self.most, self.meter = ladder, most, LoadMeter()
         self._ledger = Ledger()
-        self._late = self._passed = 0
-        self._heard = 0.0
         self._recordings: dict[int, OpenRecording] = {}
         self._left: dict[int, list[Event]] = {}
         self._opened = 0
@@ -231,8 +229,9 @@ class StreamEngine:
 
     def _take(self, recordings: Sequence[OpenRecording], now: Now) -> None:
         """Give the backend what arrived of the recordings, and let it compute."""
-        taken = [one for one in recordings if self._attempt(one, now, self._push_on, one, now)]
-        self._together([(one, one.streams.numbers) for one in taken], self._advance, now)
+        for one in recordings:
+            self._attempt(one, now, self._push_on, one, now)
+        self._together([(one, one.streams.numbers) for one in recordings], self._advance, now)
 
     def _push_on(self, one: OpenRecording, now: Now) -> None:
         portion = one.take(now(), self._stride(one))
@@ -293,14 +292,12 @@ class StreamEngine:
         with suppress(Exception):
             one.streams.release()
 
-    def _attempt(self, one: OpenRecording, now: Now, work: Callable[..., Any], *given: Any) -> bool:
-        """Whether `work` went well for a recording; if not, that one fails."""
+    def _attempt(self, one: OpenRecording, now: Now, work: Callable[..., Any], *given: Any) -> None:
+        """Work for a recording; where that goes wrong, it fails."""
         try:
             work(*given)
         except Exception as error:
             self._fail(one, error, now)
-            return False
-        return True
 
     def _fail(self, one: OpenRecording, error: Exception, now: Now) -> None:
         """An error and the end for one recording."""

@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 
 from policies import LocalAgreement
-from policies.base import Candidate, SourceView
+from policies.base import Candidate, Plan, SourceView
 from simul.backends.base import DecodeRequest
 from simul.backends.scripted import ScriptedBackend
 from simul.clock import VirtualClock
 from simul.engine import Ladder, StreamEngine, Terms
-from simul.engine.cost import Costs, LoadMeter
+from simul.engine.cost import Costs, CostTable, LoadMeter
 from simul.engine.scheduler import NOBODY, Due, Served, choose
+from simul.errors import SimulError
 from simul.session import SessionConfig
 from simul.session.events import Event
 from tests.policies.scripts import CHUNK
 from tests.simul.session.test_session import TALK
+from tests.simul.session.test_streams import Moves
 
 CONFIG = SessionConfig(chunk=CHUNK)
 HALF = CHUNK / 16_000
@@ -123,7 +125,7 @@ def test_a_window_is_what_was_heard_of_the_segment_and_waits_and_nothing_where_n
 
 def test_a_recording_that_is_being_decided_is_not_offered_and_its_time_is_no_batchs_cost() -> None:
     clock, watched = VirtualClock(), Watched()
-    backend = ScriptedBackend(TALK, on_decode=lambda _: clock.advance(0.5))
+    backend = ScriptedBackend(TALK, on_decode=lambda size: clock.advance(0.5 * size))
     engine = StreamEngine(backend, choose=watched)
     number = engine.open(LocalAgreement(2), CONFIG, terms=FILE)
     engine.push(number, sound(8), 0.0)
@@ -268,6 +270,66 @@ def test_a_call_that_fails_for_one_ends_that_one_and_is_made_again_for_each_of_t
     assert backend.streams == engine.open_numbers
     if call in ("advance", "decode"):
         assert backend.sizes == [3, 1, 1, 1]
+
+
+def test_a_policy_that_cannot_plan_ends_its_recording_alone() -> None:
+    class Lost(LocalAgreement):
+        def plan(self, state: Any, source: SourceView) -> Plan:
+            raise RuntimeError("no plan")
+
+    failures: list[tuple[int, str]] = []
+    engine = StreamEngine(
+        ScriptedBackend(TALK), on_failure=lambda number, error: failures.append((number, str(error)))
+    )
+    lost, other = engine.open(Lost(2), CONFIG, 10.0), engine.open(LocalAgreement(2), CONFIG, 10.0)
+    for number in (lost, other):
+        engine.push(number, sound(), 10.5)
+    events = engine.step(lambda: 10.75)
+    assert [event.type for event in events[lost]] == ["start", "error", "end"]
+    assert [event.type for event in events[other]] == ["start", "tail"]
+    assert (events[lost][-1].time, failures) == (0.75, [(lost, "no plan")])  # type: ignore[attr-defined]
+
+
+def test_a_decision_is_told_once_and_only_of_what_decided() -> None:
+    told: list[tuple[int, float]] = []
+    costs = CostTable()
+    engine = StreamEngine(
+        ScriptedBackend(TALK), costs, on_decision=lambda each: told.append((each.number, each.ready))
+    )
+    one, _ = (engine.open(LocalAgreement(2), CONFIG, terms=FILE) for _ in range(2))
+    for chunk in range(1, 7):
+        engine.push(one, sound(), chunk * HALF)
+    while engine.ready:
+        engine.step(lambda: 4.0)
+    assert told == [(one, chunk * HALF) for chunk in range(1, 7)]
+    assert engine.costs is costs
+
+
+def test_what_is_no_number_is_counted_over_all_pieces_and_nothing_follows_the_end() -> None:
+    engine = StreamEngine(ScriptedBackend(TALK))
+    number = engine.open(LocalAgreement(2), CONFIG)
+    spoilt = sound(0.5)
+    spoilt[:3] = np.nan
+    for at in (0.25, 0.5):
+        engine.push(number, spoilt, at)
+    engine.end(number, 0.5)
+    with pytest.raises(SimulError, match=r"^The audio of this stream has ended; open another one\.$"):
+        engine.push(number, spoilt, 0.5)
+    events: list[Event] = []
+    while engine.ready:
+        events += engine.step(lambda: 0.5).get(number, [])
+    assert events[-1].bad_samples == 6  # type: ignore[attr-defined]
+
+
+def test_the_languages_of_a_recording_move_together() -> None:
+    config = SessionConfig("en", "de", CHUNK)
+    engine, other = StreamEngine(Moves()), StreamEngine(Moves())
+    number = engine.open(LocalAgreement(2), config, beside=("fr",), terms=FILE)
+    engine.push(number, sound(2), 1.0)
+    engine.step(lambda: 1.0)
+    moved = other.load(engine.dump(number, 1.0), LocalAgreement(2), config, 1.0, beside=("fr",), terms=FILE)
+    events = other.step(lambda: 1.0)[moved]
+    assert {event.stream for event in events if event.type in ("settled", "tail")} == {"de", "fr"}
 
 
 def test_two_that_cannot_be_decoded_fail_together_and_a_wrong_count_of_candidates_is_a_failure() -> None:
