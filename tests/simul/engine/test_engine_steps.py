@@ -48,6 +48,18 @@ class Watched:
         return choose(due, now, costs, served, most)
 
 
+class WatchedCosts(CostTable):
+    """Keeps the batches that it was told of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[int, int, float]] = []
+
+    def note(self, batch: int, length: int, seconds: float) -> None:
+        self.told.append((batch, length, seconds))
+        super().note(batch, length, seconds)
+
+
 class WatchedMeter(LoadMeter):
     """Keeps what it was told."""
 
@@ -124,9 +136,9 @@ def test_a_window_is_what_was_heard_of_the_segment_and_waits_and_nothing_where_n
 
 
 def test_a_recording_that_is_being_decided_is_not_offered_and_its_time_is_no_batchs_cost() -> None:
-    clock, watched = VirtualClock(), Watched()
+    clock, watched, costs = VirtualClock(), Watched(), WatchedCosts()
     backend = ScriptedBackend(TALK, on_decode=lambda size: clock.advance(0.5 * size))
-    engine = StreamEngine(backend, choose=watched)
+    engine = StreamEngine(backend, costs, choose=watched)
     number = engine.open(LocalAgreement(2), CONFIG, terms=FILE)
     engine.push(number, sound(8), 0.0)
     engine.end(number, 0.0)
@@ -141,7 +153,10 @@ def test_a_recording_that_is_being_decided_is_not_offered_and_its_time_is_no_bat
     assert next(found for going_on, found in offered if going_on) == [other]
     assert all(number not in found for going_on, found in offered if going_on)
     assert all(number in found for going_on, found in offered if not going_on)
-    assert engine.costs.predict(1, CHUNK) == pytest.approx(0.5), "of steps in which nothing went on"
+    alone = [found for going_on, found in offered if found and not going_on]
+    assert [batch for batch, _, _ in costs.told] == [1] * len(alone), (
+        "a step in which something goes on is not told"
+    )
 
 
 def test_what_owners_got_is_counted_by_their_weight_and_forgotten() -> None:
