@@ -16,7 +16,7 @@ import torch
 Step = Callable[[], None]
 Recorder = Callable[[Step], Step]
 """Records a step, after which what it gives does the same without the host's work."""
-KEPT = 64
+KEPT = 256
 """Recordings that are kept; the one that was not used for longest goes."""
 WARM = 3
 """Runs before a recording, in which libraries choose their kernels and take what memory they need."""

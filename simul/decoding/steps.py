@@ -17,19 +17,21 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, EncoderDecoderC
 from policies.base import common_prefix
 from simul.decoding.attention import Capture
 from simul.decoding.batch import KeyValues, StepModel
-from simul.decoding.graphs import Graphs, bucket, power
+from simul.decoding.graphs import Graphs, bucket
 from simul.decoding.greedy import Written
 from simul.decoding.interface import Hypothesis, Prompt
 from simul.decoding.rules import History, Rules, Stops
 
-MOST_ROWS = 64
-"""Texts in one pass; more take several."""
+ROWS = (1, 4, 16, 64)
+"""Sizes to which texts in a pass are rounded up; more than the last take several passes."""
 EVERY = 8
 """After how many steps the host asks which texts go on."""
-FRAMES = (125, 250, 500, 750, 1000, 1250)
-TOKENS = (32, 64, 128, 256)
-FED = (1, 4, 8, 16, 32, 64, 128, 256)
-"""Sizes to which frames, tokens of a text, and tokens that are fed at first are rounded up, below the most."""
+FRAMES = (250, 500, 1000)
+TOKENS = (63, 127, 255)
+"""One less than what kernels like, since one more column takes what fills up."""
+FED = (1, 8, 64, 256)
+"""Sizes to which frames, tokens of a text, and tokens that are fed at first are rounded up, below the most. They are
+few, since the first pass of every shape is recorded, which takes longer than a pass."""
 BLANK = Prompt((0,))
 
 
@@ -116,8 +118,8 @@ class FixedGreedy:
         """The most probable token at each step, until an end, a stop rule or the room; and each text's `silence`."""
         found: list[Hypothesis] = []
         silence: list[float] = []
-        for first in range(0, len(prompts), MOST_ROWS):
-            part = slice(first, first + MOST_ROWS)
+        for first in range(0, len(prompts), ROWS[-1]):
+            part = slice(first, first + ROWS[-1])
             texts, chances = self._pass(prompts[part], kept[part])
             found += texts
             silence += chances
@@ -132,7 +134,7 @@ class FixedGreedy:
         ]
         most = max(len(p.ids) + room for p, room in zip(prompts, rooms, strict=True))
         shape = Shape(
-            power(len(prompts)),
+            bucket(len(prompts), ROWS),
             bucket(max(k.cross.shape[3] for k in kept), (*FRAMES, self._frames)),
             bucket(most, (*TOKENS, self.model.positions)),
         )

@@ -281,12 +281,12 @@ class TorchWhisper:
             if any(kept):
                 longest = max(map(len, sequences))
                 padded = [[*s, *[self.tokens.end] * (longest - len(s))] for s in sequences]
-                scores = self._decoder().teach(encoded, torch.tensor(padded, device=self._device))
+                scores = self._decoder().teach(encoded, torch.tensor(padded, device=self._device)).cpu()
             for row, (text, sequence) in enumerate(zip(kept, sequences, strict=True)):
                 spans = np.zeros((len(texts[row]), 2), np.int64)
                 if text and scores is not None:
                     frames = max(1, min(samples[row] // STEP, encoded[row].cross.shape[3]))
-                    shares = scores[row, :, : len(sequence), :frames].softmax(-1).cpu().numpy()
+                    shares = scores[row, :, : len(sequence), :frames].softmax(-1).numpy()
                     path = warp(-prepared(shares)[len(head) : -1])
                     spans[-len(text) :] = token_spans(path, len(text), samples[row])
                 results.append(spans)
