@@ -122,8 +122,7 @@ def absence(found: dict[str, Any]) -> Iterator[str]:
     """Clients that come back after a while."""
     yield from ("## Clients that are away for a while", "")
     yield f"`python -m benchmarks.reliability.absence` ({found['date']}): the connection breaks at a random place, and the client goes on "
-    yield "speaking. Caught up: text is no further than a second behind what is being said, from the connection's being back. A"
-    yield "client may send four times as fast as real time, which is what a long absence waits for."
+    yield "speaking. Caught up: text is no further than a second behind what is being said, from the connection's being back."
     yield ""
     header = ("away, s", "sessions", "equal", "caught up after, s: middle", "most")
     yield from table(header, [
@@ -131,7 +130,7 @@ def absence(found: dict[str, Any]) -> Iterator[str]:
         for g in found["groups"]
     ])  # fmt: skip
     last = found["too_long"]
-    yield f"After {last['away']:g} s {last['told']} of {last['sessions']} were told that the session is over ({found['expected_code']}); "
+    yield f"After {last['away']:g} s {last['told']} of {last['sessions']} were told that the session is over (`resume_expired`); "
     yield f"the sessions that they began then were {last['then']['equal']} of {last['sessions']} equal (load {found['load']:g})."
     yield ""
 
