@@ -7,6 +7,7 @@ from pathlib import Path
 from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.train.damage import damage_named
+from simul.cli.train.place import full_disk_named
 from simul.cli.train.student import listed, student_parser
 from simul.errors import ExitCode
 from simul.files import make_folder
@@ -29,8 +30,8 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.start import read_start
 
     languages, start = listed(given.languages), read_start(Path(given.start))
-    with damage_named(Path(given.run).glob("checkpoint*.pt")):
-        output = make_folder(given.output)
+    output = make_folder(given.output)
+    with full_disk_named(output), damage_named(Path(given.run).glob("checkpoint*.pt")):
         size = export(Path(given.run), languages, start, output, given.own)
     context.stdout.write(f"{output}: {size / 1e6:.1f} MB\n")
     return ExitCode.OK

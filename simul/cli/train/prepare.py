@@ -8,10 +8,10 @@ from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.train.bounds import count, pieces
 from simul.cli.train.damage import damage_named, tables
+from simul.cli.train.place import held
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import progress
 from simul.errors import ExitCode
-from simul.files import make_folder
 
 
 def parser() -> Parser:
@@ -39,12 +39,11 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.start import read_start
     from simul.training.student.text import read_pairs
 
-    output = make_folder(given.output)
     source = read_start(Path(given.start)).source
     for language in listed(given.languages):
         with damage_named(tables(given.data, given.more)):
             pairs = read_pairs(Path(given.data), language, [Path(file) for file in given.more], given.limit)
-        with progress(context, f"preparing {language}") as draw:
+        with held(given.output) as output, progress(context, f"preparing {language}") as draw:
             made = prepare(output, language, pairs, source, given.vocabulary, draw)
         context.stdout.write(
             f"{language}: {len(made)} pairs, {len(made.target.ids)} target pieces, {len(made.held_out)} kept out\n"

@@ -9,6 +9,7 @@ from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.train.bounds import count
 from simul.cli.train.damage import damage_named, tables
+from simul.cli.train.place import full_disk_named
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import progress
 from simul.errors import ExitCode
@@ -34,7 +35,7 @@ def run(arguments: list[str], context: Context) -> int:
 
     with damage_named(tables(given.data)):
         texts = prose(Path(given.data), listed(given.languages), given.texts)
-    with progress(context, "training") as draw:
+    with full_disk_named(Path(given.output)), progress(context, "training") as draw:
         found = train_restorer(read_start(Path(given.start)), texts, Path(given.output), progress=draw)
     context.stdout.write(json.dumps(found) + "\n")
     return ExitCode.OK

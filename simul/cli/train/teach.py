@@ -8,6 +8,7 @@ from simul.cli.context import Context
 from simul.cli.options import Parser
 from simul.cli.train.bounds import count
 from simul.cli.train.damage import damage_named, tables
+from simul.cli.train.place import full_disk_named
 from simul.cli.train.student import student_parser
 from simul.cli.view.progress import progress
 from simul.errors import ExitCode
@@ -38,7 +39,7 @@ def run(arguments: list[str], context: Context) -> int:
 
     with damage_named(tables(given.data)):
         texts = [pair.english for pair in read_pairs(Path(given.data), given.of, limit=given.limit)]
-    with progress(context, "translating") as draw:
+    with full_disk_named(Path(given.output)), progress(context, "translating") as draw:
         rows = teach(
             read_start(Path(given.start)),
             texts,

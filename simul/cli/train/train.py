@@ -11,6 +11,7 @@ from simul.cli.context import Context
 from simul.cli.options import LARGEST_SEED, MOST_JOBS, MOST_ROWS, Parser, whole
 from simul.cli.train.bounds import learning_rate, minutes, pieces
 from simul.cli.train.damage import damage_named, prepared_files
+from simul.cli.train.place import held
 from simul.cli.train.student import listed, student_parser
 from simul.cli.view.progress import Step, progress
 from simul.config import MOST_THREADS
@@ -66,12 +67,14 @@ def run(arguments: list[str], context: Context) -> int:
     feeders = given.feeders if given.feeders is not None else 6 * gpu
     languages = listed(given.languages)
     starts = read_starts(Path(given.start), languages)
-    with damage_named(prepared_files(given.output, languages)):
-        trainer = Trainer(_config(given, gpu), starts, Path(given.output), given.device, feeders)
-    if trainer.step:
-        context.note(f"Going on from step {trainer.step} of {trainer.checkpoint}.")
-    with progress(context, "training") as draw:
-        total = trainer.run(_report(context, draw))
+    files = prepared_files(given.output, languages)
+    with held(given.output) as output:
+        with damage_named(files):
+            trainer = Trainer(_config(given, gpu), starts, output, given.device, feeders)
+        if trainer.step:
+            context.note(f"Going on from step {trainer.step} of {trainer.checkpoint}.")
+        with progress(context, "training") as draw:
+            total = trainer.run(_report(context, draw))
     context.note(f"{trainer.step} steps, {total['pieces']:.0f} target pieces in {total['seconds']:.0f} s.")
     with trainer.averaged():
         for language, maker in trainer.makers.items():

@@ -1,15 +1,19 @@
 """`simul train student` from text to parts at toy size; mistakes are named."""
 
+import errno
 import gzip
 import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from simul.errors import ExitCode
+from simul.cli.train.place import full_disk_named
+from simul.errors import ExitCode, OutputError
+from simul.evaluation.claim import locked
 from tests.simul.scripted_cli import command
 from tests.simul.training.student.toy import write_student, write_text
 
@@ -187,3 +191,33 @@ def test_what_was_not_prepared_and_where_nothing_can_be_made(
         *both, "prepare", "--start", student, "--data", text, "--languages", "de", "--output", file
     )
     assert (code, err) == (ExitCode.FAILED, f"simul: {file} is a file; give the name of a folder.\n")
+
+
+def test_one_run_at_a_time_writes_into_a_folder(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    student, text, _ = folders
+    with locked(tmp_path):
+        code, _, err = command(
+            *("train", "student", "prepare", "--start", student, "--data", text),
+            *("--languages", "de", "--output", tmp_path),
+        )
+    assert (code, err.count("\n")) == (ExitCode.USAGE, 1)
+    assert "is in use by another run" in err
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("unexpected pos")]
+)
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=0))
+    with (
+        pytest.raises(OutputError, match=f"{tmp_path} cannot be written: No space left on device"),
+        full_disk_named(tmp_path),
+    ):
+        raise failure
+
+
+@pytest.mark.parametrize("failure", [PermissionError(errno.EACCES, "no"), RuntimeError("out of memory")])
+def test_other_failures_stay_what_they_are(tmp_path: Path, failure: Exception) -> None:
+    with pytest.raises(type(failure)) as caught, full_disk_named(tmp_path):
+        raise failure
+    assert caught.value is failure

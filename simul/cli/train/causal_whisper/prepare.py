@@ -6,6 +6,7 @@ from pathlib import Path
 
 from simul.cli.context import Context
 from simul.cli.options import Parser
+from simul.cli.train.place import held
 from simul.cli.view.progress import progress
 from simul.errors import ExitCode
 from simul.units import SAMPLE_RATE
@@ -32,8 +33,8 @@ def run(arguments: list[str], context: Context) -> int:
     given = parser().parse(arguments, context)
     from simul.training.causal_whisper.pool import prepare
 
-    with progress(context, "reading") as draw:
-        sets = prepare([Path(place) for place in given.audio], Path(given.output), draw)
+    with held(given.output) as output, progress(context, "reading") as draw:
+        sets = prepare([Path(place) for place in given.audio], output, draw)
     for each in sets:
         minutes = each.samples / SAMPLE_RATE / 60
         context.stdout.write(f"{each.name}: {len(each.starts)} recordings, {minutes:.1f} min\n")

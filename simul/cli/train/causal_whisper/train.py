@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simul.cli.context import Context
 from simul.cli.options import LARGEST_SEED, MOST_ROWS, Parser, decimal, whole
 from simul.cli.train.bounds import learning_rate, minutes
+from simul.cli.train.place import held
 from simul.cli.view.progress import Step, progress
 from simul.config import MOST_THREADS
 from simul.errors import ExitCode, UsageError
@@ -70,11 +70,12 @@ def run(arguments: list[str], context: Context) -> int:
     if gpu:
         torch.set_float32_matmul_precision("high")
     teacher = read_teacher(teacher_folder(given.teacher))
-    distiller = Distiller(_config(given, gpu), teacher, Path(given.output), given.device)
-    if distiller.step:
-        context.note(f"Going on from step {distiller.step} of {distiller.checkpoint}.")
-    with progress(context, "training") as draw:
-        total = distiller.run(_report(context, draw))
+    with held(given.output) as output:
+        distiller = Distiller(_config(given, gpu), teacher, output, given.device)
+        if distiller.step:
+            context.note(f"Going on from step {distiller.step} of {distiller.checkpoint}.")
+        with progress(context, "training") as draw:
+            total = distiller.run(_report(context, draw))
     context.stdout.write(
         f"{total['steps']:.0f} steps, {total['heard'] / 3600:.2f} h of sound heard in {total['seconds']:.0f} s\n"
     )
