@@ -31,7 +31,6 @@ from tests.simul.adapters.marked import backend as marked_backend
 from tests.simul.adapters.marked.backend import REFERENCES, SECONDS, write_recording
 from tests.simul.scripted_cli import command
 
-ROOT = Path(__file__).resolve().parents[4]
 NUMBERS = (1, 2, 3, 4, 5)
 TEXTS = {
     1: "Morgen fahren wir früh los, sagt sie. Und spät kommen wir zurück.",
