@@ -26,7 +26,7 @@ from websockets.asyncio.client import connect
 
 from benchmarks.human_translation import load
 from benchmarks.machine import describe
-from benchmarks.serving import free_port, wait_for
+from benchmarks.serving import free_port, get
 from simul.evaluation.word_errors import word_errors
 
 RATE = 16_000
@@ -128,7 +128,8 @@ def main() -> None:
     serve = [sys.executable, "-m", "simul", "serve", "--port", str(port), "--model", given.model, "-q"]
     with subprocess.Popen([*serve, "--workers", "1", "--two-way", given.between]) as server:
         try:
-            wait_for(port, "/readyz", time.monotonic())
+            while get(port, "/readyz") != 200:
+                time.sleep(0.05)
             ends = asyncio.run(heard(port, pcm))
         finally:
             server.terminate()

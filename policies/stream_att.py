@@ -77,8 +77,9 @@ class StreamAtt(Combinator):
         if self.audio == "words":
             place = cut + count_words(committed[:forget]) * WORD_MS * SAMPLES_PER_MS
         else:
-            needed = (*attended[forget:], *proposed)
-            place = _to_pause(min(needed), pauses) if needed else cut
+            # What nothing was committed of is still to be heard from its beginning, which lies before its evidence.
+            kept = attended[forget:]
+            place = _to_pause(min((*kept, *proposed)), pauses) if kept else cut
         limit = source.heard - int(self.max_audio_s * 1000 * SAMPLES_PER_MS)
         if place < limit:
             unsettled = proposed[:1] if self.audio != "words" else ()

@@ -222,10 +222,15 @@ def test_stream_att_cuts_in_a_pause_shortly_before() -> None:
 def test_attention_sinks_neither_stall_nor_pin_the_audio() -> None:
     sunk = attention([60, 70, 80, 90, 95], 100, sink=0.6)
     given = evidence("a b c d e", view(4.0), alignment=sunk)
-    keep_all = make_policy("stream-att(align-att, keep=1)")
-    (decision,) = passes(keep_all, given)
-    assert decision.cut is not None
-    assert decision.cut > 50 * 640, "the sink at the first frame does not hold the audio"
+    policy = make_policy("stream-att(hold-n(n=3), keep=2)")
+    later = evidence(
+        "c d e f", view(4.5), (" a", " b"), (" a", " b"), alignment=attention([80, 90, 95, 99], 112)
+    )
+    before, after = passes(policy, given, later)
+    assert before.cut is None, (
+        "what nothing was committed of is heard from its beginning, not from its attention on"
+    )
+    assert after.cut == 60 * 640, "the sink at the first frame does not hold the audio"
     flat = attention([5] * 4, 100)
     flat.weights[:] = 1
     fallback = make_policy("switch(local-agreement, align-att, measure=attention-entropy, above=0.9)")

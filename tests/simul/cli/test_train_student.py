@@ -158,7 +158,9 @@ def test_a_damaged_file_of_a_run_is_named(
 
 
 @pytest.mark.parametrize(
-    "data", [b"hello", b"\x1f\x8b\x08\x00", gzip.compress(b"en\tde\n\xff\xfe\t\xff\n" * 99)]
+    "data",
+    [b"hello", b"\x1f\x8b\x08\x00", gzip.compress(b"en\tde\n\xff\xfe\t\xff\n" * 99)],
+    ids=["not compressed", "cut short", "not UTF-8"],
 )
 @pytest.mark.parametrize("step", ["prepare", "teach", "restorer"])
 def test_a_damaged_table_is_named(
