@@ -185,17 +185,15 @@ class SweepRunner:
         place = self._place(item, f"{chunk}ms.trace")
         if chunk not in traces and place is not None and place.is_file():
             traces[chunk] = self._checked(Trace.read(place), place)
-        clock = VirtualClock()
-        used: RecordingBackend | TraceBackend
-        if chunk in traces:
-            used = TraceBackend(traces[chunk], backend, clock)
-        elif backend is None:
-            raise UsageError(
-                f"{item.name} has no trace with chunks of {chunk} ms; record it with the model first."
-            )
-        else:
-            used = RecordingBackend(backend, clock)
-        before = len(traces[chunk].passes) if chunk in traces else 0
+        if chunk not in traces:
+            if backend is None:
+                raise UsageError(
+                    f"{item.name} has no trace with chunks of {chunk} ms; record it with the model first."
+                )
+            run, traces[chunk] = self._recorded(item, setting, backend)
+            return run
+        clock, before = VirtualClock(), len(traces[chunk].passes)
+        used = TraceBackend(traces[chunk], backend, clock)
         with contextlib.ExitStack() as stack:
             pieces: Iterable[Samples]
             if backend is None:
@@ -203,12 +201,20 @@ class SweepRunner:
             else:
                 pieces = stack.enter_context(FileSource(item.audio, chunk))
             run = self._run(item, setting, used, clock, pieces)
-        if isinstance(used, RecordingBackend):
-            traces[chunk] = used.traces[-1]
-            traces[chunk].model = self.model
-            return replace(run, computed=run.passes)
+        if used.unsure and backend is not None:
+            traces[chunk].keep(before)
+            return self._recorded(item, setting, backend)[0]
         guessed = sum(1 for departure in used.departures if not departure.live)
         return replace(run, computed=len(traces[chunk].passes) - before, approximated=guessed)
+
+    def _recorded(self, item: Item, setting: Setting, backend: Backend[Any]) -> tuple[Run, Trace]:
+        """A run by the model alone, and its trace."""
+        clock = VirtualClock()
+        used = RecordingBackend(backend, clock)
+        with FileSource(item.audio, self._chunk(setting)) as source:
+            run = self._run(item, setting, used, clock, source)
+        used.traces[-1].model = self.model
+        return replace(run, computed=run.passes), used.traces[-1]
 
     def _run(
         self, item: Item, setting: Setting, backend: Backend[Any], clock: Clock, pieces: Iterable[Samples]

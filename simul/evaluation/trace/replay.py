@@ -60,7 +60,8 @@ class TraceBackend(Backend[Replay]):
 
     live: the backend that was recorded, which is then asked for those passes and whose answers join the trace.
     Without it the recorded hypothesis is continued where the recorded prefix begins the forced one. On a virtual
-    clock, everything takes the recorded time.
+    clock, everything takes the recorded time. unsure: whether `live` was asked to go on with a text whose audio is cut
+    in part; what it answers may rest on its passes before, some of which the trace answered.
     """
 
     name: ClassVar[str] = "trace"
@@ -72,6 +73,7 @@ class TraceBackend(Backend[Replay]):
         self.trace, self._live = trace, live
         self._meter = Meter(clock) if live is None else Meter(clock, live.meter)
         self.departures: list[Departure] = []
+        self.unsure = False
 
     def _start(self, spec: StreamSpec) -> Replay:
         if (spec.source, spec.target) != (self.trace.source, self.trace.target):
@@ -172,6 +174,7 @@ class TraceBackend(Backend[Replay]):
         candidate = self._live.decode([replace(request, stream=state.live)])[0]
         recorded = RecordedPass.of(state.segment, state.trimmed, request, candidate, self._meter.stop())
         self.trace.add(recorded)
+        self.unsure = self.unsure or bool(state.trimmed and request.prefix)
         return candidate
 
     def _continued(self, request: DecodeRequest, others: Sequence[RecordedPass]) -> Candidate:

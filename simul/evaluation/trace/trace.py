@@ -122,6 +122,12 @@ class Trace:
         key = (recorded.segment, None if recorded.final else recorded.heard)
         self._index.setdefault(key, []).append(recorded)
 
+    def keep(self, count: int) -> None:
+        """Forget all passes but the first `count`."""
+        kept, self.passes, self._index = self.passes[:count], [], {}
+        for recorded in kept:
+            self.add(recorded)
+
     def find(self, segment: int, trimmed: int, request: DecodeRequest) -> RecordedPass | None:
         """The pass that `request` asks for, the segment's audio before `trimmed` being forgotten."""
         key = (segment, None if request.view.segment_final else request.view.heard)

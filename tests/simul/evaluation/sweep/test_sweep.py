@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from policies.base import Candidate
 from simul.backends.cascade import CascadeBackend
+from simul.backends.scripted import ScriptedBackend
 from simul.errors import UsageError
 from simul.evaluation.evaluate import evaluate
 from simul.evaluation.items import Item
@@ -19,7 +21,7 @@ from simul.evaluation.sweep.result import LIMITS
 from simul.evaluation.sweep.sweep import sweep
 from simul.session import Session, SessionConfig
 from tests.simul.backends.test_cascade import SCRIPT, WORD, ScriptedRecognizer, UpperCase
-from tests.simul.scripted_cli import SOURCE, scripted_backend, talk
+from tests.simul.scripted_cli import SECOND, SOURCE, scripted_backend, talk
 
 REFERENCE = "Morgen fahren wir früh los und kommen spät zurück."
 GRID = "offline;local-agreement:n=1,2,3;hold-n:n=1,2,4;wait-k:k=2,4;sliding-window"
@@ -61,6 +63,29 @@ def test_points_are_what_an_evaluation_gives(items, live):
         assert sum(p.figures["computed"] for p in found.points) < sum(
             p.figures["passes"] for p in found.points
         )
+
+
+class Remembering(ScriptedBackend):
+    """Goes on with the text of audio that is cut only where it made the pass of the chunk before."""
+
+    def decode(self, requests):
+        for request in requests:
+            state = self.state(request.stream)
+            if state.trimmed and request.prefix and request.until - state.decoded_at > SECOND // 2:
+                return [Candidate(())]
+        return super().decode(requests)
+
+
+def test_a_policy_that_cuts_audio_is_given_the_model_alone(items):
+    def remembering():
+        return Remembering(scripted_backend().segments)
+
+    grid = "offline;local-agreement:n=2;stream-att(hold-n(n=2)):audio=words,keep=1"
+    found, live = (
+        sweep(items, SweepRunner(remembering, parse_grid(grid), live=live)) for live in (False, True)
+    )
+    assert [scores_of(point) for point in found.points] == [scores_of(point) for point in live.points]
+    assert found.points[-1].figures["computed"] == found.points[-1].figures["passes"]
 
 
 def test_a_cascade_is_replayed_from_its_recogniser(tmp_path):
