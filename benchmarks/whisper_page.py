@@ -53,8 +53,7 @@ python -m benchmarks.whisper_policies clips.tsv... --first 0 --clips {clips} --t
 ```
 
 {recordings} recordings ({seconds:.0f} s): enough to see what a policy waits for and costs, not to rank word errors.
-Lag as above; CA: with the time that computing took. Processor time is that of the passes. `stream-att`, which cuts the
-audio where its words have their attention, loses most words on Whisper: leave it to other models.
+Lag as above; CA: with the time that computing took. Processor time is that of the passes.
 {missing}[As JSON](../benchmarks/results/whisper_policies.json).
 """
 TRANSLATION = """## Into English

@@ -37,6 +37,8 @@ class GuardConfig:
     no_speech, logprob: a candidate with a no-speech probability above the first and a mean log-probability
         below the second counts as silence (Radford et al. 2023, section 4.5).
     doubt: seconds of audio whose text is likelier than `logprob` when it was understood.
+    suspicion: how much likelier than `logprob` a text has to be where nobody speaks for certain, and by this times the
+        no-speech probability otherwise: texts made up over many voices at once are likelier than over noise.
     speech: below this no-speech probability somebody speaks, however unlikely the text.
     repeats: a run of tokens that follows itself so often is a loop (twice as often for a single token, once for a
         sentence).
@@ -48,6 +50,7 @@ class GuardConfig:
     no_speech: float = 0.6
     logprob: float = -1.0
     doubt: float = 2.0
+    suspicion: float = 0.8
     speech: float = 0.1
     repeats: int = 4
     missing: float = 2.0
@@ -66,7 +69,7 @@ class GuardConfig:
         Where more is to come, an unlikely text is not believed: it mostly changes. At the end of a segment it is, when
         that is so short that the model knew little.
         """
-        if not found.ids or likelihood(found) >= self.logprob:
+        if not found.ids or likelihood(found) >= self.logprob + self.suspicion * found.no_speech_prob:
             return False
         return found.no_speech_prob > self.no_speech or not final or samples >= self.doubt * SAMPLE_RATE
 

@@ -64,3 +64,14 @@ def test_an_unlikely_text_of_a_short_segment_is_believed_at_its_end(
     samples = round(seconds * SAMPLE_RATE)
     found = Hypothesis((1,), np.array([-1.5]), True, no_speech_prob=no_speech)
     assert GuardConfig().is_invented(found, samples, final) is invented
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "logprob", "invented"),
+    [(0.0, -0.95, False), (0.5, -0.65, True), (0.5, -0.55, False), (0.1, -0.95, True), (0.1, -0.9, False)],
+)
+def test_the_less_sure_it_is_that_somebody_speaks_the_likelier_a_text_must_be(
+    no_speech: float, logprob: float, invented: bool
+) -> None:
+    found = Hypothesis((1, 2, 3), np.full(3, logprob, np.float32), True, no_speech_prob=no_speech)
+    assert GuardConfig().is_invented(found, 3 * SAMPLE_RATE, final=True) is invented
