@@ -333,9 +333,9 @@ def test_a_minute_without_a_pause_needs_no_more_than_one_window(backend: Whisper
     events: list[Any] = []
     for begin in range(0, len(audio), 2 * RATE):
         events += session.feed(audio[begin : begin + 2 * RATE])
-        view = backend.view(session._streams[0].number)
+        view = backend.view(session._streams.numbers[0])
         assert view.heard - view.segment_start <= 29 * RATE
-        assert len(backend.state(session._streams[0].number).audio._buffer) <= 29 * RATE
+        assert len(backend.state(session._streams.numbers[0]).audio._buffer) <= 29 * RATE
     events += session.finish()
     assert len(audio) > 60 * RATE
     spans = np.array([span for e in events if isinstance(e, Settled) and e.spans for span in e.spans])

@@ -96,7 +96,7 @@ def test_the_scheduler_is_told_whose_each_decision_is_on_how_much_audio_and_when
     ]
     assert (now, most, served.patience) == (3.0, 3, HALF + 0.25)
     assert costs is engine.costs
-    ladder.level = 1
+    ladder.level = 2
     for number in (live, file):
         engine.push(number, sound(), 3.0)
     engine.step(lambda: 3.0)
