@@ -12,6 +12,7 @@ import numpy as np
 from simul.audio.bundles import bundled
 from simul.audio.edits import EditList
 from simul.audio.intake import FrameIntake
+from simul.audio.mixing import LAYOUTS
 from simul.audio.resample import check_rate
 from simul.audio.sound import TakenIn
 from simul.audio.timeline import RecordingTime
@@ -41,6 +42,9 @@ _TAGS = (b"ID3", b"TAG")
 
 _BLANK_BYTES = 256
 _MOST_PLANES = 8
+_BY_NUMBER = {"flac", "tta"}
+"""Codecs that know how many channels there are and hardly ever what they are; six may be six microphones."""
+
 _LONG_GAP_SECONDS = 1.0
 _MISSING_SECONDS, _MISSING_SHARE = 0.25, 0.005
 
@@ -237,7 +241,7 @@ class ContainerSound(TakenIn):
 
     def _placed(self, frame: Any, sound: Samples, time: float | None) -> Iterator[Samples]:
         """What was decoded from a frame, with silence before it up to its time in the recording."""
-        form = (self._checked(frame.sample_rate), _names(frame))
+        form = (self._checked(frame.sample_rate), _names(frame, self._stream.codec_context.name))
         missing = self._timeline.missing(time)
         if form != self._form or missing > _LONG_GAP_SECONDS:
             if self._intakes:
@@ -318,10 +322,12 @@ class ContainerSound(TakenIn):
         self._container.close()
 
 
-def _names(frame: Any) -> tuple[str, ...] | None:
-    """What the channels of a frame are; None where it does not say."""
+def _names(frame: Any, codec: str) -> tuple[str, ...] | None:
+    """What the channels of a frame are; None where it does not say, or says what is usual for their number."""
     names = tuple(str(channel.name) for channel in frame.layout.channels)
-    return None if any(name in ("NONE", "UNSD", "") for name in names) else names
+    if any(name in ("NONE", "UNSD", "") for name in names):
+        return None
+    return None if codec in _BY_NUMBER and (codec == "tta" or names == LAYOUTS.get(len(names))) else names
 
 
 def _floats(frame: Any) -> Samples:

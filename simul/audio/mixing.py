@@ -14,25 +14,31 @@ _WEIGHTS = {"FC": 1.0, "FL": 0.7, "FR": 0.7, "FLC": 0.7, "FRC": 0.7, "LFE": 0.0,
 _OTHERS = 0.5
 """Weights of the channels of surround sound (after ITU-R BS.775, downward mixing): centre, front, bass, all others."""
 
-_LAYOUTS: dict[int, tuple[str, ...]] = {
+_AMBISONIC, _EVERYWHERE = "AMBI", "AMBI0"
+"""Of ambisonic sound the first channel alone holds every direction; the others are differences of directions."""
+
+LAYOUTS: dict[int, tuple[str, ...]] = {
     1: ("FC",),
     2: ("FL", "FR"),
+    3: ("FL", "FR", "FC"),
     4: ("FL", "FR", "BL", "BR"),
     5: ("FL", "FR", "FC", "BL", "BR"),
     6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
     7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
     8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
 }
-"""What channels are where nothing is said, by their number."""
+"""What channels are where nothing is said, by their number, as WAV and FLAC have them."""
 
-_PAIRS = (("FL", "FR"), ("BL", "BR"), ("SL", "SR"))
 _SPOKEN = {"left": "FL", "right": "FR", "centre": "FC", "center": "FC", "mono": "FC"}
-_MASK = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR")
+_MASK = tuple("FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR".split())
 
 _BLOCKS_A_SECOND = 50
 _MEMORY = 0.8
 _OPPOSED, _AGREED = 5.0, 3.0
 _SILENCE = 1e-9
+_AUDIBLE = 1e-8
+_BASS_HZ = 250.0
+_VOICED_BLOCKS, _LEAK = 10.0, 0.25
 
 
 def channels_of_mask(mask: int, count: int) -> tuple[str, ...] | None:
@@ -64,7 +70,8 @@ class ChannelMixer:
     Weights are 1 for the centre, 0.7 for the front, 0.5 for back and sides, 0 for the bass, scaled to a sum of 1.
     Where two channels of a pair cancel each other (their difference is 7 dB above their sum over a tenth of a
     second), the second is turned until their sum is 5 dB above their difference. Decisions are taken for blocks of
-    20 ms laid out from the start of the stream.
+    20 ms laid out from the start of the stream. Where nothing says what the channels are and more than bass sounds in
+    the one that would be the bass (six microphones of a recorder, say), all weigh the same from there on.
 
     Args:
         rate: frames a second.
@@ -85,16 +92,14 @@ class ChannelMixer:
         channel: str | None = None,
         where: str = "The input",
     ) -> None:
-        known = names if names is not None and len(names) == count else _LAYOUTS.get(count)
+        known = names if names is not None and len(names) == count else LAYOUTS.get(count)
         self.names = tuple(known) if known else tuple(f"channel {n}" for n in range(1, count + 1))
         self._only = None if channel is None else channel_index(channel, self.names, where)
         self._weights = _weights(self.names if known else None, count)
-        self._pairs = [
-            _Pair(self.names.index(left), self.names.index(right))
-            for left, right in _PAIRS
-            if left in self.names and right in self.names
-        ]
+        self._pairs = [_Pair(*places) for places in _pairs(self.names if known else None, count)]
         self._block = max(1, rate // _BLOCKS_A_SECOND)
+        guessed = known is not None and known is not names and "LFE" in self.names
+        self._bass = _Bass(self.names.index("LFE"), rate) if guessed else None
         self._rest = np.zeros((0, count), np.float32)
 
     @property
@@ -105,7 +110,8 @@ class ChannelMixer:
     @property
     def surrounding(self) -> int:
         """Channels that are mixed into the centre's; 0 where no centre is known, or one channel is heard."""
-        return len(self.names) - 1 if self._only is None and "FC" in self.names else 0
+        guessed_wrong = self._bass is not None and self._bass.voiced
+        return len(self.names) - 1 if self._only is None and "FC" in self.names and not guessed_wrong else 0
 
     def push(self, frames: Samples) -> Samples:
         """Mono samples of the blocks that `frames`, shape [n, channels], complete; of one channel, all at once."""
@@ -126,21 +132,82 @@ class ChannelMixer:
     def _mixed(self, frames: Samples) -> Samples:
         if not len(frames):
             return np.zeros(0, np.float32)
+        weights = self._weights_at(frames)
         turned = {pair.right: pair.signs(frames, self._block) for pair in self._pairs}
         mono = np.zeros(len(frames), np.float32)
         # One after the other: a matrix product may sum in another order for another length.
-        for index, weight in enumerate(self._weights):
-            if weight:
+        for index, weight in enumerate(weights):
+            if np.any(weight):
                 signs = turned.get(index)
                 mono += weight * (frames[:, index] if signs is None else frames[:, index] * signs)
         return mono
 
+    def _weights_at(self, frames: Samples) -> Sequence[Samples]:
+        """The weight of each channel: one number, or one for each frame where they change."""
+        if self._bass is None or self._bass.voiced:
+            return self._weights
+        before = self._bass.before(frames, self._block)
+        if before == len(frames):
+            return self._weights
+        surround, self._weights = self._weights, _weights(None, len(self.names))
+        later = np.arange(len(frames)) >= before
+        return [np.where(later, new, old) for old, new in zip(surround, self._weights, strict=True)]
+
 
 def _weights(names: Sequence[str] | None, count: int) -> Samples:
-    found = np.array([_WEIGHTS.get(name, _OTHERS) for name in names] if names else [1.0] * count, np.float32)
+    found = np.array([_weight(name) for name in names] if names else [1.0] * count, np.float32)
     if not found.any():
         found = np.ones(count, np.float32)
     return found / found.sum()
+
+
+def _weight(name: str) -> float:
+    if name.startswith(_AMBISONIC):
+        return float(name == _EVERYWHERE)
+    return _WEIGHTS.get(name, _OTHERS)
+
+
+def _pairs(names: Sequence[str] | None, count: int) -> list[tuple[int, int]]:
+    """Which channels stand left and right of each other (FL and FR, SL and SR); of unknown ones each two in order."""
+    if names is None:
+        return [(first, first + 1) for first in range(0, count - 1, 2)]
+    places = {name: place for place, name in enumerate(names) if not name.startswith("LFE")}
+    found = []
+    for name, place in places.items():
+        mirrored = places.get(name.replace("L", "R"))
+        if "L" in name and mirrored is not None:
+            found.append((place, mirrored))
+    return found
+
+
+class _Bass:
+    """Whether more than bass sounds in a channel that is taken for the bass: a voice, say, or a hiss.
+
+    The mean square frequency of a block is that of its differences over that of its samples; a channel of bass ends at
+    120 Hz. Single blocks do not tell, since a click is of every frequency.
+    """
+
+    def __init__(self, index: int, rate: int) -> None:
+        self._index = index
+        self._slope = (2 * np.pi * _BASS_HZ / rate) ** 2
+        self._score = 0.0
+        self.voiced = False
+
+    def before(self, frames: Samples, block: int) -> int:
+        """How many of the frames come before it was known; all of them while it is not."""
+        signal = frames[:, self._index].astype(np.float64)
+        starts = np.arange(0, len(frames), block)
+        steps = np.diff(signal, prepend=signal[:1])
+        steps[starts] = 0.0
+        energies = _energies(signal, starts)
+        rising = np.add.reduceat(steps**2, starts)
+        for start, energy, rise in zip(starts.tolist(), energies.tolist(), rising.tolist(), strict=True):
+            if energy > _AUDIBLE * block:
+                self._score = max(0.0, self._score + (1.0 if rise > self._slope * energy else -_LEAK))
+            if self._score >= _VOICED_BLOCKS:
+                self.voiced = True
+                return int(start)
+        return len(frames)
 
 
 class _Pair:

@@ -219,6 +219,30 @@ def test_surround_in_a_wav_file_with_and_without_its_channels_named(tmp_path):
         assert loudness(samples, 60, 0.1, 0.9) < 0.01
 
 
+def test_six_microphones_in_flac_are_all_heard(tmp_path):
+    for place in range(6):
+        channels = np.zeros((6, 48_000), np.float32)
+        channels[place] = tone(1.0, 400)
+        channels[3] += tone(1.0, 900)
+        samples = heard(tmp_path, container("matroska", [Track([(0.0, channels)], "flac", "5.1")]))
+        assert loudness(samples, 400, 0.4, 0.9) == pytest.approx(0.5 / 6, abs=0.01)
+
+
+def test_a_mask_with_channels_above_the_head(tmp_path):
+    with av.open(str(tmp_path / "a.wav"), "w") as file:
+        stream = file.add_stream("pcm_s16le", rate=48_000, layout="5.1.4")
+        frames = np.zeros((48_000, 10), np.int16)
+        frames[:, 2] = 16_384 * tone(1.0, 400, loudness=1.0)
+        frames[:, 3] = 16_384 * tone(1.0, 900, loudness=1.0)
+        frame = av.AudioFrame.from_ndarray(frames.reshape(1, -1), format="s16", layout="5.1.4")
+        frame.rate = 48_000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            file.mux(packet)
+    samples = np.concatenate(list(FileSource(tmp_path / "a.wav")))
+    assert loudness(samples, 400, 0.1, 0.9) == pytest.approx(0.5 / 5.4, abs=0.01)
+    assert loudness(samples, 900, 0.1, 0.9) < 0.01
+
+
 @pytest.mark.parametrize("layout", ["stereo", "5.1"])
 @pytest.mark.parametrize(
     ("channel", "hertz"), [("1", 400), ("left", 400), ("2", 1600), ("right", 1600), ("FR", 1600)]

@@ -88,3 +88,95 @@ def test_every_cut_of_the_input_gives_the_same(places, channels):
     whole, _ = mixed(frames)
     assert len(whole) == len(frames)
     assert mixed(frames, tuple(sorted(places)))[0].tobytes() == whole.tobytes()
+
+
+def gains(names: tuple[str, ...] | None, count: int) -> list[float]:
+    """How loud what sounds in one channel alone is in the mix, for each channel; the bass one with bass."""
+    found = []
+    for place in range(count):
+        frames = np.zeros((8_000, count), np.float32)
+        frames[:, place] = np.sin(2 * np.pi * (60 if place == 3 else 400) * np.arange(8_000) / RATE)
+        found.append(round(float(np.abs(mixed(frames, names=names)[0]).max()), 3))
+    return found
+
+
+def weighted(*weights: float) -> list[float]:
+    return [round(weight / sum(weights), 3) for weight in weights]
+
+
+@pytest.mark.parametrize(
+    ("names", "weights"),
+    [
+        ("FL FR LFE", (0.7, 0.7, 0)),
+        ("FL FR FC", (0.7, 0.7, 1)),
+        ("FL FR BL BR", (0.7, 0.7, 0.5, 0.5)),
+        ("FL FR FC LFE SL SR", (0.7, 0.7, 1, 0, 0.5, 0.5)),
+        ("FL FR FC LFE BC SL SR", (0.7, 0.7, 1, 0, 0.5, 0.5, 0.5)),
+        ("FL FR FC LFE BL BR SL SR", (0.7, 0.7, 1, 0, 0.5, 0.5, 0.5, 0.5)),
+        ("FL FR FC LFE BL BR TFL TFR TBL TBR", (0.7, 0.7, 1, 0, *[0.5] * 6)),
+        ("AMBI0 AMBI1 AMBI2 AMBI3", (1, 0, 0, 0)),
+    ],
+)
+def test_every_layout_is_weighted_as_broadcasters_do(names, weights):
+    assert gains(tuple(names.split()), len(weights)) == pytest.approx(weighted(*weights), abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("count", "weights"),
+    [
+        (3, (0.7, 0.7, 1)),
+        (4, (0.7, 0.7, 0.5, 0.5)),
+        (5, (0.7, 0.7, 1, 0.5, 0.5)),
+        (6, (0.7, 0.7, 1, 0, 0.5, 0.5)),
+        (7, (0.7, 0.7, 1, 0, 0.5, 0.5, 0.5)),
+        (8, (0.7, 0.7, 1, 0, 0.5, 0.5, 0.5, 0.5)),
+        (9, (1,) * 9),
+    ],
+)
+def test_channels_of_which_only_the_number_is_known(count, weights):
+    assert gains(None, count) == pytest.approx(weighted(*weights), abs=0.002)
+
+
+@pytest.mark.parametrize("count", [6, 7, 8])
+def test_a_voice_where_the_bass_would_be_makes_all_channels_equal(count):
+    frames = np.zeros((len(VOICE), count), np.float32)
+    frames[:, 3] = VOICE
+    mono, mixer = mixed(frames)
+    np.testing.assert_allclose(mono[6_400:], VOICE[6_400:] / count, atol=1e-6)
+    assert mixer.surrounding == 0
+    named, trusted = mixed(frames, names=("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR")[:count])
+    assert not named.any()
+    assert trusted.surrounding == count - 1
+
+
+def test_bass_stays_out_whatever_it_is():
+    at = np.arange(5 * RATE)
+    clicks = np.where(at % 8_000 == 0, 0.5, 0) + 0.3 * np.sin(2 * np.pi * 40 * at / RATE)
+    offset = 0.5 + 1e-5 * np.random.default_rng(1).standard_normal(len(at))
+    for bass in (np.sin(2 * np.pi * 110 * at / RATE), clicks, offset):
+        frames = np.zeros((len(at), 6), np.float32)
+        frames[:, 3] = bass
+        mono, mixer = mixed(frames)
+        assert not mono.any()
+        assert mixer.surrounding == 5
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["SL SR FC", "FLC FRC FC", "TFL TFR FC", "FC WL WR", None],
+    ids=["side", "wide", "high", "last", "9"],
+)
+def test_each_pair_of_sides_is_turned(names):
+    listed = tuple(names.split()) if names else None
+    left = next(place for place, name in enumerate(listed) if "L" in name) if listed else 2
+    frames = np.zeros((len(VOICE), len(listed) if listed else 9), np.float32)
+    frames[:, left], frames[:, left + 1] = VOICE, -VOICE
+    mono, mixer = mixed(frames, names=listed)
+    assert energy(mono) > 0.03 * energy(VOICE)
+    assert mixer.opposed_seconds > 2.5
+
+
+def test_no_mix_is_louder_than_its_channels():
+    for count in range(2, 17):
+        mono, _ = mixed(np.ones((800, count), np.float32))
+        assert np.abs(mono).max() <= 1 + 1e-6
