@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,10 @@ LAYOUTS: dict[int, tuple[str, ...]] = {
 """What channels are where nothing is said, by their number, as WAV and FLAC have them."""
 
 _SPOKEN = {"left": "FL", "right": "FR", "centre": "FC", "center": "FC", "mono": "FC"}
-_MASK = tuple("FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR".split())
+_MASK = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR"),
+    *("TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+)
 
 _BLOCKS_A_SECOND = 50
 _MEMORY = 0.8
@@ -142,7 +146,7 @@ class ChannelMixer:
                 mono += weight * (frames[:, index] if signs is None else frames[:, index] * signs)
         return mono
 
-    def _weights_at(self, frames: Samples) -> Sequence[Samples]:
+    def _weights_at(self, frames: Samples) -> list[Any]:
         """The weight of each channel: one number, or one for each frame where they change."""
         if self._bass is None or self._bass.voiced:
             return self._weights
@@ -154,11 +158,11 @@ class ChannelMixer:
         return [np.where(later, new, old) for old, new in zip(surround, self._weights, strict=True)]
 
 
-def _weights(names: Sequence[str] | None, count: int) -> Samples:
+def _weights(names: Sequence[str] | None, count: int) -> list[Any]:
     found = np.array([_weight(name) for name in names] if names else [1.0] * count, np.float32)
     if not found.any():
         found = np.ones(count, np.float32)
-    return found / found.sum()
+    return list(found / found.sum())
 
 
 def _weight(name: str) -> float:
