@@ -1,6 +1,7 @@
-"""Whether what a stream takes grows with it: computing of each decision and memory of the process, quarter by quarter.
+"""Whether what a stream takes grows with it: computing and state of each, memory of the process, quarter by quarter.
 
-Streams hear recordings over and over, in real time on a clock that counts computing. Prints JSON.
+Streams hear recordings over and over, in real time on a clock that counts computing; a batch's computing is shared
+among those in it, and a stream's state is what it would take along to another engine. Prints JSON.
 
     python -m benchmarks.engine_flat AUDIO... [--streams 16] [--seconds 600] [--window live] [--chunk-ms 500] [--beam 5]
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,13 +23,83 @@ from simul.audio.files import FileSource
 from simul.audio.intake import to_samples
 from simul.clock import MeteredClock
 from simul.config import ModelConfig, StreamOptions
-from simul.engine import StreamEngine, Terms
+from simul.engine import Decided, StreamEngine, Terms
 from simul.evaluation.capacity.measure import resident
 from simul.evaluation.capacity.service import Talk
 from simul.session.factory import SessionFactory
 from simul.session.stream import SessionConfig
+from simul.units import SAMPLE_RATE
 
 QUARTERS = 4
+WEIGHED = 5
+"""Chunks from one look at the memory to the next."""
+
+
+class QuarterBook:
+    """What was computed and held in a quarter, by stream."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self.seconds = dict.fromkeys(numbers, 0.0)
+        self.decisions = dict.fromkeys(numbers, 0)
+        self.state = dict.fromkeys(numbers, 0)
+        self.memory = 0
+
+    def note(self, seconds: float, decided: Sequence[Decided]) -> None:
+        """A step took so long and brought these decisions."""
+        for each in decided:
+            self.seconds[each.number] += seconds / len(decided)
+            self.decisions[each.number] += 1
+
+    def weigh(self, engine: StreamEngine, at: float) -> None:
+        """How much every stream and the process hold now."""
+        self.memory = max(self.memory, resident() or 0)
+        for number in self.state:
+            size = len(pickle.dumps(engine.dump(number, at), pickle.HIGHEST_PROTOCOL))
+            self.state[number] = max(self.state[number], size)
+
+    def row(self) -> dict[str, Any]:
+        """The quarter: means and most of all, and by stream."""
+        each = [self.seconds[number] / max(1, self.decisions[number]) for number in self.seconds]
+        return {
+            "seconds_per_decision": round(sum(self.seconds.values()) / sum(self.decisions.values()), 4),
+            "memory_mib": round(self.memory / 2**20, 1),
+            "decisions": sum(self.decisions.values()),
+            "stream_seconds_per_decision": [round(one, 4) for one in each],
+            "stream_state_kib": [round(size / 2**10) for size in self.state.values()],
+        }
+
+
+def growth(quarters: Sequence[dict[str, Any]], name: str) -> dict[str, float]:
+    """The last quarter as a multiple of the second, since the first holds what a model does once: median and most."""
+    found = np.array(quarters[-1][name]) / np.array(quarters[1][name])
+    return {"median": round(float(np.median(found)), 3), "most": round(float(found.max()), 3)}
+
+
+def measure(factory: SessionFactory, talk: Talk, streams: int) -> list[dict[str, Any]]:
+    """The quarters of so many streams that hear a talk to its end."""
+    backend = factory.loaded.backend
+    decided: list[Decided] = []
+    clock, engine = MeteredClock(backend.meter), StreamEngine(backend, on_decision=decided.append)
+    numbers = [engine.open(factory.policy(), talk.config, terms=Terms(live=False)) for _ in range(streams)]
+    every = [talk.audio(stream) for stream in range(streams)]
+    steps = round(talk.seconds * SAMPLE_RATE) // talk.config.chunk
+    quarters: list[dict[str, Any]] = []
+    book = QuarterBook(numbers)
+    for step in range(1, steps + 1):
+        for number, chunks in zip(numbers, every, strict=True):
+            engine.push(number, next(chunks), clock.now())
+        while engine.ready:
+            start = clock.now()
+            engine.step(clock.now)
+            book.note(clock.now() - start, decided)
+            decided.clear()
+        if step % WEIGHED == 0:
+            book.weigh(engine, clock.now())
+        if step * QUARTERS // steps > len(quarters):
+            quarters.append(book.row())
+            print(f"{step} of {steps} chunks: {quarters[-1]}", flush=True, file=sys.stderr)
+            book = QuarterBook(numbers)
+    return quarters
 
 
 def main() -> None:
@@ -41,42 +114,18 @@ def main() -> None:
     given = p.parse_args()
     options = StreamOptions(target="en", chunk_ms=given.chunk_ms)
     model = ModelConfig(model="whisper-base", threads=1, window=given.window, beam=given.beam)
-    factory = SessionFactory(options, model)
-    backend = factory.loaded.backend
     config = SessionConfig(target="en", chunk=to_samples(given.chunk_ms))
-    recordings = [np.concatenate([*FileSource(path)]) for path in given.audio]
-    talk = Talk(recordings, given.seconds, config)
-    clock, engine = MeteredClock(backend.meter), StreamEngine(backend)
-    numbers = [engine.open(factory.policy(), config, terms=Terms(live=False)) for _ in range(given.streams)]
-    every = [talk.audio(stream) for stream in range(given.streams)]
-    steps = given.seconds * 16_000 // config.chunk
-    costs, memory, begun = [], [], time.monotonic()
-    quarters: list[dict[str, Any]] = []
-    for step in range(steps):
-        for number, chunks in zip(numbers, every, strict=True):
-            engine.push(number, next(chunks), clock.now())
-        start = clock.now()
-        while engine.ready:
-            engine.step(clock.now)
-        costs.append((clock.now() - start) / given.streams)
-        memory.append((resident() or 0) / 2**20)
-        if (step + 1) % max(1, steps // QUARTERS) == 0:
-            newest = slice(len(quarters) * steps // QUARTERS, step + 1)
-            quarters.append(
-                {
-                    "seconds_per_decision": round(float(np.mean(costs[newest])), 4),
-                    "memory_mib": round(float(np.max(memory[newest])), 1),
-                }
-            )
-            print(f"{step + 1} of {steps} chunks: {quarters[-1]}", flush=True, file=sys.stderr)
+    talk = Talk([np.concatenate([*FileSource(path)]) for path in given.audio], given.seconds, config)
+    begun = time.monotonic()
+    quarters = measure(SessionFactory(options, model), talk, given.streams)
     found = {
         "machine": describe(("onnxruntime",)),
-        "streams": given.streams,
-        "seconds": given.seconds,
-        "window": given.window,
-        "chunk_ms": given.chunk_ms,
-        "beam": given.beam,
+        "recordings": len(talk.recordings),
+        **{name: getattr(given, name) for name in ("streams", "seconds", "window", "chunk_ms", "beam")},
         "quarters": quarters,
+        "growth": {
+            name: growth(quarters, f"stream_{name}") for name in ("seconds_per_decision", "state_kib")
+        },
         "wall_seconds": round(time.monotonic() - begun),
     }
     print(json.dumps(found, indent=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal
@@ -15,6 +15,9 @@ from simul.errors import SimulError
 
 MAX_DEPTH, MAX_TEXT = 8, 4096
 """Of a message from a client: how deep values are nested, how many characters a text has."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_SIMPLE = frozenset({str, int, float, bool, NoneType})
 
 
 class CloseCode:
@@ -61,13 +64,26 @@ class ProtocolError(SimulError):
 
 def encode(message: ClientMessage | ServerMessage) -> str:
     """One line of JSON; fields that are None are left out."""
-    return json.dumps({"type": message.type, **_plain(asdict(message))}, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode({"type": message.type, **_plain(message)})
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    """The value as JSON takes it; nothing is copied that need not be."""
+    kind: type = type(value)
+    if kind in _SIMPLE:
+        return value
+    if kind is dict:
         return {name: _plain(item) for name, item in value.items() if item is not None}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+    if kind is tuple or kind is list:
+        return [_plain(item) for item in value]
+    items = ((name, getattr(value, name)) for name in _names(kind))
+    return {name: _plain(item) for name, item in items if item is not None}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a message or a part."""
+    return tuple(item.name for item in fields(kind))
 
 
 def decode_client(text: str) -> ClientMessage:

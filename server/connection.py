@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from server import protocol as p
 from server.codec import CloseCode, ProtocolError
-from server.live import ENCODINGS
+from server.intake import ENCODINGS
 from simul.audio.pcm import BYTES_PER_SAMPLE
 
 LOW_RATE, HIGH_RATE = 8_000, 48_000

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from server import protocol as p
+from server.intake import TrackIntake
 from server.texts import TextStream, after_repeat, joined, size_of, to_ms, wire_word
 from server.workers.messages import (
     ChangeTrack,
@@ -22,8 +23,6 @@ from server.workers.messages import (
     TrackOutput,
     TrackSpec,
 )
-from simul.audio.intake import PcmIntake
-from simul.audio.pcm import to_int16
 from simul.session.events import Event, Retract, SegmentEnd, Settled, Skipped, Tail, TimedWord
 from simul.session.transcript import Transcript
 from simul.units import SAMPLE_RATE
@@ -32,7 +31,6 @@ KEPT_MESSAGES, KEPT_BYTES = 2_000, 256 * 1024
 """Of numbered messages that the client has not acknowledged; above, a resumed client gets a snapshot."""
 KEPT_AUDIO = 60 * SAMPLE_RATE
 """Of one segment, for a worker that takes over."""
-ENCODINGS = {"pcm_s16le": "s16le", "pcm_f32le": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
 
 
 class Recorder(Protocol):
@@ -58,7 +56,7 @@ class LiveSession:
         self.want = p.Want()
         self.revises = False
         self.detached_at: float | None = None
-        self._intake = self._new_intake()
+        self._intake = TrackIntake(audio)
         self.received = 0
         """Position at the client's rate: frames and gaps."""
         self._made = 0
@@ -78,9 +76,6 @@ class LiveSession:
         self._leaving: dict[str, TextStream] = {}
         """Targets of before the last changes: what was heard for them is still to be settled."""
         self.configure(spec)
-
-    def _new_intake(self) -> PcmIntake:
-        return PcmIntake(ENCODINGS[self.audio.encoding], self.audio.rate, self.audio.channels)
 
     def configure(self, spec: TrackSpec) -> None:
         """Languages and policy; streams that are there already stay."""
@@ -110,11 +105,12 @@ class LiveSession:
         if self.recorder is not None:
             self.recorder.audio(data)
         before = self._intake.frames
-        samples = self._intake.push(data)
+        pcm = self._intake.push(data)
         self.received += self._intake.frames - before
-        if not len(samples):
-            return []
-        return [self._keep(PushAudio(self.name, to_int16(samples).tobytes(), now), len(samples))]
+        return self._pushed(pcm, now)
+
+    def _pushed(self, pcm: bytes, now: float) -> list[Command]:
+        return [self._keep(PushAudio(self.name, pcm, now), len(pcm) // 2)] if pcm else []
 
     def gap(self, ms: int, now: float) -> list[Command]:
         """Time passed without audio."""
@@ -123,10 +119,9 @@ class LiveSession:
     def gap_samples(self, count: int, now: float) -> list[Command]:
         """The same in samples at the client's rate."""
         self._note("gap", samples=count)
-        rest = to_int16(self._intake.finish())
-        commands = [self._keep(PushAudio(self.name, rest.tobytes(), now), len(rest))] if len(rest) else []
+        commands = self._pushed(self._intake.finish(), now)
         self.received += count
-        self._intake = self._new_intake()
+        self._intake = TrackIntake(self.audio)
         samples = self.received * SAMPLE_RATE // self.audio.rate - self._made
         return [*commands, self._keep(SkipAudio(self.name, samples), samples)] if samples > 0 else commands
 
@@ -146,8 +141,7 @@ class LiveSession:
         """The last samples; the caller ends the track."""
         self._note("finish")
         self.finishing = True
-        rest = to_int16(self._intake.finish())
-        return [self._keep(PushAudio(self.name, rest.tobytes(), now), len(rest))] if len(rest) else []
+        return self._pushed(self._intake.finish(), now)
 
     def _keep(self, command: Command, samples: int) -> Command:
         self._made += samples

@@ -104,7 +104,7 @@ class WorkerCore:
             track.close()
             del self.tracks[command.key]
             return []
-        return self._kept(track.put(command, self.now()))
+        return self._kept(track, track.put(command, self.now()))
 
     def _open(self, command: OpenTrack) -> Answer:
         old = self.tracks.pop(command.key, None)
@@ -153,13 +153,13 @@ class WorkerCore:
         answers: list[Answer] = []
         for track in list(self.tracks.values()):
             if track.engine is engine:
-                events = found.get(track.number, [])
-                answers += self._kept(track.took(events, began, at))
+                answers += self._kept(track, track.took(found.get(track.number, ()), began, at))
         return answers
 
-    def _kept(self, answers: list[Answer]) -> list[Answer]:
-        for key in [key for key, track in self.tracks.items() if track.over]:
-            del self.tracks[key]
+    def _kept(self, track: AudioTrack, answers: list[Answer]) -> list[Answer]:
+        """What a track answers; one that is over is forgotten."""
+        if track.over:
+            del self.tracks[track.key]
         return answers
 
     def _work(self, job: TextJob) -> Answer:

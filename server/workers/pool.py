@@ -231,8 +231,7 @@ class ProcessLink:
         return self._process.pid
 
     def send(self, commands: Sequence[Command]) -> None:
-        for command in commands:
-            self._pipe.send(command)
+        self._pipe.send(commands)
 
     def receive(self) -> list[Answer]:
         found: list[Answer] = self._pipe.recv()

@@ -39,7 +39,7 @@ class CommandPipe(Protocol):
     """Where a worker's commands come from and its answers go."""
 
     def recv(self) -> Any:
-        """Wait for a command. Raises EOFError or OSError when no more will come."""
+        """Wait for commands. Raises EOFError or OSError when no more will come."""
         ...
 
     def send(self, answers: Any) -> None:
@@ -98,7 +98,8 @@ class _Loop:
     def _read(self) -> None:
         try:
             while True:
-                self._inbox.put(self._pipe.recv())
+                for command in self._pipe.recv():
+                    self._inbox.put(command)
         except (EOFError, OSError):
             self._inbox.put(None)
 

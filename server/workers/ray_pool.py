@@ -41,11 +41,11 @@ class ActorPipe:
     """Commands and answers of a worker within its actor."""
 
     def __init__(self) -> None:
-        self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self.commands: queue.SimpleQueue[list[Command]] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[list[Answer] | None] = queue.SimpleQueue()
 
     def recv(self) -> Any:
-        """Wait for a command."""
+        """Wait for commands."""
         return self.commands.get()
 
     def send(self, answers: Any) -> None:
@@ -76,8 +76,7 @@ class WorkerActor:
 
     def tell(self, commands: Sequence[Command]) -> None:
         """Take commands."""
-        for command in commands:
-            self._pipe.commands.put(command)
+        self._pipe.commands.put(list(commands))
 
     def answers(self) -> list[Answer] | None:
         """Wait for answers; None: no more will come."""

@@ -126,18 +126,22 @@ class AudioTrack:
 
     def took(self, events: Sequence[Event], began: float, at: float) -> list[Answer]:
         """What the engine says of the stream; `began`: when the step did, `at`: when it was over."""
+        events = [event for event in events if not isinstance(event, Start)]
+        self._ended += [event for event in events if isinstance(event, End)]
+        over = len(self._ended) == len(self.spec.written)
+        processed = self.position - (0 if over else self.engine.waiting(self.number))
+        if not events and processed == self.processed:
+            # A step for others: nothing happened here, and what waits for a place in the audio goes on waiting.
+            return []
         found: list[Event] = []
         for event in events:
-            if isinstance(event, End):
-                self._ended.append(event)
-            elif isinstance(event, Error):
+            if isinstance(event, Error):
                 self._failure = event.message
-            elif not isinstance(event, Start):
+            elif not isinstance(event, End):
                 found.append(shifted(event, self._base, self._segment))
         if self._conversation is not None:
             found = self._conversation.told(found)
-        over = len(self._ended) == len(self.spec.written)
-        self.processed = self.position - (0 if over else self.engine.waiting(self.number))
+        self.processed = processed
         arrived = self._arrived(self.processed)
         queue = 0.0 if arrived is None else max(0.0, began - arrived)
         answers: list[Answer] = []

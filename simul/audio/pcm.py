@@ -109,8 +109,11 @@ def decode_pcm(data: bytes | bytearray | memoryview, encoding: str) -> Samples:
 
 def to_int16(samples: Samples) -> NDArray[np.int16]:
     """Float samples as int16: clamped to full scale, rounded to nearest; what is not a number becomes 0."""
-    scaled = np.nan_to_num(np.asarray(samples, np.float32), posinf=1.0, neginf=-1.0) * np.float32(32768)
-    return np.rint(np.clip(scaled, -32768, 32767)).astype(np.int16)
+    scaled = np.rint(np.clip(np.asarray(samples, np.float32) * np.float32(32768), -32768, 32767))
+    # Infinite values have been clamped; looking for the others takes less than replacing none.
+    if np.isnan(scaled).any():
+        scaled = np.nan_to_num(scaled)
+    return scaled.astype(np.int16)
 
 
 def replace_bad_samples(samples: Samples) -> tuple[Samples, int]:

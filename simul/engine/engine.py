@@ -70,12 +70,20 @@ class StreamEngine:
     @property
     def due(self) -> int:
         """How many recordings have something to decide."""
-        return sum(one.busy or one.ready(self._stride(one)) is not None for one in self._recordings.values())
+        return sum(self._to_decide(one) for one in self._recordings.values())
 
     @property
     def ready(self) -> bool:
         """Whether a step would do something."""
-        return bool(self._left) or self.due > 0
+        return bool(self._left) or any(map(self._to_decide, self._recordings.values()))
+
+    def _to_decide(self, one: OpenRecording) -> bool:
+        return one.busy or self._ready(one) is not None
+
+    def _ready(self, one: OpenRecording) -> float | None:
+        """When the audio up to a recording's next decision was there; None: it is not."""
+        # Asked of everybody at every step: who has less than a chunk is told apart at once.
+        return one.ready(self._stride(one)) if one.ready(1) is not None else None
 
     def _stride(self, one: OpenRecording) -> int:
         """How many chunks the next decision of a recording takes."""
@@ -162,7 +170,7 @@ class StreamEngine:
         its events end with an error and the end; the others go on.
         """
         begun = now()
-        going_on = any(one.busy for one in self._recordings.values())
+        going_on = bool(self._deciding())
         chosen = self._choose(begun, now)
         batch = [(due, self._recordings[due.number].terms.weight) for due in chosen]
         self._late = self._passed = 0
@@ -185,10 +193,10 @@ class StreamEngine:
 
     def _due(self, one: OpenRecording, at: float, now: Now) -> Due | None:
         """What the scheduler is told of a recording; None where it has nothing to decide."""
-        stride = self._stride(one)
-        ready = None if one.busy else one.ready(stride)
+        ready = None if one.busy else self._ready(one)
         if ready is None:
             return None
+        stride = self._stride(one)
         try:
             length = self._window(one)
         except Exception as error:
@@ -243,12 +251,16 @@ class StreamEngine:
         self.backend.advance([number for each in numbers for number in each])
         return numbers
 
+    def _deciding(self) -> list[OpenRecording]:
+        """The recordings of which a decision is being worked on."""
+        return [one for one in self._recordings.values() if one.deciding]
+
     def _decode(self, now: Now) -> None:
         """Let every stream look at what was heard, decode what they ask for, and let them judge it."""
-        for one in list(self._recordings.values()):
+        for one in self._deciding():
             if one.streams.waking:
                 self._attempt(one, now, one.look, now)
-        asked = [(one, pair) for one in self._recordings.values() for pair in one.streams.asked]
+        asked = [(one, pair) for one in self._deciding() for pair in one.streams.asked]
         for one, (stream, _), candidate in self._together(asked, self._candidates, now):
             if one.number in self._recordings:
                 self._attempt(one, now, one.streams.answer, stream, candidate, one.since(now()))
@@ -277,8 +289,8 @@ class StreamEngine:
 
     def _finish(self, now: Now) -> None:
         """Collect events, count what was late, and let go of recordings that are over."""
-        for one in list(self._recordings.values()):
-            if one.deciding and not one.busy:
+        for one in self._deciding():
+            if not one.busy:
                 decided = one.decided(now())
                 self._late += one.terms.live and not decided.in_time
                 self._on_decision(decided)

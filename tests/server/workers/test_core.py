@@ -1,4 +1,4 @@
-"""What a worker says of the models it has loaded: languages, and policies that may rule them."""
+"""What a worker says: of the models it has loaded, and of the sessions that a step was for."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import pytest
 
 from policies.base import Need
 from policies.registry import make_policy, policy_names
-from server.workers.core import InstalledModels, policies_for
+from server.workers.core import InstalledModels, WorkerCore, policies_for
+from server.workers.messages import FinishTrack, OpenTrack, PushAudio, TrackOutput, TrackOver, TrackSpec
 from simul.backends.cascade import CascadeBackend
 from simul.config import ModelConfig, StreamOptions
 from simul.languages import SPOKEN
 from simul.session.factory import LoadedBackend
-from tests.server.proof import ProofBackend
+from tests.server.proof import ProofBackend, ProofModels
+from tests.server.rig import noise
+
+SPEC = TrackSpec("en", (), chunk=6400)
 
 
 def loading(backend: Any) -> InstalledModels:
@@ -49,3 +53,21 @@ def test_policies_are_those_that_see_enough(need: Need) -> None:
     blind = ProofBackend(lambda batch: None)
     blind.provides = frozenset(Need)
     assert set(offered) < set(policies_for(blind)) <= set(policy_names())
+
+
+def test_a_step_is_told_of_by_those_alone_that_it_was_for() -> None:
+    core = WorkerCore(ProofModels(), lambda: 0.0)
+    core.load()
+    pcm = (noise(0.8, seed=1) * 32768).astype("<i2").tobytes()
+    for key in ("speaks", "listens", "waits"):
+        core.handle(OpenTrack(key, SPEC))
+    core.handle(PushAudio("speaks", pcm, 0.0))
+    core.handle(PushAudio("waits", pcm[:9600], 0.0))
+    told = [answer for _ in iter(lambda: core.busy, False) for answer in core.step()]
+    assert {answer.key for answer in told} == {"speaks"}
+    assert [answer.processed for answer in told if isinstance(answer, TrackOutput)] == [6400, 12_800]
+    core.handle(FinishTrack("waits"))
+    told = [answer for _ in iter(lambda: core.busy, False) for answer in core.step()]
+    assert {answer.key for answer in told} == {"waits"}
+    assert isinstance(told[-1], TrackOver)
+    assert set(core.tracks) == {"speaks", "listens"}
