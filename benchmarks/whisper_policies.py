@@ -56,6 +56,7 @@ GRIDS = {
 WINDOWS = {
     "window padded": "--window padded",
     "window bucket": "--window bucket",
+    "window thinned": "--window thinned",
     "window live": "--window live",
     **{f"window causal, {ms} ms": f"--window causal --block-ms {ms}" for ms in (500, 640, 1000, 1920)},
 }

@@ -90,11 +90,11 @@ class ModelConfig:
     )
     window: str = option(
         "auto",
-        "what Whisper encodes at a pass: 30 s (padded), the audio up to the next multiple of 10 s (bucket), the audio "
-        "there is (live), or what is new of it, in blocks (causal); the last two "
-        "only with an encoder that has learnt it, such as whisper-base has; "
+        "what Whisper encodes at a pass: 30 s (padded), 30 s of whose silence only a part is computed (thinned; on "
+        "onnxruntime), the audio up to the next multiple of 10 s (bucket), the audio there is (live), or what is new "
+        "of it, in blocks (causal); the last two only with an encoder that has learnt it, such as whisper-base has; "
         "auto: bucket",
-        choices=("auto", "padded", "bucket", "live", "causal"),
+        choices=("auto", "padded", "bucket", "thinned", "live", "causal"),
     )
     block_ms: int = option(
         1000,

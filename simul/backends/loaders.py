@@ -152,7 +152,7 @@ def embedded_translator(asked: Asked) -> Part[TextTranslator]:
 
 
 def _window(config: ModelConfig) -> str:
-    """How long Whisper's windows are; docs/whisper.md has the figures, made by benchmarks/whisper.py."""
+    """What Whisper's windows are; docs/whisper.md has the figures, made by benchmarks/whisper.py."""
     return "bucket" if config.window == "auto" else config.window
 
 

@@ -90,7 +90,7 @@ def test_what_a_table_has_wrong_is_one_sentence(table: dict[str, Any], said: str
             "chunk_ms": st.integers(10, 60_000),
             "policy_arg": st.dictionaries(st.sampled_from("nk"), st.integers(1, 9)),
             "threads": st.integers(0, 8),
-            "window": st.sampled_from(("auto", "padded", "bucket", "live", "causal")),
+            "window": st.sampled_from(("auto", "padded", "bucket", "thinned", "live", "causal")),
             "block_ms": st.integers(20, 5000),
             "beam": st.none() | st.integers(1, 9),
             "model_device": st.sampled_from(["auto", "cpu"]),

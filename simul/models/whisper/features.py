@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -25,15 +26,22 @@ TAIL = 50
 """Mel frames of silence after the audio of a live window."""
 BUCKET = 1000
 """Mel frames; a bucket window's length is a multiple of it."""
-PADDED, BUCKETS, LIVE, CAUSAL = WINDOWS = ("padded", "bucket", "live", "causal")
-"""What is encoded: 30 s, as the model was trained; the audio up to the next multiple of 10 s; the audio and half a
-second of silence; the same in blocks, each of which is encoded once."""
+MARGIN = 25
+"""Encoder frames of silence behind the audio of a thinned window of which none is left out."""
+THINNING = 8
+"""How many frames of silence behind those one frame of a thinned window stands for."""
+TURN = (5**0.5 - 1) / 2
+"""Multiples of it, less whole ones, fill the unit interval evenly, however many there are (the golden section)."""
+PADDED, BUCKETS, THINNED, LIVE, CAUSAL = WINDOWS = ("padded", "bucket", "thinned", "live", "causal")
+"""What is encoded: 30 s, as the model was trained; the audio up to the next multiple of 10 s; 30 s, but of the silence
+some frames, which count for the others; the audio and half a second of silence; the same in blocks, each of which is
+encoded once."""
 
 Mel = NDArray[np.float32]
 
 
 def check_window(window: str) -> str:
-    """`window`, if a runtime that knows no live encoder can fill it.
+    """`window`, if a runtime that knows neither a live encoder nor weights of frames can fill it.
 
     Raises:
         UsageError: it cannot.
@@ -49,7 +57,44 @@ def window_frames(window: str, content: int) -> int:
         return WINDOW_FRAMES
     if window == BUCKETS:
         return min(WINDOW_FRAMES, BUCKET * ((content + TAIL) // BUCKET + 1))
+    if window == THINNED:
+        return 2 * len(thinned(-(-content // 2)).places)
     return min(WINDOW_FRAMES, content + content % 2 + TAIL)
+
+
+def audio_frames(samples: int) -> int:
+    """How many encoder frames begin with audio, of a window of so many samples."""
+    return -(-(samples // HOP) // 2)
+
+
+@dataclass(frozen=True)
+class Thinning:
+    """Which encoder frames of a padded window are computed, and what they count for.
+
+    places: int64 [n], rising. weights: float32 [n], the logarithm of how many frames each stands for, added to the
+    scores of attention to it, so that it counts as so many that are all like it.
+    """
+
+    places: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+@cache
+def thinned(content: int) -> Thinning:
+    """A thinned window with `content` encoder frames of audio: those, some silence, and of the rest one frame in
+    `THINNING`.
+
+    Frames of silence differ by their positions only. At even distances some waves of the positions would never be
+    seen but at one height, so each frame lies elsewhere among those that it stands for. The last one, which sees the
+    end of the window, stands for itself.
+    """
+    whole = WINDOW_FRAMES // 2
+    dense = min(content + MARGIN, whole - 1)
+    edges = np.linspace(dense, whole - 1, -(-(whole - 1 - dense) // THINNING) + 1).round().astype(np.int64)
+    sizes = np.diff(edges)
+    shares = TURN * np.arange(1, len(edges)) % 1
+    places = np.concatenate([np.arange(dense), edges[:-1] + (shares * sizes).astype(np.int64), [whole - 1]])
+    return Thinning(places, np.log(np.concatenate([np.ones(dense), sizes, [1]])).astype(np.float32))
 
 
 @cache

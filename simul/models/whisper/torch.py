@@ -18,7 +18,7 @@ from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import UsageError
 from simul.models.folder import load_network, reading
 from simul.models.hub import is_multilingual
-from simul.models.whisper.features import CAUSAL, LIVE, PADDED, STEP, WINDOWS, LogMel
+from simul.models.whisper.features import CAUSAL, LIVE, PADDED, STEP, THINNED, WINDOWS, LogMel
 from simul.models.whisper.interface import BLOCK, MAX_POSITIONS, check_source
 from simul.models.whisper.timing import prepared, token_spans, warp
 from simul.models.whisper.tokens import TokenizerFile, WhisperTokens
@@ -67,8 +67,9 @@ class TorchWhisper:
         block: int = BLOCK,
         record: Callable[[torch.device], Recorder | None] | None = None,
     ) -> None:
-        if window not in WINDOWS:
-            raise UsageError(f"Whisper on torch has no window {window!r}; choose: {', '.join(WINDOWS)}.")
+        known = [name for name in WINDOWS if name != THINNED]
+        if window not in known:
+            raise UsageError(f"Whisper on torch has no window {window!r}; choose: {', '.join(known)}.")
         network, self._device = load_network(
             folder,
             "WhisperForConditionalGeneration",

@@ -21,12 +21,14 @@ class OnnxWindow:
     """A window as the encoder left it, and what the decoder last saw in it.
 
     cross: keys and values [1, heads, frames, head width] of the encoder's frames for each decoder layer. content: how
-    many of the frames are audio and not the silence after it. ids: what was decoded last, from the start token on.
-    attention: float32 [alignment heads, n, frames]; row i predicted the token after ids[i].
+    many of the frames are audio and not the silence after it. weights: float32 [frames], see `features.Thinning`; None:
+    every frame stands for itself. ids: what was decoded last, from the start token on. attention: float32 [alignment
+    heads, n, frames]; row i predicted the token after ids[i].
     """
 
     cross: Mapping[str, NDArray[np.float32]]
     content: int
+    weights: NDArray[np.float32] | None = None
     ids: tuple[int, ...] = ()
     attention: NDArray[np.float32] | None = None
 
@@ -91,6 +93,9 @@ class OnnxBatch:
         lengths = np.array([w.frames for w in windows])
         late = np.arange(self._frames) >= lengths[:, None]
         self._frame_mask = np.where(late, FAR, np.float32(0))[:, None, None]
+        for row, window in zip(self._frame_mask, windows, strict=True):
+            if window.weights is not None:
+                row[..., : window.frames] = window.weights
 
     def feed(
         self, new: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]

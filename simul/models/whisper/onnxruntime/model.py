@@ -108,14 +108,20 @@ class OnnxWhisper:
         """Each window of samples as the decoder attends to it."""
         if isinstance(self._encoder, CausalEncoder):
             return self.grow([self.start() for _ in windows], windows)
+        weights = self._encoder.weights
         return [
-            self.window(states, -(-len(samples) // STEP))
+            self.window(states, -(-len(samples) // STEP), weights(len(samples)))
             for states, samples in zip(self._encoder(windows), windows, strict=True)
         ]
 
-    def window(self, states: NDArray[np.float32], content: int) -> OnnxWindow:
-        """Encoder output [frames, width], of which `content` frames are audio, as the decoder attends to it."""
-        return OnnxWindow(self._attended(states), max(1, min(content, len(states))))
+    def window(
+        self, states: NDArray[np.float32], content: int, weights: NDArray[np.float32] | None = None
+    ) -> OnnxWindow:
+        """Encoder output [frames, width], of which `content` frames are audio, as the decoder attends to it.
+
+        weights: see `OnnxWindow`.
+        """
+        return OnnxWindow(self._attended(states), max(1, min(content, len(states))), weights)
 
     def _attended(self, states: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """The decoder's keys and values of encoder output [frames, width]."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simul.models.whisper import features
-from simul.models.whisper.features import HOP, LogMel, log_energies, window_frames
+from simul.models.whisper.features import HOP, LogMel, log_energies, thinned, window_frames
 
 
 @pytest.mark.parametrize("bands", [80, 128])
@@ -31,7 +31,7 @@ def test_only_thirty_seconds_are_heard() -> None:
 
 @given(content=st.integers(0, 3000))
 def test_windows_hold_the_audio_and_silence(content: int) -> None:
-    for window in ("padded", "bucket", "live"):
+    for window in ("padded", "bucket", "thinned", "live"):
         frames = window_frames(window, content)
         assert frames % 2 == 0
         assert content <= frames <= 3000
@@ -41,7 +41,24 @@ def test_windows_hold_the_audio_and_silence(content: int) -> None:
     assert window_frames("live", content) - content <= 51
 
 
-@pytest.mark.parametrize("window", ["bucket", "live"])
+@given(content=st.integers(0, 1600))
+def test_a_thinned_window_stands_for_every_frame_of_a_padded_one(content: int) -> None:
+    thinning = thinned(content)
+    places, counts = thinning.places, np.exp(thinning.weights)
+    near = min(content + features.MARGIN, 1500)
+    assert places[:near].tolist() == list(range(near))
+    assert counts[: near - 1].tolist() == [1] * (near - 1)
+    assert places[-1] == 1499
+    assert (np.diff(places) > 0).all()
+    # Each frame lies among those that it stands for.
+    ends = counts.cumsum()
+    assert ends[-1] == pytest.approx(1500)
+    assert (places + 1 <= ends + 1e-3).all()
+    assert (places >= ends - counts - 1e-3).all()
+    assert len(places) <= near + (1500 - near) / features.THINNING + 2
+
+
+@pytest.mark.parametrize("window", ["bucket", "thinned", "live"])
 def test_short_windows_are_the_beginning_of_padded_ones(window: str) -> None:
     samples = np.random.default_rng(3).normal(0, 0.1, 33_333).astype(np.float32)
     short, padded = LogMel(80, window)(samples), LogMel(80)(samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,10 @@ pytest.importorskip("faster_whisper", reason="the tiny Whisper model is made wit
 from policies.base import StopRule
 from simul.decoding.interface import Hypothesis, Prompt
 from simul.errors import ModelMissingError, UsageError
+from simul.models.whisper import features
 from simul.models.whisper.ctranslate2 import WhisperModel
-from simul.models.whisper.features import STEP
+from simul.models.whisper.features import STEP, Thinning
+from simul.models.whisper.onnxruntime import encoder
 from simul.models.whisper.onnxruntime.model import OnnxWhisper
 from simul.models.whisper.onnxruntime.search import stop_at
 from simul.models.whisper.torch import TorchWhisper
@@ -125,7 +127,7 @@ def test_the_source_times_of_what_was_just_decoded_need_no_further_pass(
 
 @pytest.mark.parametrize(("compute", "beam"), [("float32", 1), ("int8", 1), ("float32", 3)])
 def test_a_batch_gives_what_single_calls_give(load: Load, compute: str, beam: int) -> None:
-    model = load(window="bucket", compute=compute, beam=beam)
+    model = load(window="thinned", compute=compute, beam=beam)
     tokens = model.tokens
     pieces = [*audio(2, 6, 2), *audio(2, 6, 5), *audio(1, 6, 3), np.concatenate(audio(9, 8, 4))]
     prompts = [
@@ -156,6 +158,45 @@ def test_int8_writes_what_float32_writes(load: Load) -> None:
         a, b = (m.generate(m.encode([samples]), [Prompt(head(m))])[0] for m in (exact, quick))
         right += a.ids == b.ids
     assert right >= 6
+
+
+def thin(monkeypatch: pytest.MonkeyPatch, places: Sequence[int], counts: Sequence[float]) -> None:
+    """Thinned windows are made of these frames."""
+    made = Thinning(np.array(places), np.log(np.array(counts, np.float32)))
+    for module in (features, encoder):
+        monkeypatch.setattr(module, "thinned", lambda content: made)
+
+
+def test_a_thinned_window_that_leaves_nothing_out_is_a_padded_one(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thin(monkeypatch, range(1500), [1] * 1500)
+    exact, thinned = load(window="padded"), load(window="thinned", beam=1)
+    samples = audio(1, 13)[0]
+    a, b = exact.encode([samples]), thinned.encode([samples])
+    np.testing.assert_allclose(thinned._encoder([samples])[0], exact._encoder([samples])[0], atol=1e-4)
+    same(thinned.generate(b, [Prompt(head(thinned))])[0], exact.generate(a, [Prompt(head(exact))])[0])
+
+
+def test_a_frame_that_stands_for_two_counts_like_two(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the encoder, whose other states do not change, and to the decoder, which writes the same."""
+    model, samples = load(window="thinned"), audio(1, 14, 3)[0]
+    audible = len(samples) // STEP
+    twice, once = [*range(audible + 2), 900, 900, 1200], [*range(audible + 2), 900, 1200]
+    thin(monkeypatch, twice, [1] * len(twice))
+    both, written = (
+        model._encoder([samples])[0],
+        model.generate(model.encode([samples]), [Prompt(head(model))])[0],
+    )
+    thin(monkeypatch, once, [*[1] * (audible + 2), 2, 1])
+    one, again = (
+        model._encoder([samples])[0],
+        model.generate(model.encode([samples]), [Prompt(head(model))])[0],
+    )
+    np.testing.assert_allclose(one, np.delete(both, -2, 0), atol=1e-4)
+    same(again, written)
+    thin(monkeypatch, once, [1] * len(once))
+    assert np.abs(model._encoder([samples])[0] - one).max() > 1e-3
 
 
 def test_stop_rules_cut_where_the_whole_text_meets_them(load: Load) -> None:
