@@ -16,11 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+
+from simul.audio import FileSource
+from simul.units import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 BIN = Path(sys.executable).parent
+SECONDS = 12
 
 
 class Snippet(NamedTuple):
@@ -57,8 +62,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder as a reader has it: the checkout's examples and benchmarks, and room for output."""
     where = tmp_path_factory.mktemp("docs")
     shutil.copytree(ROOT / "examples", where / "examples")
+    for path in (where / "examples").glob("*.ogg"):
+        shorten(path)
     (where / "benchmarks").symlink_to(ROOT / "benchmarks")
     return where
+
+
+def shorten(path: Path) -> None:
+    """Leave the beginning of a recording: the commands do the same with it, in less time."""
+    import soundfile
+
+    with FileSource(path) as source:
+        sound = np.concatenate(list(source))[: SECONDS * SAMPLE_RATE]
+    soundfile.write(path, sound, SAMPLE_RATE, format="OGG", subtype="VORBIS")
 
 
 @pytest.mark.parametrize("snippet", RUN, ids=[s.place for s in RUN])

@@ -125,5 +125,5 @@ def test_mutated_messages_harm_nobody(native: bool, caplog: pytest.LogCaptureFix
 @pytest.mark.parametrize("native", [True, False])
 def test_many_mutated_messages_harm_nobody(seed: int, native: bool, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "simul.server"):
-        fuzz(4_000, seed, native)
+        fuzz(1_500, seed, native)
     assert caplog.records == []
