@@ -29,7 +29,7 @@ from simul.models.whisper.features import STEP
 from simul.models.whisper.guard import SENTENCE, GuardConfig
 from simul.models.whisper.interface import Encoded, GrowingWhisper, GrowingWindows, Whisper
 from simul.models.whisper.naming import likely_terms, with_terms
-from simul.models.whisper.retry import alone, heard_again, wide
+from simul.models.whisper.retry import Patience, alone, heard_again, wide
 from simul.plain import NOT_STORED
 from simul.units import SAMPLE_RATE, Samples
 
@@ -64,8 +64,8 @@ class _Pass:
 
 @dataclass
 class _Stream(WindowedStream):
-    """spoken: which language is. faults: how many passes in a row ended in a loop or too early; refusals: wrote what
-    was refused though somebody spoke. growing: what the model keeps of growing windows. terms: what misheard words are
+    """spoken: which language is. faults: how many passes in a row ended in a loop or too early. patience: with
+    what was refused though somebody spoke. growing: what the model keeps of growing windows. terms: what misheard words are
     written as.
     """
 
@@ -74,14 +74,14 @@ class _Stream(WindowedStream):
     context_dropped: bool = False
     cut: _Cut | None = None
     faults: int = 0
-    refusals: int = 0
+    patience: Patience = field(default_factory=Patience)
     growing: GrowingWindows = field(default_factory=GrowingWindows, metadata=NOT_STORED)
     terms: TermMatcher | None = field(default=None, metadata=NOT_STORED)
 
     def forget_window(self) -> None:
         super().forget_window()
         self.last, self.growing, self.cut = _Pass(), GrowingWindows(), None
-        self.faults = self.refusals = 0
+        self.faults, self.patience = 0, Patience()
 
 
 @dataclass(frozen=True)
@@ -231,8 +231,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
         refused = [i for i, job in enumerate(jobs) if self._is_refused(job, found[i])]
         spoken = [i for i in refused if self.guard.is_speech(found[i])]
         for i, job in enumerate(jobs):
-            job.state.refusals = job.state.refusals + 1 if i in spoken else 0
-        hopeless = [i for i in spoken if jobs[i].final or jobs[i].state.refusals > 1]
+            job.state.patience.take(i in spoken)
+        hopeless = [i for i in spoken if jobs[i].final or jobs[i].state.patience.is_over]
         chosen = [jobs[i] for i in hopeless]
         dropped, tokens = [job.state.context_dropped for job in chosen], self.model.tokens
         prompts = [alone(tokens, j.prompt) if d else j.prompt for j, d in zip(chosen, dropped, strict=True)]
@@ -244,6 +244,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         again = heard_again(self.model, places, prompts, texts, still)
         for i, hypothesis in zip(hopeless, again, strict=True):
             found[i], jobs[i].state.context_dropped = hypothesis, True
+            jobs[i].state.patience.tried(not self._is_refused(jobs[i], hypothesis))
         for i in refused:
             if not (i in hopeless and jobs[i].final) and self._is_refused(jobs[i], found[i]):
                 found[i] = replace(found[i].first(0), ended=found[i].ended)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from simul.decoding.interface import Hypothesis, Prompt
 from simul.models.whisper.guard import likelihood
@@ -11,6 +11,33 @@ from simul.models.whisper.interface import Encoded, Whisper
 from simul.models.whisper.tokens import WhisperTokens
 
 WIDE = 5
+
+
+@dataclass
+class Patience:
+    """When a segment's text that was refused is decoded again before the segment's end.
+
+    It is at the second pass in a row whose text is refused, since the next one mostly mends it. Where that finds a text
+    that is not refused, it is at the next pass too, so that texts can agree. Where it does not, twice as many passes go
+    by each time: the sound is nearly the same, and so is the answer. refused: passes in a row; due: how many of them
+    there are when the next attempt is made.
+    """
+
+    refused: int = 0
+    due: int = 2
+
+    def take(self, refused: bool) -> None:
+        """A pass is over, before anything is decoded again."""
+        self.refused, self.due = (self.refused + 1, self.due) if refused else (0, 2)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the text is to be decoded again."""
+        return self.refused >= self.due
+
+    def tried(self, found: bool) -> None:
+        """It was decoded again; found: with a text that is not refused."""
+        self.due = self.refused + 1 if found else 2 * self.refused
 
 
 def wide(model: Whisper) -> int:

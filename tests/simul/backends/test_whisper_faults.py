@@ -189,6 +189,17 @@ def test_in_mid_speech_an_unlikely_text_stays_refused() -> None:
     assert model.beams == [1, 1, WIDE]
 
 
+def test_attempts_that_find_nothing_become_rare() -> None:
+    _, model, backend = candidate([MUMBLED, 1, 2], end=False)
+    (stream,) = backend.streams
+    for number in range(3, 12):
+        hear(backend, stream, speech([number]))
+        assert not decode(backend, stream).ids
+    # Passes 2, 4 and 8 of the ten, and not again what was decoded at a pass between them.
+    passes = "".join("w" if beam == WIDE else "." for beam in model.beams)
+    assert passes == "..w..w....w.."
+
+
 def test_the_last_attempt_does_not_know_the_previous_text() -> None:
     model = Scripted()
     backend = WhisperBackend(model, activity=Speech)
