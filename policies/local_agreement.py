@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from policies.base import Decision, Evidence, Policy, commit_all, common_prefix
 from policies.parameters import parameter
-from policies.words import key, snap, word_starts
+from policies.words import key, snap, without_marks, word_starts
 
 Tokens = tuple[str, ...]
 Units = tuple[tuple[str, ...], tuple[int, ...]]
@@ -31,7 +31,8 @@ class LocalAgreement(Policy):
     Translation", IWSLT 2022. The look-ahead is n - 1 passes, and nothing is committed in the first n - 1.
 
     Compared are tokens or whole words. A comparison that ignores case and punctuation does not stall when a
-    full stop at the end of a chunk turns into a comma; the newest surface form is committed.
+    full stop at the end of a chunk turns into a comma; the newest surface form is committed. Marks that are held
+    until the next word is committed may still change, or go, without keeping words back.
     """
 
     name: ClassVar[str] = "local-agreement"
@@ -41,6 +42,9 @@ class LocalAgreement(Policy):
     unit: str = parameter("token", "what is compared", choices=("token", "word"))
     compare: str = parameter("exact", "what counts as equal", choices=("exact", "normalized"))
     words: bool = parameter(True, "commit whole words only")
+    hold_marks: bool = parameter(
+        False, "commit a mark after a word only with the next word (whole words only)"
+    )
 
     def judge(self, state: LocalAgreementState, evidence: Evidence) -> tuple[Any, Decision]:
         candidate = evidence.candidate
@@ -51,7 +55,7 @@ class LocalAgreement(Policy):
         if len(passes) >= self.n:
             commit = min(self._agreed(passes[-self.n :]), candidate.limit)
             if self.words:
-                commit = snap(evidence, commit)
+                commit = (without_marks if self.hold_marks else snap)(evidence, commit)
         kept = passes[-(self.n - 1) :] if self.n > 1 else ()
         return LocalAgreementState(kept), Decision(commit, reason="agreement" if commit else "")
 

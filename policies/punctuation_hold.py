@@ -7,10 +7,7 @@ from typing import Any, ClassVar
 
 from policies.base import Decision, Evidence, Policy, commit_all
 from policies.parameters import parameter
-from policies.words import silent
-
-SENTENCE_ENDS = ".!?…。！？｡؟।"
-CLOSERS = "\"'”’»)]}›“」』"
+from policies.words import CLOSERS, SENTENCE_ENDS, silent
 
 
 @dataclass(frozen=True)

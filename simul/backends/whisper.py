@@ -64,8 +64,8 @@ class _Pass:
 
 @dataclass
 class _Stream(WindowedStream):
-    """spoken: which language is. faults: how many passes in a row ended in a loop or too early. patience: with
-    what was refused though somebody spoke. growing: what the model keeps of growing windows. terms: what misheard words are
+    """spoken: which language is. faults: how many passes in a row ended in a loop or too early. patience: with what was
+    refused though somebody spoke. growing: what the model keeps of growing windows. terms: what misheard words are
     written as.
     """
 
