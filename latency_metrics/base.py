@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from latency_metrics import units
 from latency_metrics.errors import MetricsError
+from latency_metrics.times import checked_time, checked_times
 
 Clock = Literal["cu", "ca", "queue"]
 """Which times a metric reads.
@@ -81,6 +82,9 @@ class Instance:
         source_kind: "speech" or "text".
         reference_length: overrides the count of `reference` (logs without texts, SentencePiece units).
         stream: counts of the recording's event log, for erasure and real-time factor.
+
+    Raises:
+        MetricsError: times are not finite numbers. Arrays of numpy and other libraries become lists.
     """
 
     index: int | str = 0
@@ -101,6 +105,15 @@ class Instance:
     source_kind: Literal["speech", "text"] = "speech"
     reference_length: int | None = None
     stream: StreamStats | None = None
+
+    def __post_init__(self) -> None:
+        whose = f"of instance {self.index!r:.60}"
+        for name in ("delays", "elapsed", "queued", "durations", "playback"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, checked_times(getattr(self, name), f"The {name} {whose}"))
+        for name in ("source_length", "offset"):
+            if getattr(self, name) is not None:
+                checked_time(getattr(self, name), f"The {name} {whose}")
 
     def times(self, clock: Clock) -> Sequence[float] | None:
         """The times of `clock`, or None when the log does not carry them."""

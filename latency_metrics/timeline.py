@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from latency_metrics.base import Instance, NoValue
 from latency_metrics.errors import MetricsError
+from latency_metrics.times import checked_times
 
 SAMPLE_RATE = 16_000
 """Of written audio, in Hz, where nothing else is said."""
@@ -59,8 +60,9 @@ def play(
     start_i = max(cursor, delay_i), cursor = start_i + duration_i; a start later than the cursor is a silence.
 
     Raises:
-        MetricsError: there is not one duration for each delay.
+        MetricsError: there is not one duration for each delay, or they are not finite numbers.
     """
+    delays, durations = checked_times(delays, "The delays"), checked_times(durations, "The durations")
     if len(delays) != len(durations):
         raise MetricsError(
             f"{len(delays)} delays and {len(durations)} durations: each chunk of speech needs one of both."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +63,31 @@ class Segmentation:
 
 
 def check_references(references: Sequence[str]) -> list[str]:
-    """The references as a list. Raises SegmenterError when one text was given in place of a list of texts."""
+    """The references as a list.
+
+    Raises:
+        SegmenterError: one text was given in place of a list of texts, or something that is no text is among them.
+    """
     if isinstance(references, str):
         raise SegmenterError(
             "references must be a list with one text for each segment, not one text; use [text]."
         )
-    return list(references)
+    return check_texts(references, "references")
+
+
+def check_texts(texts: Iterable[str], what: str) -> list[str]:
+    """Texts, or units of a text, as a list.
+
+    Raises:
+        SegmenterError: they are none.
+    """
+    try:
+        listed = list(texts)
+    except TypeError:
+        raise SegmenterError(f"{what} must be a list of texts, not {type(texts).__name__}.") from None
+    for place, text in enumerate(listed, 1):
+        if not isinstance(text, str):
+            raise SegmenterError(
+                f"{what} must be a list of texts; number {place} is {type(text).__name__}: {text!r:.60}."
+            )
+    return listed

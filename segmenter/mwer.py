@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segmenter.alignment import Segmentation, check_references
+from segmenter.alignment import Segmentation, check_references, check_texts
 from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
 from segmenter.steps import BOUNDARY, INSERT, MATCH, OPS
 
@@ -43,7 +43,9 @@ class MwerSegmenter:
         Every unit gets a segment if there is any. Raises SegmenterError when references is a text.
         """
         texts = check_references(references)
-        units = self.split(hypothesis) if isinstance(hypothesis, str) else list(hypothesis)
+        units = (
+            self.split(hypothesis) if isinstance(hypothesis, str) else check_texts(hypothesis, "hypothesis")
+        )
         rows: list[str | None] = []
         for text in texts:
             rows += [*map(_fold, self._tokens(self.split(text))), None]

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.alignment import Segmentation, check_references
+from segmenter.alignment import Segmentation, check_references, check_texts
 from segmenter.moses import tokenize_word
 from segmenter.path import DEFAULT_MEMORY_LIMIT, Scoring, best_path
 from segmenter.steps import OPS
@@ -54,6 +54,7 @@ def align_tokens(
     ref_segments: segment of each reference token, non-decreasing.
     Returns the path (M, D, I from left to right) and the segment of each hypothesis token, -1 = dropped.
     """
+    ref_tokens, hyp_tokens = check_texts(ref_tokens, "ref_tokens"), check_texts(hyp_tokens, "hyp_tokens")
     scoring = CHAR_LEVEL if char_level else WORD_LEVEL
     steps = best_path(ref_tokens, hyp_tokens, scoring, memory_limit=memory_limit)
     ops = "".join(OPS[step] for step in steps)
@@ -122,7 +123,9 @@ class SoftSegmenter:
         is split at white space (words) or into code points (characters).
         Without any reference token every unit is dropped. Raises SegmenterError when references is one text.
         """
-        units = self.split(hypothesis) if isinstance(hypothesis, str) else list(hypothesis)
+        units = (
+            self.split(hypothesis) if isinstance(hypothesis, str) else check_texts(hypothesis, "hypothesis")
+        )
         ref_tokens: list[str] = []
         ref_segments: list[int] = []
         texts = check_references(references)

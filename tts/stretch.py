@@ -28,8 +28,15 @@ def stretch(samples: NDArray[np.float32], rate: int, speed: float) -> NDArray[np
     continues the frame before it best. Speed 1 returns the samples themselves.
 
     Raises:
-        TtsError: `speed` lies outside 0.5-2.
+        TtsError: `speed` lies outside 0.5-2, or the samples are no vector of finite floats.
     """
+    if not isinstance(samples, np.ndarray):
+        raise TtsError(f"Speech to stretch is a vector of float32, not {type(samples).__name__}.")
+    if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
+        raise TtsError(
+            f"Speech to stretch is a vector of finite floats, not an array of shape {samples.shape} and type "
+            f"{samples.dtype}."
+        )
     if not SLOWEST <= speed <= FASTEST:
         raise TtsError(f"Speech can be stretched by speeds of {SLOWEST} to {FASTEST}, not {speed}.")
     if speed == 1 or len(samples) == 0:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from latency_metrics.base import Instance, StreamStats
 from latency_metrics.errors import MatchError
+from latency_metrics.times import checked_time, checked_times
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class ReferenceSegment:
     document: int = 0
     number: int = 0
     timed: bool = True
+
+    def __post_init__(self) -> None:
+        checked_time(self.offset, f"The offset of a segment of {self.recording!r:.60}")
+        checked_time(self.duration, f"The duration of a segment of {self.recording!r:.60}")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,12 @@ class RecordingHypothesis:
     playback: Sequence[float] | None = None
     elapsed_kind: Literal["cumulative", "per_chunk"] = "cumulative"
     stream: StreamStats | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("delays", "elapsed", "queued", "playback"):
+            if getattr(self, name) is not None:
+                times = checked_times(getattr(self, name), f"The {name} of recording {self.recording!r:.60}")
+                object.__setattr__(self, name, times)
 
     def as_instance(self) -> Instance:
         """The whole recording as one instance, for the figures of its event log."""

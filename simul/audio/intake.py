@@ -9,8 +9,8 @@ import numpy as np
 from simul.audio.mixing import ChannelMixer
 from simul.audio.pcm import BYTES_PER_SAMPLE, decode_pcm, parse_encoding, replace_bad_samples
 from simul.audio.resample import StreamResampler
-from simul.errors import AudioError
-from simul.units import SAMPLE_RATE, Samples
+from simul.errors import AudioError, UsageError
+from simul.units import SAMPLE_RATE, Samples, as_frames
 
 
 class FrameIntake:
@@ -25,7 +25,8 @@ class FrameIntake:
 
     Raises:
         AudioError: the rate is outside 4 000 … 192 000 Hz.
-        UsageError: (from `push`) `channel` is none of the channels.
+        UsageError: (from `push`) the frames are no array of numbers, or have other channels than those before them;
+            `channel` is none of the channels.
     """
 
     def __init__(
@@ -53,11 +54,11 @@ class FrameIntake:
         return self._mixer.surrounding if self._mixer else 0
 
     def push(self, frames: Samples) -> Samples:
-        """Take frames of shape [n] or [n, channels] (float32), return mono 16 kHz samples."""
-        clean, bad = replace_bad_samples(np.asarray(frames, np.float32))
+        """Take frames of shape [n] or [n, channels], floats or integers, return mono 16 kHz samples."""
+        clean, bad = replace_bad_samples(as_frames(frames))
         self.bad_samples += bad
         self.frames += len(clean)
-        return self._resampler.push(self._mixed(clean if clean.ndim > 1 else clean[:, None]))
+        return self._resampler.push(self._mixed(clean))
 
     def finish(self) -> Samples:
         """The last samples; in all ceil(frames * 16000 / rate) came out."""
@@ -67,6 +68,11 @@ class FrameIntake:
     def _mixed(self, frames: Samples) -> Samples:
         if self._mixer is None:
             self._mixer = ChannelMixer(self.rate, frames.shape[1], self._names, self._channel, self._where)
+        if frames.shape[1] != len(self._mixer.names):
+            raise UsageError(
+                f"Frames of shape {frames.shape} follow frames of {len(self._mixer.names)} channels; begin another "
+                "intake for them."
+            )
         return self._mixer.push(frames)
 
 
@@ -119,7 +125,9 @@ class PcmIntake:
 
     def push(self, data: bytes) -> Samples:
         """Take the next bytes, return mono 16 kHz samples; a frame cut in two waits for its rest."""
-        data = self._rest + data
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise UsageError(f"PCM comes as bytes, not {type(data).__name__}; arrays go to FrameIntake.")
+        data = self._rest + bytes(data)
         whole = len(data) - len(data) % self.frame_bytes
         self._rest = data[whole:]
         frames = decode_pcm(memoryview(data)[:whole], self.encoding).reshape(-1, self.channels)

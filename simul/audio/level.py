@@ -8,7 +8,7 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.units import SAMPLE_RATE
+from simul.units import SAMPLE_RATE, as_vector, finite
 
 FLOOR_DBFS = -120.0
 """What digital silence reads as; a number, so that levels can be drawn and written as JSON."""
@@ -47,7 +47,12 @@ class LevelMeter:
         self.peak_dbfs = FLOOR_DBFS
 
     def push(self, samples: NDArray[np.float32]) -> Level:
-        """Read the next samples, shape [n]; `clipped_samples` and `peak_dbfs` of the meter cover all."""
+        """Read the next samples, shape [n]; `clipped_samples` and `peak_dbfs` of the meter cover all.
+
+        Raises:
+            UsageError: they are not mono audio, see `simul.units.as_samples`.
+        """
+        samples, _ = finite(as_vector(samples))
         magnitudes = np.abs(samples)
         peak = _dbfs(float(magnitudes.max(initial=0.0)))
         rms = _dbfs(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0)

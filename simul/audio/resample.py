@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from simul.errors import AudioError
-from simul.units import SAMPLE_RATE, Samples
+from simul.units import SAMPLE_RATE, Samples, as_vector
 
 MIN_RATE, MAX_RATE = 4_000, 192_000
 
@@ -107,13 +107,12 @@ class StreamResampler:
         """Take the next input samples (float32, any number), return the output that became computable.
 
         Raises:
-            ValueError: the array is not one-dimensional, or `finish` was called before.
+            UsageError: the array is not mono audio.
+            ValueError: `finish` was called before.
         """
         if self._finished:
             raise ValueError("push() came after finish(); make a new StreamResampler for a new stream")
-        samples = np.asarray(samples, dtype=np.float32)
-        if samples.ndim != 1:
-            raise ValueError(f"the resampler takes mono samples of shape [n], not {list(samples.shape)}")
+        samples = as_vector(samples)
         self._received += len(samples)
         if self.in_rate == self.out_rate:
             self._made += len(samples)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segmenter.alignment import SegmenterError
-from simul.units import SAMPLE_RATE
+from simul.errors import UsageError
+from simul.units import SAMPLE_RATE, as_samples
 
 FRAME_S = 0.01
 """Seconds from frame to frame."""
@@ -115,13 +116,16 @@ class PauseSegmenter:
 
 
 def _as_float(audio: ArrayLike) -> NDArray[np.float64]:
-    samples = np.asarray(audio)
-    if samples.ndim != 1:
+    samples = np.asarray(audio) if isinstance(audio, np.ndarray) else None
+    if samples is not None and samples.ndim != 1:
         raise SegmenterError(
             f"audio must be mono, shape (samples,), not {samples.shape}; mix channels first."
         )
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples / float(np.iinfo(samples.dtype).max)
+    if samples is None or samples.dtype.kind != "f":
+        try:
+            samples = as_samples(audio)
+        except UsageError as error:
+            raise SegmenterError(str(error)) from None
     if not np.all(np.isfinite(samples)):
         raise SegmenterError("audio has samples that are not finite; replace them before segmenting.")
     return samples.astype(np.float64)

@@ -81,7 +81,13 @@ def test_samples_that_are_no_numbers_count_as_silence_and_are_counted() -> None:
         (np.full(8000, 12_000.0), r"shape \(8000,\) and type float64, but its values are far beyond -1..1"),
         ("speech.wav", "not str"),
         (None, "NoneType"),
-        (b"\0\0", "bytes"),
+        (b"\0\0", "2 bytes"),
+        (bytearray(4), r"4 bytes \(bytearray\).*frombuffer"),
+        (memoryview(b"abcd"), r"4 bytes \(memoryview\)"),
+        (range(5), "not range"),
+        (np.zeros(4, [("left", "f4")]), r"shape \(4,\) and type \[\('left', '<f4'\)\]"),
+        (np.ma.masked_array([30_000.0] * 9), "far beyond"),
+        (memoryview(np.zeros((3, 2), np.float32)), r"shape \(3, 2\) and type float32"),
     ],
 )
 def test_what_is_no_mono_audio_is_refused_and_the_stream_goes_on(array: Any, said: str) -> None:
