@@ -46,9 +46,9 @@ SHARE = 0.25
 MINUTE = 60 * SAMPLE_RATE
 
 
-def command(language: str, setting: str, *files: Path | str) -> list[str]:
-    """What transcribes files."""
-    target = "en" if language == "auto" else language
+def command(language: str, setting: str, *files: Path | str, target: str | None = None) -> list[str]:
+    """What transcribes files, or translates them into `target`."""
+    target = target or ("en" if language == "auto" else language)
     options = [*MODEL, "--source", language, "--target", target, *shlex.split(setting)]
     return [*COMMAND, *options, *map(str, files)]
 
@@ -121,12 +121,14 @@ def wordless(data: Path, kind: str, seconds: float) -> Samples:
     return make(seconds)
 
 
-def noise(data: Path, place: Path, kind: str, seconds: float, language: str, setting: str) -> dict[str, Any]:
+def noise(
+    data: Path, place: Path, kind: str, seconds: float, language: str, target: str | None, setting: str
+) -> dict[str, Any]:
     """A sound without words, in one language."""
     file = place / f"{kind}-{seconds:g}.wav"
     if not file.exists():
         soundfile.write(file, wordless(data, kind, seconds), SAMPLE_RATE)
-    with WatchedProcess(command(language, setting, file)) as process:
+    with WatchedProcess(command(language, setting, file, target=target)) as process:
         events = [from_json(line) for line in process.lines()]
     words = [word for _, word in words_by_time(events)]
     return {
@@ -172,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=20, help="about how long the long form is")
     parser.add_argument("--kind", action="append", choices=("silence", "fan", "music", "babble"))
     parser.add_argument("--language", action="append", help=f"of noise (default: {' '.join(LANGUAGES)})")
+    parser.add_argument("--target", help="what is written over noise (default: the language, en for auto)")
     parser.add_argument("--seconds", type=float, default=300, help="of each noise")
     parser.add_argument("--slow-seconds", type=float, default=120, help="of live speech on a slow machine")
     parser.add_argument("--setting", default="", help="options of simul translate (default: none)")
@@ -189,8 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "noise" in parts:
             for kind in given.kind or ("silence", "fan", "music", "babble"):
                 for language in given.language or LANGUAGES:
-                    cases[f"{kind} {language}{named}"] = partial(
-                        noise, given.data, place, kind, given.seconds, language, given.setting
+                    into = f" into {given.target}" if given.target else ""
+                    cases[f"{kind} {language}{into}{named}"] = partial(
+                        noise, given.data, place, kind, given.seconds, language, given.target, given.setting
                     )
         report = run_cases(given.output, cases, PACKAGES)
     print(json.dumps({name: report["cases"][name] for name in cases}, indent=1, ensure_ascii=False))

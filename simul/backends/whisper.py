@@ -78,6 +78,11 @@ class _Stream(WindowedStream):
     growing: GrowingWindows = field(default_factory=GrowingWindows, metadata=NOT_STORED)
     terms: TermMatcher | None = field(default=None, metadata=NOT_STORED)
 
+    @property
+    def translated(self) -> bool:
+        """Whether the text is not in the language that is spoken."""
+        return self.spec.target == "en" != self.spoken.source
+
     def forget_window(self) -> None:
         super().forget_window()
         self.last, self.growing, self.cut = _Pass(), GrowingWindows(), None
@@ -188,9 +193,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         if not self.model.grows:
             return super()._encode(jobs, windows)
         model = cast(GrowingWhisper, self.model)
-        kept = []
-        for job in jobs:
-            kept.append(job.state.growing.at(job.start, job.again, model.start))
+        kept = [job.state.growing.at(job.start, job.again, model.start) for job in jobs]
         return model.grow(kept, windows)
 
     def _generate(self, jobs: Sequence[_Job], windows: Sequence[Any]) -> list[Hypothesis]:
@@ -315,7 +318,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
     def _task(self, state: _Stream) -> tuple[int, ...]:
         """Start, language and task of a stream."""
         source = state.spoken.source
-        return self.model.tokens.task(source, "en" if state.spec.target == "en" else source)
+        return self.model.tokens.task(source, "en" if state.translated else source)
 
     @staticmethod
     def _covered(state: _Stream, prefix: tuple[int, ...]) -> int:
@@ -365,7 +368,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
             return False
         if not hypothesis.ids:
             return self.guard.missed(min(job.state.audio.voiced_end, job.until) - job.start)
-        return self.guard.is_invented(hypothesis, job.until - job.start, job.final)
+        return self.guard.is_invented(hypothesis, job.until - job.start, job.final, job.state.translated)
 
     def _without_loop(self, job: _Job, heard: HeardText, spans: NDArray[np.int64] | None) -> HeardText:
         """What was heard, but for a loop at its end; after it the rest of the audio is heard anew.

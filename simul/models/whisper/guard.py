@@ -39,6 +39,8 @@ class GuardConfig:
     doubt: seconds of audio whose text is likelier than `logprob` when it was understood.
     suspicion: how much likelier than `logprob` a text has to be where nobody speaks for certain, and by this times the
         no-speech probability otherwise: texts made up over many voices at once are likelier than over noise.
+    translated_logprob, translated_suspicion: the same two for translations of at least `brief` seconds of audio, which
+        are less likely: there is more than one way to say it.
     speech: below this no-speech probability somebody speaks, however unlikely the text.
     repeats: a run of tokens that follows itself so often is a loop (twice as often for a single token, once for a
         sentence).
@@ -51,6 +53,9 @@ class GuardConfig:
     logprob: float = -1.0
     doubt: float = 2.0
     suspicion: float = 0.8
+    translated_logprob: float = -1.2
+    translated_suspicion: float = 0.4
+    brief: float = 1.25
     speech: float = 0.1
     repeats: int = 4
     missing: float = 2.0
@@ -63,13 +68,16 @@ class GuardConfig:
         """Whether a candidate looks like text made up over silence."""
         return len(logprobs) > 0 and no_speech > self.no_speech and float(np.mean(logprobs)) < self.logprob
 
-    def is_invented(self, found: Hypothesis, samples: int, final: bool) -> bool:
+    def is_invented(self, found: Hypothesis, samples: int, final: bool, translated: bool = False) -> bool:
         """Whether a text that nothing was committed of looks made up, over silence or over voices without words.
 
         Where more is to come, an unlikely text is not believed: it mostly changes. At the end of a segment it is, when
         that is so short that the model knew little.
         """
-        if not found.ids or likelihood(found) >= self.logprob + self.suspicion * found.no_speech_prob:
+        least, suspicion = self.logprob, self.suspicion
+        if translated and samples >= self.brief * SAMPLE_RATE:
+            least, suspicion = self.translated_logprob, self.translated_suspicion
+        if not found.ids or likelihood(found) >= least + suspicion * found.no_speech_prob:
             return False
         return found.no_speech_prob > self.no_speech or not final or samples >= self.doubt * SAMPLE_RATE
 

@@ -52,7 +52,7 @@ class Scripted:
         self.tokens, self.detects = Tokens(languages), len(languages) > 1
         self.prompts: list[Prompt] = []
         self.beams: list[int] = []
-        self.no_speech = 0.0
+        self.no_speech, self.unlikely = 0.0, -2.0
         self.asked: list[int] = []
 
     def check_source(self, source: str) -> None: ...
@@ -97,7 +97,7 @@ class Scripted:
         frames = len(words) * 25
         return Hypothesis(
             tuple(new),
-            np.full(len(new), -2.0 if mumbled else -0.1),
+            np.full(len(new), self.unlikely if mumbled else -0.1),
             ended,
             no_speech_prob=self.no_speech,
             attention=self._rows(new, words, frames),

@@ -142,6 +142,22 @@ def test_an_unlikely_text_is_believed_only_at_the_end_of_a_short_segment(
     assert model.beams == [1]
 
 
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize(
+    ("source", "unlikely", "believed"), [("en", -1.05, False), ("es", -1.05, True), ("es", -1.15, False)]
+)
+def test_a_translation_may_be_less_likely_than_what_is_written_down(
+    source: str, unlikely: float, believed: bool, end: bool
+) -> None:
+    model = Scripted(frozenset({"en", "es"}))
+    model.detects, model.no_speech, model.unlikely = False, 0.2, unlikely
+    backend = WhisperBackend(model, activity=Speech)
+    stream = backend.open(StreamSpec(source, "en"))
+    words = [MUMBLED, 1, 2, 3, 4]
+    hear(backend, stream, speech(words), end)
+    assert list(decode(backend, stream).ids) == (words if believed else [])
+
+
 def test_an_unlikely_text_goes_on_from_what_is_committed() -> None:
     _, _, backend = candidate([1, 2, 3], end=False)
     (stream,) = backend.streams

@@ -75,3 +75,27 @@ def test_the_less_sure_it_is_that_somebody_speaks_the_likelier_a_text_must_be(
 ) -> None:
     found = Hypothesis((1, 2, 3), np.full(3, logprob, np.float32), True, no_speech_prob=no_speech)
     assert GuardConfig().is_invented(found, 3 * SAMPLE_RATE, final=True) is invented
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "logprob", "written", "translated"),
+    [
+        (0.0, -0.95, False, False),
+        (0.0, -1.15, True, False),
+        (0.5, -0.95, True, False),
+        (0.5, -1.05, True, True),
+    ],
+)
+def test_of_a_translation_less_is_asked(
+    no_speech: float, logprob: float, written: bool, translated: bool
+) -> None:
+    found = Hypothesis((1, 2, 3), np.full(3, logprob, np.float32), True, no_speech_prob=no_speech)
+    guard = GuardConfig()
+    assert guard.is_invented(found, 3 * SAMPLE_RATE, final=False) is written
+    assert guard.is_invented(found, 3 * SAMPLE_RATE, final=False, translated=True) is translated
+
+
+def test_a_translation_of_little_audio_is_judged_like_what_is_written_down() -> None:
+    found, guard = Hypothesis((1, 2, 3), np.full(3, -1.1, np.float32), True), GuardConfig()
+    assert guard.is_invented(found, SAMPLE_RATE, final=False, translated=True)
+    assert not guard.is_invented(found, 2 * SAMPLE_RATE, final=False, translated=True)
