@@ -72,14 +72,15 @@ def add_normalise(x, y, scale, bias):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def recur(gates, state, out):  # type: ignore[no-untyped-def]
+def recur(gates, state, chained, out):  # type: ignore[no-untyped-def]
     """The SSRU: state = f state + (1 - f) w in place, out = max(0, state); gates: [m, 2 width], w and then f before
-    its sigmoid."""
+    its sigmoid. chained: the rows are one text, so that only the first state is given."""
     width = state.shape[1]
     for m in range(state.shape[0]):
+        before = m - 1 if chained and m else m
         for k in range(width):
             f = np.float32(1) / (np.float32(1) + np.exp(-gates[m, width + k]))
-            state[m, k] = f * state[m, k] + (np.float32(1) - f) * gates[m, k]
+            state[m, k] = f * state[before, k] + (np.float32(1) - f) * gates[m, k]
             out[m, k] = max(np.float32(0), state[m, k])
 
 

@@ -1,9 +1,9 @@
 """Mends a student's translation: what lacks or is wrong is found by alignment, and decoded again under a constraint.
 
 A demand that is not met (a number, a time, a name, a negation) is written where the student translated its source
-words, and the rest decoded anew behind it or kept as it was. Where words are doubled, in loops and in rude words, the
-piece that began them is barred, or another hypothesis taken. Of the texts tried, the one with the fewest faults that
-the student finds likeliest is kept; what is committed stays.
+words, and the rest is kept as it was or, if that is much less likely behind it, decoded anew. Where words are doubled,
+in loops and in rude words, the piece that began them is barred, or another hypothesis taken. Of the texts tried, the
+one with the fewest faults that the student finds likeliest is kept; what is committed stays.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ SURE_OF_COPY = -3.0
 LEFT = 0.3
 """What each word costs, in mean log-probability of the text, that says again what a demand's words say."""
 
+SUFFERED = 2.0
+"""Log-probability that the rest of a text may lose behind what is written into it, and be kept as it was."""
 TOLERATED = 1.0
 """Mean log-probability that mending may cost where nothing else is tried; beyond, other places are tried too."""
 
@@ -264,10 +266,7 @@ class Mender:
     def _written(
         self, base: Draft, begin: int, end: int, forms: Sequence[str], asked: Sequence[Demand]
     ) -> list[Draft]:
-        """Each of `forms` instead of the pieces [begin, end): the rest decoded anew, or kept.
-
-        What is kept is weighed from where it differs from what was decoded anew.
-        """
+        """Each of `forms` instead of the pieces [begin, end): the rest kept or, where it suffers, decoded anew."""
         vocabulary, pieces = self._into.vocabulary, base.track.pieces
         anew, kept = [], []
         for form in forms:
@@ -283,12 +282,15 @@ class Mender:
             behind = {p + shift: text for p, text in base.sentence.spelled.items() if p >= end}
             plan = self._forcing(base, [*head, *pieces[end:]], only_end=True)
             kept.append(replace(plan, spelled=own | behind))
-        tracks = self._best(anew)
-        others = []
-        for plan, track in zip(kept, tracks, strict=True):
-            if track is None or track.pieces != list(plan.task.forced):
-                others.append(plan if track is None else replace(plan, task=replace(plan.task, known=track)))
-        return [*self._drafts(anew, tracks, asked), *self._searched(others, asked)]
+        tracks = self._best(kept)
+        found = self._drafts(kept, tracks, asked)
+        if any(len(d.faults) < len(base.faults) and _as_likely(base.track, d.track, end) for d in found):
+            return found
+        known = [
+            plan if track is None else replace(plan, task=replace(plan.task, known=track))
+            for plan, track in zip(anew, tracks, strict=True)
+        ]
+        return [*found, *self._searched(known, asked)]
 
     def _continues(self, sentence: Sentence, committed: Sequence[int], ids: Sequence[int]) -> bool:
         """Whether pieces may be written where the first of them are `committed`."""
@@ -366,6 +368,15 @@ def _is_met(found: Sequence[Draft], fault: Fault, before: Draft) -> bool:
         and likelihood(draft.track) >= least
         for draft in found
     )
+
+
+def _as_likely(before: Track, after: Track, end: int) -> bool:
+    """Whether the pieces from `end` on, with which both texts end, are hardly less likely in the second one."""
+    count = len(before.pieces) - end
+    rest, kept = (
+        sum(track.logprobs[len(track.pieces) - count :]) + (track.ending or 0.0) for track in (before, after)
+    )
+    return kept >= rest - SUFFERED
 
 
 def _closing(texts: Sequence[str]) -> int:

@@ -220,6 +220,31 @@ class Decoder:
         previous: int [n], the last piece of each text, -1 before the first. at: int [n], how many pieces there are.
         states: [n, layers, width], unchanged. sources: int [n], which source of `memory` each text translates.
         """
+        return self._step(previous, at, states, memory, sources, False)
+
+    def follow(
+        self, previous: NDArray[np.int64], begin: int, state: Rows, memory: Memory, source: int
+    ) -> tuple[Rows, NDArray[np.float32], Rows]:
+        """The steps of one text whose pieces are known, all at once and to the bit what single steps give.
+
+        previous: int [n], the piece before each step, -1 before the first of a text. begin: pieces before the first
+        step. state: [layers, width] before it. source: which of `memory` is translated.
+        """
+        count = len(previous)
+        states = np.empty((count, *state.shape), np.float32)
+        states[0] = state
+        at, sources = np.arange(begin, begin + count), np.full(count, source, np.int64)
+        return self._step(previous, at, states, memory, sources, True)
+
+    def _step(
+        self,
+        previous: NDArray[np.int64],
+        at: NDArray[np.int64],
+        states: NDArray[np.float32],
+        memory: Memory,
+        sources: NDArray[np.int64],
+        chained: bool,
+    ) -> tuple[Rows, NDArray[np.float32], Rows]:
         count, width = len(previous), self.width
         x = self.table.rows(np.maximum(previous, 0)) * np.float32(np.sqrt(width))
         x[previous < 0] = 0
@@ -229,8 +254,8 @@ class Decoder:
         mixed, shown = np.empty_like(x), np.empty_like(x)
         shares, nothing = np.zeros((count, memory.widest), np.float32), np.empty((count, 0), np.float32)
         for depth, layer in enumerate(self.layers):
-            state = np.ascontiguousarray(states[:, depth])
-            kernels.recur(layer.gates(x), state, shown)
+            state = states[:, depth].copy()
+            kernels.recur(layer.gates(x), state, chained, shown)
             new[:, depth] = state
             layer.recurrent_norm(x, shown)
             keys, values = memory.keys[depth], memory.values[depth]

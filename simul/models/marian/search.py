@@ -86,6 +86,8 @@ class Search:
             return []
         memory = Memory(self.decoder, [task.memory for task in tasks])
         every = [_Open(task, n, [_begin(task)], [0.0], self._barred(task)) for n, task in enumerate(tasks)]
+        for task in every:
+            self._follow(task, memory)
         active = every
         while active:
             self._step(active, memory)
@@ -98,30 +100,38 @@ class Search:
         It ends where that is likelier than the next piece, if that begins a word; behind a mark that ends sentences
         where there are such.
         """
-        together, states, zero = (
-            Memory(self.decoder, [memory]),
-            self.decoder.start()[None],
-            np.zeros(1, np.int64),
-        )
+        together, previous = Memory(self.decoder, [memory]), np.array([-1, *forced[:-1]], np.int64)
+        hidden, _, _ = self.decoder.follow(previous, 0, self.decoder.start(), together, 0)
         begins, surfaces = vocabulary.begins, vocabulary.surfaces
         marked = {n for n, piece in enumerate(forced, 1) if _ends_sentence(surfaces[piece])}
         places = {n for n in range(1, len(forced)) if begins[forced[n]]}
-        places = places & marked or places
-        previous = -1
-        for count, piece in enumerate(forced):
-            at = np.array([count], np.int64)
-            hidden, states, _ = self.decoder.step(np.array([previous]), at, states, together, zero)
-            if count in places:
-                end, more = self.decoder.logits(hidden, np.array([self.end, piece]))[0]
-                if end > more:
-                    return count
-            previous = piece
+        for count in sorted(places & marked or places):
+            end, more = self.decoder.logits(hidden[count : count + 1], np.array([self.end, forced[count]]))[0]
+            if end > more:
+                return count
         return None
 
     def _barred(self, task: Task) -> NDArray[np.int64]:
         if task.candidates is None:
             return self._never
         return np.flatnonzero(np.isin(task.candidates, self._never))
+
+    def _follow(self, task: _Open, memory: Memory) -> None:
+        """Take in the forced pieces that are not known yet."""
+        (track,), begin = task.live, len(task.live[0].pieces)
+        pieces = [int(piece) for piece in task.task.forced[begin:]]
+        if not pieces:
+            return
+        previous = np.array([*track.pieces[-1:], *pieces][:-1] if begin else [-1, *pieces[:-1]], np.int64)
+        state = track.states[-1] if track.states else self.decoder.start()
+        hidden, states, shares = self.decoder.follow(previous, begin, state, memory, task.number)
+        length = int(memory.last[task.number] - memory.first[task.number])
+        track.pieces += pieces
+        track.states += list(states)
+        track.attention += list(shares[:, :length])
+        track.logprobs += (
+            self._weights(task.task, hidden, pieces) if task.task.weighed else [0.0] * len(pieces)
+        )
 
     def _step(self, active: Sequence[_Open], memory: Memory) -> None:
         """One piece more for every live text."""
@@ -140,15 +150,7 @@ class Search:
             for track, state, share in zip(task.live, states[rows], shares[rows], strict=True):
                 track.states.append(state)
                 track.attention.append(share[:length])
-            done = len(task.live[0].pieces)
-            if done < len(task.task.forced):
-                piece = int(task.task.forced[done])
-                task.live[0].pieces.append(piece)
-                task.live[0].logprobs.append(
-                    self._weight(task.task, hidden[rows], piece) if task.task.weighed else 0.0
-                )
-            else:
-                self._choose(task, hidden[rows])
+            self._choose(task, hidden[rows])
 
     def _choose(self, task: _Open, hidden: Rows) -> None:
         """Continue a task with its best pieces."""
@@ -179,27 +181,34 @@ class Search:
                 kept.append(value)
         task.live, task.scores = live, kept
 
-    def _weight(self, task: Task, hidden: Rows, piece: int) -> float:
-        """Log-probability of a forced piece among the candidates, or among all where it is none of them."""
-        candidates = task.candidates
-        column = piece
+    def _weights(self, task: Task, hidden: Rows, pieces: Sequence[int]) -> list[float]:
+        """Log-probabilities of forced pieces among the candidates, or among all for one that is none of them."""
+        found = np.empty(len(pieces), np.float64)
+        candidates, chosen = task.candidates, np.array(pieces, np.int64)
+        columns, among = chosen, np.ones(len(chosen), bool)
         if candidates is not None:
-            found = np.flatnonzero(candidates == piece)
-            candidates, column = (candidates, int(found[0])) if len(found) else (None, piece)
-        logits = self.decoder.logits(hidden, candidates)[0].astype(np.float64)
-        highest = logits.max()
-        return float(logits[column] - highest - np.log(np.exp(logits - highest).sum()))
+            columns = np.minimum(np.searchsorted(candidates, chosen), len(candidates) - 1)
+            among = candidates[columns] == chosen
+        for rows, others, places in ((among, candidates, columns), (~among, None, chosen)):
+            if rows.any():
+                scores = _log_probabilities(self.decoder.logits(hidden[rows], others))
+                found[rows] = scores[np.arange(len(scores)), places[rows]]
+        return [float(value) for value in found]
 
     def _logprobs(self, task: _Open, hidden: Rows) -> NDArray[np.float64]:
         """Log-probabilities of the candidates; minus infinity where one is barred."""
-        logits = self.decoder.logits(hidden, task.task.candidates)
-        highest = logits.max(axis=1, keepdims=True)
-        whole = np.log(np.exp(logits - highest).sum(axis=1, keepdims=True, dtype=np.float64))
-        scores = logits - (highest + whole)
+        scores = _log_probabilities(self.decoder.logits(hidden, task.task.candidates))
         scores[:, task.barred] = -np.inf
         if task.new == 0 and task.task.first is not None:
             scores[:, ~task.task.first] = -np.inf
         return scores
+
+
+def _log_probabilities(logits: Rows) -> NDArray[np.float64]:
+    """Of scores row by row."""
+    highest = logits.max(axis=1, keepdims=True)
+    whole = np.log(np.exp(logits - highest).sum(axis=1, keepdims=True, dtype=np.float64))
+    return np.asarray(logits - (highest + whole), np.float64)
 
 
 def _ends_sentence(text: str) -> bool:

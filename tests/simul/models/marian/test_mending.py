@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.translation_faults import TARGETS, holds, measure
 from simul.models.marian.folder import SHIPPED, Students, load
+from simul.models.marian.network import Decoder
 from simul.models.marian.translator import MarianTranslator
 from simul.models.translation.interface import TextRequest
 from simul.text import follows_word
@@ -66,6 +67,22 @@ def test_a_name_is_written_where_a_name_stood(mending: MarianTranslator) -> None
         assert (
             text(mending, f"We are going to {city} by train.", "de") == f"Wir gehen mit dem Zug nach {said}."
         )
+
+
+@pytest.mark.parametrize("code", ["de", "es", "fr"])
+def test_a_lost_name_costs_no_second_search_of_what_follows_it(
+    students: Students, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    source, steps = "The letter from Agnieszka came this morning, and we read it at once.", []
+    step = Decoder.step
+    monkeypatch.setattr(Decoder, "step", lambda *given: steps.append(1) or step(*given))
+    plain = text(MarianTranslator(students, mend=False), source, code)
+    searched = len(steps)
+    mended = text(MarianTranslator(students), source, code)
+    assert "Agnieszka" not in plain
+    assert "Agnieszka" in mended
+    assert mended.split("Agnieszka")[1] == plain[plain.index("zka") + 3 :]
+    assert len(steps) - 2 * searched <= 2
 
 
 def test_what_is_right_is_left_as_it_is(students: Students, mending: MarianTranslator) -> None:

@@ -47,6 +47,25 @@ def test_logits_and_alignment_are_those_of_the_formulas(
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("begin", [0, 1, 3])
+def test_known_pieces_at_once_are_single_steps(tmp_path: Path, begin: int) -> None:
+    tiny.write_binary(tmp_path / "model.bin", tiny.weights(30), "int8")
+    arrays, config = read_binary(tmp_path / "model.bin")
+    encoder, decoder = Encoder(arrays, config, "m"), Decoder(arrays, config, "m")
+    memory, state = Memory(decoder, [encoder([7, 0]), encoder(SOURCE)]), decoder.start()[None]
+    before, found, source = np.array([-1, *TARGET]), [], np.array([1])
+    for at in range(len(before)):
+        hidden, state, share = decoder.step(before[at : at + 1], np.array([at]), state, memory, source)
+        found.append((hidden[0], state[0], share[0]))
+    begun = found[begin - 1][1] if begin else decoder.start()
+    for single, whole in zip(
+        zip(*found[begin:], strict=True),
+        decoder.follow(before[begin:], begin, begun, memory, 1),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.array(single), whole)
+
+
 def test_the_model_says_which_layer_aligns(tmp_path: Path) -> None:
     made = tiny.weights(30)
     shares: list[NDArray[np.float32]] = []
