@@ -78,11 +78,6 @@ class _Stream(WindowedStream):
     growing: GrowingWindows = field(default_factory=GrowingWindows, metadata=NOT_STORED)
     terms: TermMatcher | None = field(default=None, metadata=NOT_STORED)
 
-    @property
-    def translated(self) -> bool:
-        """Whether the text is not in the language that is spoken."""
-        return self.spec.target == "en" != self.spoken.source
-
     def forget_window(self) -> None:
         super().forget_window()
         self.last, self.growing, self.cut = _Pass(), GrowingWindows(), None
@@ -318,7 +313,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
     def _task(self, state: _Stream) -> tuple[int, ...]:
         """Start, language and task of a stream."""
         source = state.spoken.source
-        return self.model.tokens.task(source, "en" if state.translated else source)
+        return self.model.tokens.task(source, "en" if state.spoken.translates(state.spec.target) else source)
 
     @staticmethod
     def _covered(state: _Stream, prefix: tuple[int, ...]) -> int:
@@ -368,7 +363,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
             return False
         if not hypothesis.ids:
             return self.guard.missed(min(job.state.audio.voiced_end, job.until) - job.start)
-        return self.guard.is_invented(hypothesis, job.until - job.start, job.final, job.state.translated)
+        translated = job.state.spoken.translates(job.state.spec.target)
+        return self.guard.is_invented(hypothesis, job.until - job.start, job.final, translated)
 
     def _without_loop(self, job: _Job, heard: HeardText, spans: NDArray[np.int64] | None) -> HeardText:
         """What was heard, but for a loop at its end; after it the rest of the audio is heard anew.

@@ -53,6 +53,10 @@ class SpokenLanguage:
         """The language to decode as; empty while it is not known."""
         return self.held if self._judged or not self.among else ""
 
+    def translates(self, target: str) -> bool:
+        """Whether text in `target` is a translation. Into English only; for other targets what is spoken is written."""
+        return target == "en" != self.source
+
     def next_segment(self) -> None:
         """A new segment begins: it is looked at anew."""
         self._looks, self._judged = 0, False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,3 +99,11 @@ def test_in_a_conversation_other_languages_count_for_nothing() -> None:
     watch.next_segment()
     watch.hear({"nl": 1.0}, SAMPLE_RATE, False)
     assert watch.source == "de"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "target", "translates"),
+    [("es", "en", True), ("en", "en", False), ("es", "es", False), ("es", "auto", False)],
+)
+def test_only_english_may_be_a_translation(spoken: str, target: str, translates: bool) -> None:
+    assert SpokenLanguage(spoken).translates(target) is translates
