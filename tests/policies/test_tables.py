@@ -37,6 +37,29 @@ def test_rules_on_tokens(policy: str, given: list[str], expected: list[int]) -> 
 
 
 @pytest.mark.parametrize(
+    ("doubt", "logprobs", "expected"),
+    [
+        (0.5, [-0.1, -1, -0.1, -0.1], [0, 1, 2]),
+        (0.5, [-0.1, -0.1, -0.1, -0.1], [0, 3, 0]),
+        (0.2, [-0.1, -1, -0.1, -0.1], [0, 3, 0]),
+        (0.5, None, [0, 3, 0]),
+    ],
+)
+def test_what_is_doubtful_takes_one_pass_more(
+    doubt: float, logprobs: list[float] | None, expected: list[int]
+) -> None:
+    policy = make_policy(f"local-agreement(doubt={doubt})")
+    words, found, state = [" a", " b", " c", " d"], [0], policy.start()
+    for _ in expected:
+        done = sum(found)
+        rest = None if logprobs is None else np.array(logprobs[done:])
+        given = evidence(words[done:], fresh=words[done - found[-1] : done], logprobs=rest)
+        state, decision = policy.judge(state, given)
+        found.append(decision.commit)
+    assert found[1:] == expected
+
+
+@pytest.mark.parametrize(
     ("given", "silence", "expected"),
     [
         (["a . b", "a , b c"], 0, 1),  # the word, whatever mark; b is the last word
