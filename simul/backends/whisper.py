@@ -229,7 +229,7 @@ class WhisperBackend(WindowedBackend[_Stream]):
         refused = [i for i, job in enumerate(jobs) if self._is_refused(job, found[i])]
         spoken = [i for i in refused if self.guard.is_speech(found[i])]
         for i, job in enumerate(jobs):
-            job.state.patience.take(i in spoken)
+            job.state.patience.take(i in refused, i in spoken)
         hopeless = [i for i in spoken if jobs[i].final or jobs[i].state.patience.is_over]
         chosen = [jobs[i] for i in hopeless]
         dropped, tokens = [job.state.context_dropped for job in chosen], self.model.tokens
@@ -280,6 +280,8 @@ class WhisperBackend(WindowedBackend[_Stream]):
         state = self.state(request.stream)
         start, until = state.window_of(request)
         if not request.view.speech or until - start < SHORTEST:
+            return None
+        if not request.final and state.patience.rests():
             return None
         self._listen(state, start, until, request)
         if not state.spoken.source:

@@ -13,31 +13,45 @@ from simul.models.whisper.tokens import WhisperTokens
 WIDE = 5
 
 
+LONG = 4
+"""Passes in a row whose text is refused, after which only every second one is made."""
+
+
 @dataclass
 class Patience:
-    """When a segment's text that was refused is decoded again before the segment's end.
+    """When a segment of which nothing is believed is decoded, and decoded again, before its end.
 
-    It is at the second pass in a row whose text is refused, since the next one mostly mends it. Where that finds a text
-    that is not refused, it is at the next pass too, so that texts can agree. Where it does not, twice as many passes go
-    by each time: the sound is nearly the same, and so is the answer. refused: passes in a row; due: how many of them
-    there are when the next attempt is made.
+    What is refused though somebody speaks is decoded again at the second pass in a row, since the next one mostly mends
+    it. Where that finds a text that is not refused, it is at the next pass too, so that texts can agree. Where it does
+    not, twice as many passes go by each time: the sound is nearly the same, and so is the answer. After `LONG` refused
+    passes every second pass is left out. refused: passes in a row; spoken: those in a row in which somebody spoke; due:
+    how many of these there are when the next attempt is made; rested: the last pass was left out.
     """
 
     refused: int = 0
+    spoken: int = 0
     due: int = 2
+    rested: bool = False
 
-    def take(self, refused: bool) -> None:
-        """A pass is over, before anything is decoded again."""
-        self.refused, self.due = (self.refused + 1, self.due) if refused else (0, 2)
+    def rests(self) -> bool:
+        """Whether the pass that is asked for is left out."""
+        self.rested = self.refused >= LONG and not self.rested
+        return self.rested
+
+    def take(self, refused: bool, spoken: bool) -> None:
+        """A pass is over, before anything is decoded again; spoken: it was refused though somebody spoke."""
+        self.refused = self.refused + 1 if refused else 0
+        self.spoken, self.due = (self.spoken + 1, self.due) if spoken else (0, 2)
 
     @property
     def is_over(self) -> bool:
         """Whether the text is to be decoded again."""
-        return self.refused >= self.due
+        return self.spoken >= self.due
 
     def tried(self, found: bool) -> None:
         """It was decoded again; found: with a text that is not refused."""
-        self.due = self.refused + 1 if found else 2 * self.refused
+        self.due = self.spoken + 1 if found else 2 * self.spoken
+        self.refused = 0 if found else self.refused
 
 
 def wide(model: Whisper) -> int:

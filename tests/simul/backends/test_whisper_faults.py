@@ -205,15 +205,28 @@ def test_in_mid_speech_an_unlikely_text_stays_refused() -> None:
     assert model.beams == [1, 1, WIDE]
 
 
-def test_attempts_that_find_nothing_become_rare() -> None:
+def test_passes_and_attempts_that_find_nothing_become_rare() -> None:
     _, model, backend = candidate([MUMBLED, 1, 2], end=False)
     (stream,) = backend.streams
-    for number in range(3, 12):
+    for number in range(9, 20):
         hear(backend, stream, speech([number]))
         assert not decode(backend, stream).ids
-    # Passes 2, 4 and 8 of the ten, and not again what was decoded at a pass between them.
+    # Of twelve all up to the fourth and then every second one; again at the second, fourth and eighth of these.
     passes = "".join("w" if beam == WIDE else "." for beam in model.beams)
-    assert passes == "..w..w....w.."
+    assert passes == "..w..w....w"
+    backend.end(stream)
+    backend.advance([stream])
+    assert len(decode(backend, stream).ids) == 14
+
+
+def test_what_is_believed_at_the_second_attempt_is_decoded_at_every_pass() -> None:
+    _, model, backend = candidate([NARROW, 1, 2], end=False)
+    (stream,) = backend.streams
+    for number in range(9, 20):
+        hear(backend, stream, speech([number]))
+        found = decode(backend, stream).ids
+    assert len(found) == 14
+    assert len(model.beams) == 12 + 11
 
 
 def test_the_last_attempt_does_not_know_the_previous_text() -> None:
