@@ -87,11 +87,15 @@ async function choices() {
 	arrange();
 }
 
-/** The voices of the language that is read. */
+/** The voices of the language that is read, or of both. */
 function voices() {
-	const offered = info.voices?.[target()] ?? [];
-	fill($("voice"), [["", "The usual one"], ...offered], kept.voice?.[target()] ?? "");
-	$("voices").hidden = offered.length < 2;
+	for (const [id, code] of [["voice", target()], ["other", both() && $("source").value]]) {
+		const box = $(id), offered = info.voices?.[code] ?? [];
+		fill(box, [["", "The usual one"], ...offered], kept.voice?.[code] ?? "");
+		box.name = code;
+		box.previousSibling.textContent = code ? `Voice (${names.of(code)})` : "";
+		box.parentNode.hidden = offered.length < 2;
+	}
 }
 
 const target = () => ($("target").value === $("source").value ? "" : $("target").value);
@@ -102,7 +106,7 @@ const terms = () => (info.terms ? { glossary: $("terms").value.split("\n").map((
 
 function wanted(type) {
 	const policy = $("policy").value;
-	const voice = $("voice").value ? { [target()]: $("voice").value } : {};
+	const voice = Object.fromEntries(["voice", "other"].map((id) => [$(id).name, $(id).value]).filter((pair) => pair[1]));
 	const want = { tail: true, words: false, source_text: true, progress: true, speech: $("speech").checked, voice };
 	const now = { type, source: $("source").value, targets: target() ? [target()] : [], want, ...terms() };
 	now.two_way = both() ? [now.source, ...now.targets] : [];
@@ -143,17 +147,21 @@ for (const id of [...CHOICES, "layout", "size", "theme", "device"]) {
 		keep(id, control.value);
 		arrange();
 		look();
-		if (id === "target") voices();
 		if (CHOICES.includes(id)) update();
 		if (id === "device" && stream) open().catch(() => show("nodevice"));
 	});
 }
 
-const update = () => link?.postMessage({ type: "update", message: wanted("session.update") });
-$("voice").onchange = () => {
-	keep("voice", { ...kept.voice, [target()]: $("voice").value });
-	update();
-};
+function update() {
+	voices();
+	link?.postMessage({ type: "update", message: wanted("session.update") });
+}
+for (const id of ["voice", "other"]) {
+	$(id).onchange = () => {
+		keep("voice", { ...kept.voice, [$(id).name]: $(id).value });
+		update();
+	};
+}
 $("speech").checked = kept.speech;
 for (const id of ["speech", "both"]) {
 	$(id).onchange = () => {

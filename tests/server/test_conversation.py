@@ -68,13 +68,16 @@ def test_a_tail_says_in_which_language_it_is() -> None:
     assert all(m.language == SPOKEN[m.segment] for m in tails)
 
 
-def test_a_conversation_is_spoken() -> None:
+def test_a_conversation_is_spoken_by_a_voice_for_each_language() -> None:
     rig = Rig()
-    client = rig.connect().say(p.SessionStart(two_way=("en", "de"), want=p.Want(speech=True)))
+    want = p.Want(speech=True, voice={"de": "deep", "en": "plain"})
+    client = rig.connect().say(p.SessionStart(two_way=("en", "de"), want=want))
     client.play(AUDIO).say(p.SessionClose())
     rig.pass_time(1.0)
     for language in ("en", "de"):
         assert spoken_words(client.speech(language)) == spoken_words(sound(told_in(language)))
+    voices = {(begin.language, begin.voice) for begin in client.of(p.SpeechBegin)}
+    assert voices == {("en", "proof en plain"), ("de", "proof de deep")}, "each language has its own"
 
 
 def test_a_flush_comes_after_what_it_flushed_was_translated() -> None:

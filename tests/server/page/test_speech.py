@@ -130,6 +130,33 @@ def test_a_voice_is_chosen_for_each_language_and_changed_while_it_runs(browser: 
         server.down()
 
 
+def test_in_a_conversation_each_language_has_its_voice(browser: Browser) -> None:
+    both = {"de": VOICES["de"], "en": [["en", "English"], ["en-gb", "British"]]}
+    server = ScriptedServer({"voices": both, "speech": ["de", "en"], "two_way": ["en", "de"]})
+    page = browser.page(server.url)
+    labels = "[...document.querySelectorAll('#voice, #other')].map((box) => box.parentNode)"
+    shown = f"{labels}.filter((label) => !label.hidden).map((label) => label.firstChild.textContent)"
+    try:
+        page.until(f"{shown}.length === 2")
+        assert page.eval(shown) == ["Voice (German)", "Voice (English)"]
+        want_speech(page)
+        page.eval(CHOSEN % "'#voice', 'de+f2'")
+        page.eval(CHOSEN % "'#other', 'en-gb'")
+        begin(page, server)
+        assert server.session.start.want.voice == {"de": "de+f2", "en": "en-gb"}
+        page.eval("document.querySelector('#both').click()")
+        page.until(f"{shown}.length === 1")
+
+        def asked() -> bool:
+            updates = [m for m in server.session.heard if isinstance(m, p.SessionUpdate)]
+            return bool(updates) and updates[-1].want is not None and updates[-1].want.voice == {"de": "de+f2"}
+
+        wait_for(asked, "the voice of the language that is read")
+    finally:
+        page.shut()
+        server.down()
+
+
 def test_a_recording_is_turned_down_while_speech_is_heard(
     page: Page, server: ScriptedServer, tmp_path: Path
 ) -> None:
