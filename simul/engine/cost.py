@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -55,9 +56,10 @@ class CostTable:
     def predict(self, batch: int, length: int) -> float:
         """Seconds for a batch; 0 as long as nothing was measured.
 
-        Between measured sizes of the bucket by a straight line. Beyond the largest one by the line through the two
-        largest; where only one was measured, half of its cost for each of as many more: whoever never tries a larger
-        batch never learns what it costs. Of a bucket of which nothing was measured, what the nearest one says.
+        Between measured sizes of the bucket by a straight line. Beyond the largest one as steeply as the line of least
+        squares through all, since two neighbours differ by chance as well; where only one was measured, half of its cost
+        for each of as many more: whoever never tries a larger batch never learns what it costs. Of a bucket of which
+        nothing was measured, what the nearest one says.
         """
         if not self._cells:
             return 0.0
@@ -72,14 +74,21 @@ class CostTable:
             low = row[below].mean if below else row[above].mean / 2 / above
             return low + (batch - below) / (above - below) * (row[above].mean - low)
         last = row[sizes[-1]].mean
-        slope = last / sizes[-1] / 2
-        if len(sizes) > 1:
-            slope = max(0.0, (last - row[sizes[-2]].mean) / (sizes[-1] - sizes[-2]))
+        slope = max(0.0, _slope(row)) if len(sizes) > 1 else last / sizes[-1] / 2
         return last + slope * (batch - sizes[-1])
 
     def least(self, length: int, most: int = 64) -> float:
         """Seconds for one decision in a batch as large as can be."""
         return self.predict(most, length) / most
+
+
+def _slope(row: Mapping[int, _Cell]) -> float:
+    """Seconds for one more in a batch: the line of least squares through what was measured, each as often as it was."""
+    count = sum(cell.count for cell in row.values())
+    size = sum(cell.count * batch for batch, cell in row.items()) / count
+    mean = sum(cell.count * cell.mean for cell in row.values()) / count
+    spread = sum(cell.count * (batch - size) ** 2 for batch, cell in row.items())
+    return sum(cell.count * (batch - size) * (cell.mean - mean) for batch, cell in row.items()) / spread
 
 
 AUDIO_MEMORY = 300.0

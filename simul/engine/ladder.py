@@ -52,8 +52,8 @@ class LadderConfig:
     """When a level is left.
 
     over: offered load, and late: share of decisions that were late, above which a level is too high; patience: seconds
-    until it is left for the next one. under: offered load that the level above may bring when it is tried again, after
-    `rest` seconds without lateness; each time in vain that takes twice as long, up to `longest`.
+    until it is left, for the first one that the load allows. under: offered load that a level above may bring when it is
+    tried again, after `rest` seconds without lateness; each time in vain that takes twice as long, up to `longest`.
     """
 
     over: float = 0.97
@@ -83,16 +83,19 @@ class Ladder:
     def update(self, at: float, offered: float, late: float) -> Rung:
         """The level from the time `at` on, where at the level in force so much is offered and so many are late."""
         config = self.config
-        above = self.rungs[self.level - 1].cost / self.rung.cost if self.level else 1.0
         too_much = offered > config.over or late > config.late
         self._over = (at if self._over is None else self._over) if too_much else None
-        light = not too_much and offered * above < config.under
+        light = not too_much and self._brings(self.level - 1, offered) < config.under if self.level else False
         self._under = (at if self._under is None else self._under) if light else None
         if self._over is not None and at - self._over >= config.patience and self.level + 1 < len(self.rungs):
-            self._down(at)
-        elif self._under is not None and self.level and at - self._under >= self._rest:
-            self._up(at)
+            self._down(at, offered)
+        elif self._under is not None and at - self._under >= self._rest:
+            self._up(at, offered)
         return self.rung
+
+    def _brings(self, level: int, offered: float) -> float:
+        """The offered load at another level where the one in force brings so much."""
+        return offered * self.rungs[level].cost / self.rung.cost
 
     def follow(self, meter: LoadMeter, at: float) -> bool:
         """Update by what a meter says; whether the level changed.
@@ -106,14 +109,15 @@ class Ladder:
             meter.late = 0.0
         return after is not before
 
-    def _down(self, at: float) -> None:
+    def _down(self, at: float, offered: float) -> None:
         if self._returned is not None:
             in_vain = at - self._returned < self._rest
             self._rest = min(2 * self._rest, self.config.longest) if in_vain else self.config.rest
-        self.level += 1
+        lower = range(self.level + 1, len(self.rungs))
+        self.level = next((n for n in lower if self._brings(n, offered) <= self.config.over), lower[-1])
         self._over = self._under = self._returned = None
 
-    def _up(self, at: float) -> None:
-        self.level -= 1
+    def _up(self, at: float, offered: float) -> None:
+        self.level = next(n for n in range(self.level) if self._brings(n, offered) < self.config.under)
         self._over = self._under = None
         self._returned = at

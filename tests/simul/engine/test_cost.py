@@ -35,6 +35,14 @@ def test_beyond_two_sizes_the_line_goes_on() -> None:
     assert of((1, 0.1), (2, 0.3)).predict(4, SECOND) == pytest.approx(0.7)
 
 
+def test_what_two_neighbours_differ_by_chance_is_not_carried_on() -> None:
+    # By the last two, 64 would take 0.7 + 60 * 0.4 s; the line through all rises by 0.18 s a stream.
+    assert of((1, 0.1), (2, 0.3), (3, 0.3), (4, 0.7)).predict(64, SECOND) == pytest.approx(0.7 + 60 * 0.18)
+    often = of(*[(1, 0.1)] * 3, (2, 0.3), (4, 0.7))
+    assert often.predict(5, SECOND) == pytest.approx(0.9)
+    assert of((1, 0.5), (2, 0.3)).predict(8, SECOND) == 0.3, "a larger batch is never cheaper"
+
+
 def test_a_bucket_without_measurements_takes_the_nearest_and_of_two_the_longer() -> None:
     costs = CostTable()
     for seconds, length in ((0.1, 4), (0.3, 14), (0.5, 25)):

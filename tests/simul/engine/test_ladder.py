@@ -34,6 +34,27 @@ def test_patience_counts_from_when_it_was_first_too_much() -> None:
     assert found.level == 2
 
 
+@pytest.mark.parametrize(
+    ("offered", "late", "name"),
+    [(2.0, 0.0, "half"), (2.1, 0.0, "quarter"), (9.0, 0.0, "quarter"), (0.5, 1.0, "half")],
+)
+def test_it_goes_straight_to_the_level_that_the_load_asks_for(offered: float, late: float, name: str) -> None:
+    found = ladder()
+    found.update(0.0, offered, late)
+    assert found.update(2.0, offered, late).name == name
+
+
+@pytest.mark.parametrize(
+    ("offered", "name"), [(0.18, "all"), (0.1875, "half"), (0.37, "half"), (0.375, "quarter")]
+)
+def test_it_returns_to_the_highest_level_that_would_bring_little(offered: float, name: str) -> None:
+    found = ladder()
+    for at in (0.0, 2.0):
+        found.update(at, 9.0, 0.0)
+    found.update(3.0, offered, 0.0)
+    assert found.update(11.0, offered, 0.0).name == name
+
+
 def test_a_level_is_tried_again_only_where_it_would_bring_little() -> None:
     found = ladder()
     for at in (0.0, 2.0):
