@@ -1,7 +1,8 @@
 """Every kind of fault, many times: is the text what was said, to the word? Prints JSON with the machine described.
 
-python -m benchmarks.reliability.faults [--seeds 50] [--kind TEXT]... The recordings are noise of 9 seconds, played in
-real time by as many clients at once as there are seeds; those of faults of the whole server in groups of 25.
+python -m benchmarks.reliability.faults [--seeds 50] [--kind TEXT]... [--engine ray]. The recordings are noise
+of 9 seconds, played in real time by as many clients at once as there are seeds; those of faults of the whole server in
+groups of 25.
 """
 
 from __future__ import annotations
@@ -116,8 +117,8 @@ async def drained_kind(server: ProofServer, seeds: range) -> dict[int, list[str]
     return found
 
 
-def run(kind: str, count: int) -> dict[str, Any]:
-    """One kind; figures, and the seeds that went wrong."""
+def run(kind: str, count: int, engine: str = "local") -> dict[str, Any]:
+    """One kind; figures, and the seeds that went wrong. engine: what the workers are."""
     began, load = time.monotonic(), os.getloadavg()[0]
     faults: dict[int, list[str]] = {}
     tracebacks: list[str] = []
@@ -126,7 +127,7 @@ def run(kind: str, count: int) -> dict[str, Any]:
     def with_server(
         play: Callable[[ProofServer], Awaitable[dict[int, list[str]]]], *options: str, **limits: Any
     ) -> None:
-        with ProofServer(*options, **limits) as server:
+        with ProofServer(*options, "--engine", engine, **limits) as server:
             faults.update(asyncio.run(play(server)))
             tracebacks.extend(server.errors())
             felt.update(server.metrics("resumes_total", "worker_losses_total", "retries_total"))
@@ -163,11 +164,20 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--seeds", type=int, default=50)
     p.add_argument("--kind", action="append", default=[])
+    p.add_argument("--engine", default="local", help="what the workers are: local, or ray")
     given = p.parse_args()
     kinds = [*CLIENT_FAULTS, *SERVER_FAULTS, DRAINED]
+    if given.engine != "local":
+        # A bound on the size of files would be one on Ray's own as well.
+        kinds = [kind for kind in kinds if kind not in SERVER_FAULTS or SERVER_FAULTS[kind].file_bytes is None]
     chosen = [kind for kind in kinds if not given.kind or any(word in kind for word in given.kind)]
-    found = [run(kind, given.seeds) for kind in chosen]
-    report = {"machine": describe(("websockets",)), "recording_seconds": SECONDS, "kinds": found}
+    found = [run(kind, given.seeds, given.engine) for kind in chosen]
+    report = {
+        "machine": describe(("websockets",)),
+        "engine": given.engine,
+        "recording_seconds": SECONDS,
+        "kinds": found,
+    }
     print(json.dumps(report, indent=1, ensure_ascii=False))
 
 

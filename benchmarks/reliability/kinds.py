@@ -118,12 +118,19 @@ CLIENT_FAULTS: Mapping[str, Fault] = {
 }
 
 
+async def one_of(server: ProofServer, rng: random.Random) -> int:
+    """A worker, once there is one."""
+    while not (workers := server.workers()):
+        await asyncio.sleep(0.1)
+    return rng.choice(workers)
+
+
 async def kill_worker(server: ProofServer, rng: random.Random) -> None:
-    os.kill(rng.choice(server.workers()), signal.SIGKILL)
+    os.kill(await one_of(server, rng), signal.SIGKILL)
 
 
 async def stop_worker(server: ProofServer, rng: random.Random) -> None:
-    os.kill(rng.choice(server.workers()), signal.SIGSTOP)
+    os.kill(await one_of(server, rng), signal.SIGSTOP)
 
 
 async def out_of_memory(server: ProofServer, rng: random.Random) -> None:

@@ -86,8 +86,12 @@ class ProofServer:
         (self.folder / name).touch()
 
     def workers(self) -> list[int]:
-        """The processes that compute."""
-        return [pid for pid in children(self.pid) if b"spawn_main" in command_line(pid)]
+        """The processes that compute: its own, or actors of a Ray that it started."""
+        found = [pid for pid in children(self.pid) if b"spawn_main" in command_line(pid)]
+        started = [
+            pid for ray in children(self.pid) if b"raylet" in command_line(ray) for pid in children(ray)
+        ]
+        return found + [pid for pid in started if command_line(pid).startswith(b"ray::WorkerActor")]
 
     def open_files(self) -> int:
         """File descriptors of the gateway."""

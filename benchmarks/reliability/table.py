@@ -177,6 +177,16 @@ def on_ray(capacity: dict[str, Any], drain: dict[str, Any] | None) -> Iterator[s
         yield f"(load {capacity['load_before']:g} and {local['load_before']:g})."
     if drain:
         yield f"SIGTERM under {drain['sessions']} sessions: {drain['equal']} settled to the last sample, over after {drain['exit_seconds']:.1f} s."
+    if faults := result("ray_faults"):
+        kinds = faults["kinds"]
+        runs, equal = sum(each["seeds"] for each in kinds), sum(each["equal"] for each in kinds)
+        loads = [each["load"] for each in kinds]
+        yield ""
+        yield f"`python -m benchmarks.reliability.faults --engine ray --seeds {kinds[0]['seeds']}`: {equal} of {runs} runs of {len(kinds)} kinds "
+        yield f"equal, {sum(len(each['tracebacks']) for each in kinds)} tracebacks in the server (load {min(loads):g} to {max(loads):g})."
+        for each in kinds:
+            if each["equal"] < each["seeds"]:
+                yield f"Of *{each['kind']}* {each['equal']} of {each['seeds']}."
     yield ""
 
 
