@@ -56,10 +56,10 @@ class CostTable:
     def predict(self, batch: int, length: int) -> float:
         """Seconds for a batch; 0 as long as nothing was measured.
 
-        Between measured sizes of the bucket by a straight line. Beyond the largest one as steeply as the line of least
-        squares through all, since two neighbours differ by chance as well; where only one was measured, half of its cost
-        for each of as many more: whoever never tries a larger batch never learns what it costs. Of a bucket of which
-        nothing was measured, what the nearest one says.
+        Between measured sizes of the bucket by a straight line. Beyond the largest one as steeply as the line of
+        least squares through all, since two neighbours differ by chance as well; where only one was measured, half
+        of its cost for each of as many more: whoever never tries a larger batch never learns what it costs. Of a
+        bucket of which nothing was measured, what the nearest one says.
         """
         if not self._cells:
             return 0.0

@@ -52,8 +52,9 @@ class LadderConfig:
     """When a level is left.
 
     over: offered load, and late: share of decisions that were late, above which a level is too high; patience: seconds
-    until it is left, for the first one that the load allows. under: offered load that a level above may bring when it is
-    tried again, after `rest` seconds without lateness; each time in vain that takes twice as long, up to `longest`.
+    until it is left, for the first one that the load allows. under: offered load that a level above may bring when
+    it is tried again, after `rest` seconds without lateness; each time in vain that takes twice as long, up to
+    `longest`.
     """
 
     over: float = 0.97
