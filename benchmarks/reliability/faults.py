@@ -169,7 +169,9 @@ def main() -> None:
     kinds = [*CLIENT_FAULTS, *SERVER_FAULTS, DRAINED]
     if given.engine != "local":
         # A bound on the size of files would be one on Ray's own as well.
-        kinds = [kind for kind in kinds if kind not in SERVER_FAULTS or SERVER_FAULTS[kind].file_bytes is None]
+        kinds = [
+            kind for kind in kinds if kind not in SERVER_FAULTS or SERVER_FAULTS[kind].file_bytes is None
+        ]
     chosen = [kind for kind in kinds if not given.kind or any(word in kind for word in given.kind)]
     found = [run(kind, given.seeds, given.engine) for kind in chosen]
     report = {

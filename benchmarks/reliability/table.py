@@ -184,6 +184,7 @@ def on_ray(capacity: dict[str, Any], drain: dict[str, Any] | None) -> Iterator[s
         yield ""
         yield f"`python -m benchmarks.reliability.faults --engine ray --seeds {kinds[0]['seeds']}`: {equal} of {runs} runs of {len(kinds)} kinds "
         yield f"equal, {sum(len(each['tracebacks']) for each in kinds)} tracebacks in the server (load {min(loads):g} to {max(loads):g})."
+        yield "The full disk is not one of them, since that bound would be one on Ray's own files."
         for each in kinds:
             if each["equal"] < each["seeds"]:
                 yield f"Of *{each['kind']}* {each['equal']} of {each['seeds']}."

@@ -149,7 +149,9 @@ def test_in_a_conversation_each_language_has_its_voice(browser: Browser) -> None
 
         def asked() -> bool:
             updates = [m for m in server.session.heard if isinstance(m, p.SessionUpdate)]
-            return bool(updates) and updates[-1].want is not None and updates[-1].want.voice == {"de": "de+f2"}
+            return (
+                bool(updates) and updates[-1].want is not None and updates[-1].want.voice == {"de": "de+f2"}
+            )
 
         wait_for(asked, "the voice of the language that is read")
     finally:
