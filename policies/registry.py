@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.align_att import AlignAtt
 from policies.align_bridge import AlignBridge
-from policies.base import Policy
+from policies.base import Need, Policy
 from policies.combinators import AllOf, AnyOf, Combinator, Then
 from policies.confidence_aware import ConfidenceAware
 from policies.consensus import Consensus
@@ -152,14 +152,38 @@ def _build(expression: Expression, args: Mapping[str, Any]) -> Policy:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise PolicyError(f"{policy.name} has no parameter {arg!r}{did_you_mean(arg, known)}; {has}.")
     if issubclass(policy, Combinator):
-        return policy(tuple(_build(operand, operand.args) for operand in expression.operands), **args)
+        return _made(policy, tuple(_build(operand, operand.args) for operand in expression.operands), **args)
     if expression.operands:
         inner = expression.operands[0].name
         takes = (
             f"write its parameters as name=value ({', '.join(known)})" if known else "it takes no parameters"
         )
         raise PolicyError(f"{policy.name} is not made of other policies such as {inner!r}; {takes}.")
-    return policy(**args)
+    return _made(policy, **args)
+
+
+def _made(policy: type[Policy], *operands: Any, **args: Any) -> Policy:
+    """An instance, with what a constructor or a declaration of one's own raises in one sentence.
+
+    Raises:
+        PolicyError: the constructor fails, or `needs` is no set of policies.Need.
+    """
+    try:
+        made = policy(*operands, **args)
+        needs = made.needs
+    except Exception as error:
+        if getattr(error, "exit_code", None) is not None:
+            raise
+        said = str(error).strip().partition("\n")[0].rstrip(".")
+        hint = "; parameters are fields of a frozen dataclass" if isinstance(error, TypeError) else ""
+        raise PolicyError(
+            f"The policy {policy.name} cannot be made ({type(error).__name__}: {said}){hint}."
+        ) from error
+    if not isinstance(needs, (set, frozenset)) or not all(isinstance(need, Need) for need in needs):
+        raise PolicyError(
+            f"The policy {policy.name} has needs={needs!r:.60}; it is a frozenset of policies.Need."
+        )
+    return made
 
 
 def _find(name: str) -> type[Policy]:
@@ -177,6 +201,6 @@ def _find(name: str) -> type[Policy]:
     if getattr(found, "__abstractmethods__", None):
         missing = " and ".join(sorted(found.__abstractmethods__))
         raise PolicyError(f"The policy {name} lacks {missing}; write it.")
-    if not hasattr(found, "name"):
+    if not isinstance(getattr(found, "name", None), str):
         found.name = name
     return found

@@ -16,6 +16,7 @@ from simul.backends.base import DecodeRequest, Limits, StreamSpec
 from simul.errors import SimulError, UsageError
 from simul.languages import SPACELESS, is_open
 from simul.models.terms.reading import Term
+from simul.session.asking import begun, judged, next_state, planned
 from simul.session.events import (
     End,
     Error,
@@ -103,7 +104,7 @@ class Stream:
         self.policy, self.config, self.number = policy, config or SessionConfig(), number
         self._limits = limits
         self._spoken = ""
-        self._state = policy.start()
+        self._state = begun(policy)
         self._window = Window(limits)
         self._totals = _Totals()
         self._events: list[Event] = []
@@ -178,7 +179,7 @@ class Stream:
         if self._request is not None or not self._due:
             return self._request
         view = self._view
-        plan = self.policy.plan(self._state, view)
+        plan = planned(self.policy, self._state, view)
         if plan.kind is PlanKind.READ and not (view.segment_final or self._too_long(view)):
             self._due = False
             self._note_lag(at)
@@ -240,7 +241,7 @@ class Stream:
     def _judge(self, view: SourceView, candidate: Candidate, at: float) -> None:
         committed = tuple(self._window.tokens)
         evidence = Evidence(view, committed, candidate, self._fresh)
-        self._state, decision = self.policy.judge(self._state, evidence)
+        self._state, decision = judged(self.policy, self._state, evidence)
         self._fresh = ()
         over = self._too_long(view)
         limit = len(candidate.tokens) if view.segment_final or over else candidate.limit
@@ -368,7 +369,7 @@ class Stream:
     def _leave_segment(self, view: SourceView, at: float) -> None:
         """Put out the end of the segment that was left, now that it is known where the next one begins."""
         self._put_left(view.segment_start, at)
-        self._state = self.policy.next_segment(self._state)
+        self._state = next_state(self.policy, self._state)
         self._window.forget()
         self._begin_segment()
 

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from policies import PolicyError, describe, make_policy, policy_names
+from policies import Decision, Policy, PolicyError, describe, make_policy, policy_names
 from policies.registry import POLICIES
 
 NAMES = """align-att align-bridge all-of any-of confidence-aware consensus edatt gate greedy hold-n local-agreement
@@ -110,3 +110,47 @@ def test_expressions_nest_and_forgive_spaces() -> None:
     assert policy == make_policy(
         "timeout(any-of(local-agreement(n=3),gate(hold-n,silence_ms=300)),after_ms=4000,guard_ms=500)"
     )
+
+
+class NeedsWeights(Policy):
+    """Cannot be made."""
+
+    name = "needs-weights"
+
+    def __init__(self, n: int = 1) -> None:
+        raise RuntimeError("weights not found.")
+
+    def judge(self, state, evidence):
+        return state, Decision(0)
+
+
+class NeedsArgument(NeedsWeights):
+    """Wants what nobody gives."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+
+class NeedsAWord(NeedsWeights):
+    """Says what it needs in a word."""
+
+    needs = "attention"
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("NeedsWeights", r"cannot be made \(RuntimeError: weights not found\)"),
+        (
+            "NeedsArgument",
+            r"missing 1 required positional argument: 'path'\); parameters are fields of a frozen",
+        ),
+        ("NeedsAWord", "has needs='attention'; it is a frozenset of policies.Need"),
+    ],
+)
+def test_policies_of_ones_own_that_cannot_be_made(name, said):
+    with pytest.raises(PolicyError, match=said):
+        make_policy(f"tests.policies.test_registry:{name}")

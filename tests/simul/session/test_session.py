@@ -278,7 +278,7 @@ def test_a_policy_that_cannot_start_leaves_no_stream_open() -> None:
             raise ValueError("no table")
 
     backend = ScriptedBackend(TALK)
-    with pytest.raises(ValueError, match="no table"):
+    with pytest.raises(SimulError, match=r"failed in start .ValueError: no table."):
         session(backend, Unready(2))
     assert backend.streams == ()
 
