@@ -85,8 +85,8 @@ def _asked(policy: Policy, method: str, called: Callable[..., Any], *args: Any) 
     if iscoroutine(answer):
         answer.close()
         raise SimulError(
-            f"The policy {_name(policy)} has an asynchronous {method}; write it as a plain function, since policies only "
-            "compute."
+            f"The policy {_name(policy)} has an asynchronous {method}; write it as a plain function, since policies "
+            "only compute."
         )
     return answer
 

@@ -1,4 +1,4 @@
-"""Policies of one's own that answer nonsense, raise or are asynchronous: one sentence each, and the stream ends in order."""
+"""Policies of one's own that answer nonsense, raise or are asynchronous: a sentence, and an orderly end."""
 
 from __future__ import annotations
 
