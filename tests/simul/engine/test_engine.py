@@ -243,7 +243,9 @@ def test_a_policy_that_fails_ends_its_stream_only() -> None:
     assert [event.type for event in events[bad]] == ["start", "error", "end"]
     assert [event.type for event in events[good]] == ["start", "tail"]
     assert engine.open_numbers == (good,)
-    assert [(number, str(error)) for number, error in failures] == [(bad, "no judgement")]
+    assert [(number, str(error)) for number, error in failures] == [
+        (bad, "The policy local-agreement failed in judge (RuntimeError: no judgement).")
+    ]
     with pytest.raises(SimulError, match="no open stream"):
         engine.push(bad, np.zeros(3, np.float32), 1.0)
 

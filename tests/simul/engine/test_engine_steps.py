@@ -302,7 +302,8 @@ def test_a_policy_that_cannot_plan_ends_its_recording_alone() -> None:
     events = engine.step(lambda: 10.75)
     assert [event.type for event in events[lost]] == ["start", "error", "end"]
     assert [event.type for event in events[other]] == ["start", "tail"]
-    assert (events[lost][-1].time, failures) == (0.75, [(lost, "no plan")])  # type: ignore[attr-defined]
+    said = "The policy local-agreement failed in plan (RuntimeError: no plan)."
+    assert (events[lost][-1].time, failures) == (0.75, [(lost, said)])  # type: ignore[attr-defined]
 
 
 def test_a_decision_is_told_once_and_only_of_what_decided() -> None:
