@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
 from typing import Any, ClassVar
 
 from policies.base import Decision, Evidence, Policy, commit_all, common_prefix
 from policies.parameters import parameter
-from policies.words import key, snap, without_marks, word_starts
+from policies.words import key, snap, word_starts
 
 Tokens = tuple[str, ...]
 Units = tuple[tuple[str, ...], tuple[int, ...]]
@@ -18,7 +17,7 @@ Units = tuple[tuple[str, ...], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class LocalAgreementState:
-    """What the last n - 1 passes proposed (n, if there is doubt), oldest first, from where the newest of them began."""
+    """What the last n - 1 passes proposed, oldest first, from where the newest of them began."""
 
     previous: tuple[Tokens, ...] = ()
 
@@ -32,9 +31,7 @@ class LocalAgreement(Policy):
     Translation", IWSLT 2022. The look-ahead is n - 1 passes, and nothing is committed in the first n - 1.
 
     Compared are tokens or whole words. A comparison that ignores case and punctuation does not stall when a
-    full stop at the end of a chunk turns into a comma; the newest surface form is committed. Marks that are held
-    until the next word is committed may still change, or go, without keeping words back. Where the model tells
-    probabilities, `doubt` holds what it is less sure of for another pass.
+    full stop at the end of a chunk turns into a comma; the newest surface form is committed.
     """
 
     name: ClassVar[str] = "local-agreement"
@@ -43,13 +40,7 @@ class LocalAgreement(Policy):
     n: int = parameter(2, "passes that must agree", low=1)
     unit: str = parameter("token", "what is compared", choices=("token", "word"))
     compare: str = parameter("exact", "what counts as equal", choices=("exact", "normalized"))
-    doubt: float = parameter(
-        0.0, "what is less probable must be agreed on by one pass more (0: nothing)", low=0, high=1
-    )
     words: bool = parameter(True, "commit whole words only")
-    hold_marks: bool = parameter(
-        False, "commit a mark after a word only with the next word (whole words only)"
-    )
 
     def judge(self, state: LocalAgreementState, evidence: Evidence) -> tuple[Any, Decision]:
         candidate = evidence.candidate
@@ -58,23 +49,11 @@ class LocalAgreement(Policy):
         passes = (*self._beyond(state.previous, len(evidence.fresh)), candidate.tokens)
         commit = 0
         if len(passes) >= self.n:
-            commit = min(self._sure(passes, evidence), candidate.limit)
+            commit = min(self._agreed(passes[-self.n :]), candidate.limit)
             if self.words:
-                commit = (without_marks if self.hold_marks else snap)(evidence, commit)
-        remembered = self.n if self.doubt else self.n - 1
-        kept = passes[-remembered:] if remembered else ()
+                commit = snap(evidence, commit)
+        kept = passes[-(self.n - 1) :] if self.n > 1 else ()
         return LocalAgreementState(kept), Decision(commit, reason="agreement" if commit else "")
-
-    def _sure(self, passes: Sequence[Tokens], evidence: Evidence) -> int:
-        """How many tokens are agreed on, doubtful ones by one pass more."""
-        agreed = self._agreed(passes[-self.n :])
-        logprobs = evidence.candidate.logprobs
-        if not self.doubt or logprobs is None:
-            return agreed
-        longer = passes[-self.n - 1 :]
-        certain = self._agreed(longer) if len(longer) > self.n else 0
-        doubted = (i for i in range(certain, agreed) if logprobs[i] < log(self.doubt))
-        return next(doubted, agreed)
 
     def _beyond(self, previous: tuple[Tokens, ...], committed: int) -> tuple[Tokens, ...]:
         """The former passes without their first tokens, `committed` many in the newest of them."""

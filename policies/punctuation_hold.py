@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 
 from policies.base import Decision, Evidence, Policy, commit_all
 from policies.parameters import parameter
-from policies.words import CLOSERS, SENTENCE_ENDS, silent
+from policies.words import silent
+
+SENTENCE_ENDS = ".!?…。！？｡؟।"
+CLOSERS = "\"'”’»)]}›“」』"
 
 
 @dataclass(frozen=True)

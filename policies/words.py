@@ -11,11 +11,6 @@ from policies.base import SAMPLES_PER_MS, Evidence
 RELEASE_MS = 400
 """Silence after which the last word of a candidate counts as complete."""
 
-SENTENCE_ENDS = ".!?…。！？｡؟।"
-CLOSERS = "\"'”’»)]}›“」』"
-MARKS = frozenset(",;:،؛、，；：" + SENTENCE_ENDS + CLOSERS)
-"""What a token consists of that only ends or divides a sentence."""
-
 _SPEECHLESS = ("P", "Z", "S", "C")
 
 
@@ -57,26 +52,6 @@ def snap(evidence: Evidence, count: int) -> int:
     if count == len(tokens) and silent(evidence, RELEASE_MS):
         return count
     return whole_words(tokens, count)
-
-
-def is_mark(token: str) -> bool:
-    """Whether a token is punctuation after a word and nothing else."""
-    return bool(token) and all(c in MARKS for c in token)
-
-
-def without_marks(evidence: Evidence, count: int) -> int:
-    """`snap`, but marks at the end wait for the next word: what follows tells which they are, and whether.
-
-    A word is complete when after it, and after any marks, a new word begins.
-    """
-    tokens = evidence.candidate.tokens
-    while count > 0:
-        after = next((i for i in range(count, len(tokens)) if not is_mark(tokens[i])), len(tokens))
-        over = begins_word(tokens[after]) if after < len(tokens) else silent(evidence, RELEASE_MS)
-        if over and not is_mark(tokens[count - 1]):
-            return count
-        count -= 1
-    return 0
 
 
 def silent(evidence: Evidence, milliseconds: int) -> bool:

@@ -36,52 +36,6 @@ def test_rules_on_tokens(policy: str, given: list[str], expected: list[int]) -> 
     assert commits(make_policy(policy), *map(evidence, given)) == expected
 
 
-@pytest.mark.parametrize(
-    ("doubt", "logprobs", "expected"),
-    [
-        (0.5, [-0.1, -1, -0.1, -0.1], [0, 1, 2]),
-        (0.5, [-0.1, -0.1, -0.1, -0.1], [0, 3, 0]),
-        (0.2, [-0.1, -1, -0.1, -0.1], [0, 3, 0]),
-        (0.5, None, [0, 3, 0]),
-    ],
-)
-def test_what_is_doubtful_takes_one_pass_more(
-    doubt: float, logprobs: list[float] | None, expected: list[int]
-) -> None:
-    policy = make_policy(f"local-agreement(doubt={doubt})")
-    words, found, state = [" a", " b", " c", " d"], [0], policy.start()
-    for _ in expected:
-        done = sum(found)
-        rest = None if logprobs is None else np.array(logprobs[done:])
-        given = evidence(words[done:], fresh=words[done - found[-1] : done], logprobs=rest)
-        state, decision = policy.judge(state, given)
-        found.append(decision.commit)
-    assert found[1:] == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "silence", "expected"),
-    [
-        (["a . b", "a , b c"], 0, 1),  # the word, whatever mark; b is the last word
-        (["a , b c", "a , b d"], 0, 3),
-        (["a , b . ” c", "a , b . ” d"], 0, 3),
-        (["a .", "a ."], 0, 0),  # the last word may be cut short
-        (["a .", "a ."], 1, 1),  # the speaker has paused, but the sentence may go on
-        (["a", "a ."], 1, 1),
-        (["a . 5 b", "a . 5 c"], 0, 3),  # a number's point
-        (["a . 5", "a . 5"], 0, 0),
-        ([". a b", ". a c"], 0, 2),
-        ([". a", ". b"], 0, 0),
-    ],
-)
-def test_held_marks_are_committed_with_the_next_word(given: list[str], silence: float, expected: int) -> None:
-    policy = make_policy("local-agreement(hold_marks=true)")
-    shown = [[w if w in ".,”5" else f" {w}" for w in text.split()] for text in given]
-    source = view(silence=silence)
-    assert commits(policy, *(evidence(tokens, source) for tokens in shown))[-1] == expected
-    assert commits(policy, *(evidence(tokens, view(final=True)) for tokens in shown))[-1] == len(shown[-1])
-
-
 def test_local_agreement_compares_what_follows_the_committed_text() -> None:
     policy = make_policy("local-agreement")
     first, second = evidence("a b c"), evidence("a b d e")
