@@ -1,7 +1,7 @@
 """Mends a student's translation: what lacks or is wrong is found by alignment, and decoded again under a constraint.
 
 A demand that is not met (a number, a time, a name, a negation) is written where the student translated its source
-words, and the rest is kept as it was or, if that is much less likely behind it, decoded anew. Where words are doubled,
+words, and the rest is kept as it was or, if that is less likely behind it, decoded anew. Where words are doubled,
 in loops and in rude words, the piece that began them is barred, or another hypothesis taken. Of the texts tried, the
 one with the fewest faults that the student finds likeliest is kept; what is committed stays.
 """
@@ -36,8 +36,6 @@ SURE_OF_COPY = -3.0
 LEFT = 0.3
 """What each word costs, in mean log-probability of the text, that says again what a demand's words say."""
 
-SUFFERED = 2.0
-"""Log-probability that the rest of a text may lose behind what is written into it, and be kept as it was."""
 TOLERATED = 1.0
 """Mean log-probability that mending may cost where nothing else is tried; beyond, other places are tried too."""
 
@@ -371,12 +369,12 @@ def _is_met(found: Sequence[Draft], fault: Fault, before: Draft) -> bool:
 
 
 def _as_likely(before: Track, after: Track, end: int) -> bool:
-    """Whether the pieces from `end` on, with which both texts end, are hardly less likely in the second one."""
+    """Whether the pieces from `end` on, with which both texts end, are no less likely in the second one."""
     count = len(before.pieces) - end
     rest, kept = (
         sum(track.logprobs[len(track.pieces) - count :]) + (track.ending or 0.0) for track in (before, after)
     )
-    return kept >= rest - SUFFERED
+    return kept >= rest
 
 
 def _closing(texts: Sequence[str]) -> int:
