@@ -14,7 +14,7 @@ from simul.cli.context import Context
 from simul.cli.options import MOST_ROWS, Parser, whole
 from simul.cli.places import check_folder
 from simul.config import ModelConfig
-from simul.errors import ExitCode, UsageError
+from simul.errors import AudioError, ExitCode, UsageError
 from simul.languages import language_code
 from simul.options import add_options, from_namespace
 
@@ -94,11 +94,12 @@ def _run(given: argparse.Namespace, context: Context, model: ModelConfig) -> int
 
     pairs: dict[str, list[DecodedUtterance]] = {}
     count: Callable[[str], int] = _words
+    failed: list[str] = []
     for text in given.lists:
         pair, path = _pair(text, given)
         if pair in pairs:
             raise UsageError(f"The pair {pair} is given twice; give each list its own.")
-        pairs[pair], count = _utterances(given, context, model, pair, path)
+        pairs[pair], count = _utterances(given, context, model, pair, path, failed)
     windows = tuple(dict.fromkeys(given.increment)) or WINDOWS
     try:
         with progress(context, "utterances") as step:
@@ -108,14 +109,14 @@ def _run(given: argparse.Namespace, context: Context, model: ModelConfig) -> int
             _keep(given.passes, pairs)
     if given.json:
         context.stdout.write(json.dumps([asdict(result) for result in results]) + "\n")
-        return ExitCode.OK
+        return ExitCode.PARTIAL if failed else ExitCode.OK
     for profile in PROFILES:
         context.stdout.write(f"{profile}: BLEU (average lagging as they print it, s)\n\n")
         context.stdout.write(paper_table(results, profile) + "\n\n")
     from simul.cli.view.tables import print_table
 
     print_table(context, context.stdout, "", LATENCY_HEADER, latency_rows(results))
-    return ExitCode.OK
+    return ExitCode.PARTIAL if failed else ExitCode.OK
 
 
 def _words(text: str) -> int:
@@ -130,9 +131,13 @@ def _pair(text: str, given: argparse.Namespace) -> tuple[str, str]:
 
 
 def _utterances(
-    given: argparse.Namespace, context: Context, model: ModelConfig, pair: str, path: str
+    given: argparse.Namespace, context: Context, model: ModelConfig, pair: str, path: str, failed: list[str]
 ) -> tuple[list[DecodedUtterance], Callable[[str], int]]:
-    """The utterances of a list with their models, and what counts tokens."""
+    """The utterances of a list with their models, and what counts tokens; `failed` grows by recordings not heard.
+
+    Raises:
+        AudioError: no recording of the list can be heard.
+    """
     from simul.cli.lists import Columns, read_table
     from simul.evaluation.dugan.readers import reader_of
     from simul.evaluation.dugan.windows import DecodedUtterance, DecodedWindows
@@ -150,11 +155,18 @@ def _utterances(
     kept = _kept(given.passes, pair)
     found = []
     for item in items:
-        samples = _samples(item.audio)
+        try:
+            samples = _samples(item.audio)
+        except AudioError as error:
+            context.warn(f"{error} It is left out.")
+            failed.append(item.name)
+            continue
         windows = kept.get(item.name) or DecodedWindows(None, len(samples) / SAMPLE_RATE)
         windows.reader = reader_of(backend, samples, source, target)
         reference = windows.whole()[0] if given.pseudo_references else item.reference
         found.append(DecodedUtterance(item.name, str(reference), windows))
+    if items and not found:
+        raise AudioError(f"No recording of {path} can be heard.")
     return found, count
 
 

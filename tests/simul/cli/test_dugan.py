@@ -79,6 +79,21 @@ def test_wrong_use_is_named(table: Path) -> None:
     assert "twice" in command("dugan", table, table, loader=load)[2]
 
 
+def test_recordings_that_cannot_be_heard_are_left_out_and_told(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVE")
+    lines = table.read_text("utf-8").splitlines()
+    table.write_text("\n".join([lines[0], f"b\tbad.wav\t{TEXT}", lines[1]]) + "\n", encoding="utf-8")
+    code, out, err = command("dugan", table, "--increment", "0.2", "--json", loader=load)
+    assert code == ExitCode.PARTIAL, err
+    assert "bad.wav" in err
+    assert "It is left out." in err
+    assert {row["utterances"] for row in json.loads(out)} == {1}
+    table.write_text("\n".join([lines[0], f"b\tbad.wav\t{TEXT}"]) + "\n", encoding="utf-8")
+    code, out, err = command("dugan", table, loader=load)
+    assert (code, out) == (ExitCode.FAILED, "")
+    assert "No recording of" in err
+
+
 def test_a_whisper_model_counts_its_own_tokens(tiny_whisper: Path, tmp_path: Path) -> None:
     from simul.backends.families import load_backend
     from tests.tiny_models import ENGLISH, tones
