@@ -156,6 +156,8 @@ def main() -> None:
         device: {load: seeds(replace(world, load=load)) for load in LOADS}
         for device, world in DEVICES.items()
     }
+    several = replace(DEVICES["wide"], devices=16)
+    found["several"] = {load: row(simulate(replace(several, load=load))) for load in (0.9, 1.1)}
     begun = time.process_time()
     many = World(WIDE, reference=16, devices=100, streams=10_000, seconds=20.0, failing=(8.0, 12.0, 16.0))
     outcome = simulate(many)

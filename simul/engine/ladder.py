@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -54,7 +55,8 @@ class LadderConfig:
     over: offered load, and late: share of decisions that were late, above which a level is too high; patience: seconds
     until it is left, for the first one that the load allows. under: offered load that a level above may bring when
     it is tried again, after `rest` seconds without lateness; each time in vain that takes twice as long, up to
-    `longest`.
+    `longest`. less: what it may bring then as a share of what it brought when it was left, for `longest` seconds:
+    offered load is an estimate, and what was too much once tells more.
     """
 
     over: float = 0.97
@@ -63,6 +65,7 @@ class LadderConfig:
     under: float = 0.75
     rest: float = 30.0
     longest: float = 160.0
+    less: float = 0.85
 
 
 class Ladder:
@@ -75,6 +78,8 @@ class Ladder:
         self._over: float | None = None
         self._under: float | None = None
         self._returned: float | None = None
+        self._too_much: dict[int, tuple[float, float]] = {}
+        """By level, what it brought when it was left, and when that was."""
 
     @property
     def rung(self) -> Rung:
@@ -86,12 +91,12 @@ class Ladder:
         config = self.config
         too_much = offered > config.over or late > config.late
         self._over = (at if self._over is None else self._over) if too_much else None
-        light = not too_much and self._brings(self.level - 1, offered) < config.under if self.level else False
+        light = not too_much and self._higher(at, offered) is not None
         self._under = (at if self._under is None else self._under) if light else None
         if self._over is not None and at - self._over >= config.patience and self.level + 1 < len(self.rungs):
             self._down(at, offered)
         elif self._under is not None and at - self._under >= self._rest:
-            self._up(at, offered)
+            self._up(at, self._higher(at, offered) or 0)
         return self.rung
 
     def _brings(self, level: int, offered: float) -> float:
@@ -110,15 +115,26 @@ class Ladder:
             meter.late = 0.0
         return after is not before
 
+    def _higher(self, at: float, offered: float) -> int | None:
+        """The highest level above that would bring little enough to be tried."""
+        for level in range(self.level):
+            once, left = self._too_much.get(level, (math.inf, at))
+            bound = self.config.less * once if at - left < self.config.longest else math.inf
+            if self._brings(level, offered) < min(self.config.under, bound):
+                return level
+        return None
+
     def _down(self, at: float, offered: float) -> None:
         if self._returned is not None:
             in_vain = at - self._returned < self._rest
             self._rest = min(2 * self._rest, self.config.longest) if in_vain else self.config.rest
         lower = range(self.level + 1, len(self.rungs))
-        self.level = next((n for n in lower if self._brings(n, offered) <= self.config.over), lower[-1])
+        level = next((n for n in lower if self._brings(n, offered) <= self.config.over), lower[-1])
+        self._too_much |= {n: (self._brings(n, offered), at) for n in range(self.level, level)}
+        self.level = level
         self._over = self._under = self._returned = None
 
-    def _up(self, at: float, offered: float) -> None:
-        self.level = next(n for n in range(self.level) if self._brings(n, offered) < self.config.under)
+    def _up(self, at: float, level: int) -> None:
+        self.level = level
         self._over = self._under = None
         self._returned = at

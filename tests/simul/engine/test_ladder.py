@@ -55,6 +55,20 @@ def test_it_returns_to_the_highest_level_that_would_bring_little(offered: float,
     assert found.update(11.0, offered, 0.0).name == name
 
 
+def test_a_level_that_was_too_much_is_tried_again_only_where_it_brings_less_than_then() -> None:
+    def after(wait: float, offered: float) -> str:
+        found = ladder()
+        for at in (0.0, 2.0):
+            found.update(at, 0.5, 1.0)
+        assert found.level == 1, "late, though it seemed to bring half"
+        found.update(wait, offered, 0.0)
+        return found.update(wait + 8.0, offered, 0.0).name
+
+    assert after(3.0, 0.22) == "half", "0.44 of 0.5 is more than 85 %"
+    assert after(3.0, 0.21) == "all"
+    assert after(23.0, 0.3) == "all", "after a while it is forgotten"
+
+
 def test_a_level_is_tried_again_only_where_it_would_bring_little() -> None:
     found = ladder()
     for at in (0.0, 2.0):
