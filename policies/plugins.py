@@ -54,7 +54,7 @@ def find(name: str, group: str) -> Any:
         raise PluginError(
             f"{name} cannot be used: there is no module {module_name!r} in {here} nor among the installed ones."
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{name} cannot be used: importing {module_name} failed ({_said(error)})."
         ) from error
@@ -85,11 +85,11 @@ def make(name: str, group: str, **known: Any) -> Any:
     given = {key: value for key, value in known.items() if takes_all or key in names}
     try:
         return called(**given)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if getattr(error, "exit_code", None) is not None:
             raise
         raise PluginError(f"{name} cannot be made: {_said(error)}.") from error
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0].rstrip('.')}".rstrip(": ")

@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from policies import Decision, Policy, PolicyError, describe, make_policy, policy_names
+from policies.plugins import PluginError
 from policies.registry import POLICIES
 
 NAMES = """align-att align-bridge all-of any-of confidence-aware consensus edatt gate greedy hold-n local-agreement
@@ -154,3 +155,10 @@ class NeedsAWord(NeedsWeights):
 def test_policies_of_ones_own_that_cannot_be_made(name, said):
     with pytest.raises(PolicyError, match=said):
         make_policy(f"tests.policies.test_registry:{name}")
+
+
+def test_a_module_that_ends_the_program_is_told(tmp_path, monkeypatch):
+    (tmp_path / "ends_the_program.py").write_text("import sys; sys.exit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match=r"importing ends_the_program failed \(SystemExit: 3\)"):
+        make_policy("ends_the_program:P")
