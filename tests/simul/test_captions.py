@@ -306,6 +306,12 @@ def test_text_that_looks_like_markup_or_times_stays_text(text):
     assert "-->" not in vtt(cues[0]).split("\n", 1)[1]
 
 
+@pytest.mark.parametrize("between", ["\n\n", "\r", "\r\n", "\x85", "\u2028", "\0", "\x1b", "\x1c", "\x0b"])
+def test_line_ends_and_control_characters_within_a_text_are_spaces(between):
+    (cue,) = cues_of(segment(1, 0.0, 2.0, [f"eins{between}zwei", "drei"]))
+    assert cue.lines == ("eins zwei drei",)
+
+
 THAI = (
     "เมื่อวานนี้คุณครูพานักเรียนทุกคนไปเที่ยวที่สวนสัตว์ใกล้แม่น้ำแล้วก็กินข้าวกลางวันด้วยกันใต้ต้นไม้ใหญ่"
     "ก่อนที่ฝนจะตกลงมาอย่างหนักและทุกคนต้องวิ่งกลับไปที่รถบัสสีเหลืองอย่างรวดเร็ว"
