@@ -19,7 +19,7 @@ from simul.languages import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
 _SPACE = regex.compile(
     r"[\x00-\x20\x7f-\x9f\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]+|\u200b"
 )
-"""White space and control characters; a line may end there. Not the no-break spaces, nor the figure space in numbers."""
+"""White space and control characters: a line may end there. No no-break spaces, no figure space in numbers."""
 
 _SPACELESS = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u3000-\u303f\uff00-\uffef]"
