@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simul.cli.build import add_list_options, add_session_options, session_factory
@@ -103,7 +105,8 @@ def run(arguments: list[str], context: Context) -> int:
         "list": given.list,
         "live": given.live,
     }
-    result = _sweep(given, context, runner, found, segments, settings)
+    with _held_trace(given):
+        result = _sweep(given, context, runner, found, segments, settings)
     for name, failure in result.failures.items():
         context.warn(f"{name}: {failure}")
     guessed = sum(point.figures["approximated"] for point in result.points)
@@ -118,6 +121,18 @@ def run(arguments: list[str], context: Context) -> int:
         finally:
             _print(given, context, result)
     return _exit_code(given, context, result, len(found.items))
+
+
+def _held_trace(given: argparse.Namespace) -> AbstractContextManager[None]:
+    """The folder of the trace while it is written, unless it is that of the results, which the sweep holds itself."""
+    if not given.trace or given.no_model or given.live:
+        return nullcontext()
+    place = Path(given.trace)
+    if given.output and place.resolve() == Path(given.output).resolve():
+        return nullcontext()
+    from simul.evaluation.claim import locked
+
+    return locked(make_folder(place))
 
 
 def _check(given: argparse.Namespace) -> None:
@@ -220,7 +235,6 @@ def _sweep(
 def _write(given: argparse.Namespace, context: Context, runner: SweepRunner, result: SweepResult) -> None:
     if not given.output:
         return
-    from pathlib import Path
 
     from simul.cli.score.output import writing
     from simul.evaluation.sweep.curves import write_png

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from simul.errors import ExitCode
+from simul.evaluation.claim import locked
 from simul.evaluation.sweep.grid import parse_grid
 from tests.simul.scripted_cli import SOURCE, TEXT, command, talk
 
@@ -109,3 +110,15 @@ def test_without_matplotlib_there_is_a_page_and_one_sentence(table, tmp_path, mo
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "curves.html", "items.jsonl", "results.jsonl", "settings.json"
     ]  # fmt: skip
+
+
+def test_two_sweeps_do_not_write_one_trace(table, tmp_path):
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    arguments = ("sweep", table, "--grid", "offline", "--trace", traces)
+    with locked(traces):
+        code, _, err = command(*arguments)
+    assert code == ExitCode.USAGE
+    assert "in use by another run" in err
+    assert command(*arguments)[0] == 0
+    assert command(*arguments, "-o", traces)[0] == 0
