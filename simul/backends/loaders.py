@@ -145,10 +145,11 @@ def embedded_recognizer(asked: Asked) -> Part[Callable[[], Recognizer]]:
 
 
 def embedded_translator(asked: Asked) -> Part[TextTranslator]:
-    """The translator inside the package, from English."""
-    from simul.models.marian.folder import SHIPPED
+    """The translator inside the package, from or into English."""
+    from simul.models.marian.folder import SHIPPED, SHIPPED_INTO_ENGLISH
 
-    return replace(student_translator(replace(asked, folder=SHIPPED)), said="embedded translator")
+    folder = SHIPPED_INTO_ENGLISH if asked.target == "en" else SHIPPED
+    return replace(student_translator(replace(asked, folder=folder)), said="embedded translator")
 
 
 def _window(config: ModelConfig) -> str:

@@ -199,11 +199,14 @@ def _recogniser() -> str:
 
 
 def _translator() -> str:
-    from simul.backends.families import EMBEDDED_TARGETS
+    from simul.backends.families import EMBEDDED_SOURCES, EMBEDDED_TARGETS
+    from simul.models.marian.folder import SHIPPED_INTO_ENGLISH
     from simul.models.marian.translator import MarianTranslator
 
     MarianTranslator()
-    return "English to " + ", ".join(EMBEDDED_TARGETS.values())
+    MarianTranslator(SHIPPED_INTO_ENGLISH, next(iter(EMBEDDED_SOURCES)))
+    into = ", ".join(EMBEDDED_TARGETS.values())
+    return f"English to {into}; {' and '.join(EMBEDDED_SOURCES.values())} to English"
 
 
 def _speech() -> str:

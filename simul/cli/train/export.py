@@ -28,8 +28,9 @@ def run(arguments: list[str], context: Context) -> int:
     given = parser().parse(arguments, context)
     from simul.training.student.export import export
     from simul.training.student.start import read_start
+    from simul.training.student.turned import reading
 
-    languages, start = listed(given.languages), read_start(Path(given.start))
+    languages, start = listed(given.languages), reading(read_start(Path(given.start)), Path(given.run))
     output = make_folder(given.output)
     with full_disk_named(output), damage_named(Path(given.run).glob("checkpoint*.pt")):
         size = export(Path(given.run), languages, start, output, given.own)

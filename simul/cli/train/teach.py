@@ -38,7 +38,7 @@ def run(arguments: list[str], context: Context) -> int:
     from simul.training.student.text import read_pairs
 
     with damage_named(tables(given.data)):
-        texts = [pair.english for pair in read_pairs(Path(given.data), given.of, limit=given.limit)]
+        texts = [pair.source for pair in read_pairs(Path(given.data), given.of, limit=given.limit)]
     with full_disk_named(Path(given.output)), progress(context, "translating") as draw:
         rows = teach(
             read_start(Path(given.start)),

@@ -59,6 +59,7 @@ def run(arguments: list[str], context: Context) -> int:
 
     from simul.training.student.start import read_starts
     from simul.training.student.trainer import Trainer
+    from simul.training.student.turned import reading
 
     gpu = given.device != "cpu"
     if gpu and not torch.cuda.is_available():
@@ -66,7 +67,10 @@ def run(arguments: list[str], context: Context) -> int:
     torch.set_num_threads(given.threads)
     feeders = given.feeders if given.feeders is not None else 6 * gpu
     languages = listed(given.languages)
-    starts = read_starts(Path(given.start), languages)
+    starts = {
+        language: reading(start, Path(given.output))
+        for language, start in read_starts(Path(given.start), languages).items()
+    }
     files = prepared_files(given.output, languages)
     with held(given.output) as output:
         with damage_named(files):
@@ -85,18 +89,22 @@ def run(arguments: list[str], context: Context) -> int:
 
 def _config(given: argparse.Namespace, gpu: bool) -> TrainingConfig:
     from simul.training.student.batches import Shapes
+    from simul.training.student.examples import Mix
     from simul.training.student.trainer import TrainingConfig
+    from simul.training.student.turned import TURNED, sources_of
 
+    turned = bool(sources_of(Path(given.output)))
     shapes = Shapes(given.tokens or 1 << 14, step=8, fixed=True) if gpu else Shapes(given.tokens or 4000)
     return TrainingConfig(
         steps=given.steps,
         minutes=given.minutes if given.minutes is not None or given.steps is not None else 120.0,
         rate=given.rate or 5e-4,
         drawn=None if gpu else 1000,
-        tune_encoder=given.tune_encoder,
+        tune_encoder=given.tune_encoder or turned,
         bfloat16=given.precision == "bfloat16",
         seed=given.seed,
         shapes=shapes,
+        mix=TURNED if turned else Mix(),
     )
 
 

@@ -24,8 +24,11 @@ from simul.models.marian.vocabulary import StudentVocabulary
 ENCODER_PART, SOURCE_VOCABULARY, ABOUT = "encoder.npz", "source.spm", "student.json"
 RESTORER = "restorer.npz"
 """The tagger of case and punctuation, where there is one."""
-SHIPPED = Path(__file__).resolve().parents[2] / "data" / "embedded" / "students"
+_INSIDE = Path(__file__).resolve().parents[2] / "data" / "embedded"
+SHIPPED = _INSIDE / "students"
 """The students inside the package: English into several languages."""
+SHIPPED_INTO_ENGLISH = _INSIDE / "into-english"
+"""The student inside the package that reads several languages and writes English."""
 PAIR = re.compile(r"model\.([a-z]{2})([a-z]{2})\.")
 
 
@@ -64,7 +67,8 @@ class Students:
 def load(folder: Path, source: str | None = None, targets: Sequence[str] = ()) -> Students:
     """Load the student in `folder`; of the targets of several decoders only `targets`, if any are given.
 
-    `source` and `targets` (ISO 639-1) name the pair of a Firefox student whose files do not tell it.
+    `source` and `targets` (ISO 639-1) name the pair of a Firefox student whose files do not tell it; of an encoder that
+    reads several languages `source` says which one is read.
 
     Raises:
         ModelMissingError: a file is missing, or is another kind of model.
@@ -104,13 +108,19 @@ def _firefox(folder: Path, source: str | None, targets: Sequence[str]) -> Studen
 
 def _parts(folder: Path, source: str | None, wanted: Sequence[str]) -> Students:
     about = _about(folder)
-    native = about.get("source", source or "en")
+    known_sources: list[str] = about.get("sources") or [about.get("source", source or "en")]
+    if source is None and len(known_sources) > 1:
+        raise UsageError(
+            f"The student in {folder} reads {' '.join(known_sources)}; give the source language."
+        )
+    native = source if source is not None and source in known_sources else known_sources[0]
     served = {
         path.stem: path for path in sorted(folder.glob("*.npz")) if path.name not in (ENCODER_PART, RESTORER)
     }
     if source not in (None, native) or not set(wanted) <= served.keys():
         asked = f"{source or native} into {' '.join(wanted)}"
-        raise UsageError(f"The student in {folder} translates {native} into {' '.join(served)}, not {asked}.")
+        read = " ".join(known_sources)
+        raise UsageError(f"The student in {folder} translates {read} into {' '.join(served)}, not {asked}.")
     common = read_part(folder / ENCODER_PART)
     known = StudentVocabulary(_one(folder, SOURCE_VOCABULARY))
     encoder = Encoder(common, CONFIG, ENCODER_PART)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simul.models.embedded.spoken import spoken_form
 from simul.training.student.prepared import LONGEST, NAME, Prepared
+from simul.training.student.text import recognised
 
 Ids = NDArray[np.uint16]
 _NUMBER = re.compile(r"(?<![\w.,:-])\d{2,5}(?![\w.,:%-])")
@@ -73,21 +73,21 @@ class Names:
         return random.choice(self.seen)
 
 
-def renamed(english: str, target: str, names: Names, random: Random) -> tuple[str, str] | None:
+def renamed(source: str, target: str, names: Names, random: Random) -> tuple[str, str] | None:
     """The pair with every shared name and number replaced, the same on both sides; None if there is none."""
-    if not _WORTH_A_LOOK.search(english):
+    if not _WORTH_A_LOOK.search(source):
         return None
     change: dict[str, str] = {}
-    for word in NAME.findall(english):
+    for word in NAME.findall(source):
         if word in names.known and re.search(rf"(?<!\w){word}(?!\w)", target):
             change[word] = names.draw(random)
-    for digits in _NUMBER.findall(english):
+    for digits in _NUMBER.findall(source):
         if re.search(rf"(?<![\w.,])(?<!\d ){digits}(?![\w.,]| \d)", target):
             change[digits] = str(random.randint(10 ** (len(digits) - 1), 10 ** len(digits) - 1))
     if not change:
         return None
     pattern = re.compile(r"(?<![\w.,])(" + "|".join(map(re.escape, change)) + r")(?!\w)")
-    replaced = (pattern.sub(lambda match: change[match.group(1)], text) for text in (english, target))
+    replaced = (pattern.sub(lambda match: change[match.group(1)], text) for text in (source, target))
     return next(replaced), next(replaced)
 
 
@@ -153,13 +153,13 @@ class Maker:
         return (self.text.spoken if random.random() < self._mix.spoken else self.text.written)[row]
 
     def _renamed(self, row: int, random: Random) -> tuple[Ids, Ids] | None:
-        english = self._source.decode(self.text.written[row].tolist())
+        text = self._source.decode(self.text.written[row].tolist())
         target = self.target.decode(self.text.target[row].tolist())
-        texts = renamed(english, target, self._names, random)
+        texts = renamed(text, target, self._names, random)
         if texts is None:
             return None
         spoken = random.random() < self._mix.spoken
-        source = self._source.encode(spoken_form(texts[0]) if spoken else texts[0])
+        source = self._source.encode(recognised(texts[0], self.text.language) if spoken else texts[0])
         ids = (np.array(source, np.uint16), np.array(self.target.encode(texts[1]), np.uint16))
         return ids if all(0 < len(side) <= LONGEST for side in ids) else None
 

@@ -16,6 +16,7 @@ from simul.models.marian.folder import ABOUT
 from simul.models.marian.parts import SCALE
 from simul.training.student.start import ENCODER, SOURCE, StartingPoint
 from simul.training.student.trainer import checkpoint_of
+from simul.training.student.turned import sources_of
 
 
 def quantised(weights: Iterable[tuple[str, torch.Tensor]]) -> dict[str, np.ndarray]:
@@ -82,14 +83,16 @@ def export(
     if own is not None and own not in parts:
         decoder = {name: value for name, value in start.decoder.items() if name != "decoder_Wemb"}
         write_part(output / f"{own}.npz", untouched(decoder))
-    _describe(output, tuple(parts))
+    _describe(output, tuple(parts), sources_of(run))
     return sum(file.stat().st_size for file in output.iterdir())
 
 
-def _describe(output: Path, languages: Sequence[str]) -> None:
-    """Add languages that have learnt to read spoken forms to the description of a folder."""
+def _describe(output: Path, languages: Sequence[str], sources: Sequence[str]) -> None:
+    """Add languages that have learnt to read spoken forms, and the sources unless English, to a description."""
     path = output / ABOUT
     about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"source": "en"}
+    if sources:
+        about = {**{key: value for key, value in about.items() if key != "source"}, "sources": list(sources)}
     about["spoken"] = sorted({*about.get("spoken", ()), *languages})
     path.write_text(json.dumps(about) + "\n", encoding="utf-8")
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simul.errors import SimulError
-from simul.models.embedded.spoken import spoken_form
-from simul.training.student.text import SHARES, Pair, Share
+from simul.training.student.text import SHARES, Pair, Share, recognised
 
 LONGEST = 90
 """Pieces of a side; longer pairs are left out."""
@@ -95,9 +94,9 @@ def train_vocabulary(sentences: Iterable[str], size: int) -> bytes:
 
 def shared_names(pairs: Sequence[Pair]) -> tuple[str, ...]:
     """Capitalised words that stand on both sides of a pair and hardly ever in lower case."""
-    common = Counter(word for pair in pairs for word in pair.english.split() if word.islower())
+    common = Counter(word for pair in pairs for word in pair.source.split() if word.islower())
     shared = {
-        name for pair in pairs for name in set(NAME.findall(pair.english)) & set(NAME.findall(pair.target))
+        name for pair in pairs for name in set(NAME.findall(pair.source)) & set(NAME.findall(pair.target))
     }
     return tuple(sorted(name for name in shared if common[name.lower()] < 3))
 
@@ -112,7 +111,7 @@ def prepare(
 ) -> Prepared:
     """Write `folder`/LANGUAGE.npz and, unless it is there, the target vocabulary LANGUAGE.model.
 
-    `source` is the student's SentencePiece processor of English. Equal pairs give equal files.
+    `source` is the SentencePiece processor that the student reads with. Equal pairs give equal files.
     """
     import sentencepiece as spm
 
@@ -128,8 +127,8 @@ def prepare(
     for start in range(0, len(pairs), _PART):
         part = pairs[start : start + _PART]
         rows = zip(
-            source.encode([p.english for p in part]),
-            source.encode([spoken_form(p.english) for p in part]),
+            source.encode([p.source for p in part]),
+            source.encode([recognised(p.source, language) for p in part]),
             target.encode([p.target for p in part]),
             strict=True,
         )

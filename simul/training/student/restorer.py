@@ -88,7 +88,7 @@ def examples(texts: Sequence[str], config: RestorerConfig) -> Iterator[Tagged]:
 def prose(data: Path, languages: Sequence[str], count: int, seed: int = 1) -> list[str]:
     """English of sets that no share makes smaller (prose and talk, not manuals), at most `count` different texts."""
     pairs = [pair for language in languages for pair in read_pairs(data, language)]
-    found = {p.english for p in pairs if not p.machine and SHARES.get(p.origin, Share()).weight >= 1}
+    found = {p.source for p in pairs if not p.machine and SHARES.get(p.origin, Share()).weight >= 1}
     texts = sorted(found)
     Random(seed).shuffle(texts)
     return texts[:count]

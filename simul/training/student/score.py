@@ -9,11 +9,12 @@ from typing import Any
 
 import sacrebleu
 
-from simul.models.embedded.spoken import spoken_form
 from simul.models.marian.translator import MarianTranslator
 from simul.models.translation.interface import TextRequest
 from simul.training.student.prepared import read_prepared
 from simul.training.student.start import SOURCE, processor
+from simul.training.student.text import recognised
+from simul.training.student.turned import sources_of
 
 REFERENCES = " ||| "
 """Stands between the references of one sentence."""
@@ -38,11 +39,12 @@ def score(
     were kept out).
     """
     found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    read = sources_of(run)
     for language in languages:
-        translator = MarianTranslator(model, targets=[language], beam=beam)
-        for name, rows in _sets(model, run, language, data, limit):
+        translator = MarianTranslator(model, read[0] if read else None, targets=[language], beam=beam)
+        for name, rows in _sets(model, run, language, data, limit, read):
             for form in ("written", "spoken"):
-                sources = [spoken_form(text) if form == "spoken" else text for text, _ in rows]
+                sources = [recognised(text, language) if form == "spoken" else text for text, _ in rows]
                 texts = _translated(translator, sources, language, f"{language} {name} {form}", progress)
                 by_form = found.setdefault(language, {}).setdefault(name, {})
                 by_form[form] = measure(texts, [references for _, references in rows])
@@ -61,7 +63,7 @@ def measure(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[s
 
 
 def _sets(
-    model: Path, run: Path, language: str, data: Path | None, limit: int | None
+    model: Path, run: Path, language: str, data: Path | None, limit: int | None, read: Sequence[str]
 ) -> Iterator[tuple[str, Rows]]:
     text = read_prepared(run, language)
     source, target = processor(model / SOURCE), processor(run / f"{language}.model")
@@ -75,10 +77,12 @@ def _sets(
     path = data / "tatoeba" / "dev.tsv" if data else None
     if path is not None and path.is_file():
         with open(path, encoding="utf-8", newline="") as stream:
-            table = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
-            if language in (table.fieldnames or ()):
-                rows = [(row["en"], row[language].split(REFERENCES)) for row in table]
-                yield "tatoeba-dev", rows[:limit]
+            table = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+        for one in read or ["en"]:
+            sides = [(row.get(one), row.get(language)) for row in table[:limit]]
+            rows = [(a.split(REFERENCES)[0], b.split(REFERENCES)) for a, b in sides if a and b]
+            if rows:
+                yield "-".join(["tatoeba-dev", *([one] if read else [])]), rows
 
 
 def _translated(

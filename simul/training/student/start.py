@@ -117,6 +117,8 @@ def piece_rows(new: Any, old: Any) -> list[list[int]]:
         piece = new.id_to_piece(index)
         if index == new.eos_id():
             rows.append([old.eos_id()])
+        elif index == new.unk_id():
+            rows.append([old.unk_id()])
         elif (same := old.piece_to_id(piece)) != old.unk_id():
             rows.append([same])
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 from simul.errors import SimulError
+from simul.models.embedded.spoken import spoken_form
 
 LONGEST_SOURCE, LONGEST_TARGET = 320, 380
 """Characters; longer pairs are left out."""
@@ -53,10 +55,13 @@ SHARES = {
 """Shares of narrow sets are small, those of prose and conversation large; a set that is not named has `Share()`."""
 
 
-class Pair(NamedTuple):
-    """English, its translation, the set it is from, and whether a machine wrote the translation."""
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
-    english: str
+
+class Pair(NamedTuple):
+    """A text (English, unless turned), its translation, the set it is from, and whether a machine wrote that."""
+
+    source: str
     target: str
     origin: str
     machine: bool
@@ -121,3 +126,12 @@ def _alike(english: str, target: str) -> bool:
     if not english or not target or len(english) > LONGEST_SOURCE or len(target) > LONGEST_TARGET:
         return False
     return 0.4 < (len(target) + 8) / (len(english) + 8) < 2.5
+
+
+def recognised(text: str, into: str) -> str:
+    """A source as a recogniser without case and punctuation writes it; numbers in words where it is English.
+
+    >>> recognised("¿Hay 3 trenes?", "en"), recognised("Are there 3 trains?", "de")
+    ('hay 3 trenes', 'are there three trains')
+    """
+    return " ".join(_WORD.findall(text.lower())) if into == "en" else spoken_form(text)

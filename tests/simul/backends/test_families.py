@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -90,6 +92,30 @@ def test_auto_puts_a_translator_behind_the_model_that_hears_best(
     loaded = load_backend(ModelConfig(), "en", "de", [found("base", 1, many)])
     assert loaded.description == "Cascade: Whisper base, embedded translator."
     assert [(asked.name, asked.kind, asked.folder) for asked in told] == [("base", "whisper", many)]
+
+
+def test_auto_translates_what_a_small_whisper_hears_where_a_translator_is_here(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faster_whisper")
+    many = ctranslate2_folder(tmp_path / "many", "WhisperSpec", entries=51865)
+
+    def named(title: str) -> Callable[[Asked], Part[Any]]:
+        return lambda asked: Part(SimpleNamespace(limits=None), f"{title} {asked.name}")
+
+    monkeypatch.setattr(families, "installed_translators", lambda source, target: [])
+    for role, title in (("RECOGNIZERS", "hears"), ("SPEECH", "itself")):
+        table = getattr(families, role)
+        whisper = dataclasses.replace(table.families[1], load=named(title))
+        monkeypatch.setattr(families, role, dataclasses.replace(table, families=(table.families[0], whisper)))
+    monkeypatch.setattr("simul.backends.base.check_languages", lambda *_: None)
+
+    def said(source: str, size: int, **config: str) -> str:
+        return load_backend(ModelConfig(**config), source, "en", [found("w", size, many)]).description
+
+    small, large = families.TRANSLATES_ILL_BYTES, families.TRANSLATES_ILL_BYTES + 1
+    assert said("es", small) == said("fr", small) == "Cascade: hears w, embedded translator."
+    assert said("es", large) == said("de", small) == said("auto", small) == "itself w"
 
 
 def test_auto_takes_a_translator_of_the_catalogue_before_the_embedded_one(
@@ -210,7 +236,7 @@ def test_a_cascade_is_refused_before_anything_is_loaded(tmp_path: Path, cache: P
     """The folder could not be loaded; what is wrong with the other half is said first."""
     whisper = ctranslate2_folder(tmp_path / "whisper", "WhisperSpec")
     with pytest.raises(UsageError, match="embedded translator turns English into"):
-        load_backend(ModelConfig(asr=str(whisper)), "fr", "de")
+        load_backend(ModelConfig(asr=str(whisper)), "it", "de")
     with pytest.raises(UsageError, match="embedded translator turns English into"):
         load_backend(ModelConfig(model=str(whisper)), "en", "it")
     translator = ctranslate2_folder(tmp_path / "opus", "TransformerSpec")
@@ -304,3 +330,14 @@ def test_a_pair_without_a_translator_goes_through_english(
         load_translators(ModelConfig(), "de", ["es"])
     with pytest.raises(UsageError, match="not two translators"):
         load_translators(ModelConfig(mt="a+b+c"), "it", ["es"])
+
+
+def test_the_embedded_translator_goes_through_english_by_itself(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families, "installed_translators", lambda source, target: [])
+    parts = load_translators(ModelConfig(), "es", ["en", "fr", "de"])
+    assert parts["en"].said == "embedded translator"
+    assert (parts["en"].made.sources, parts["en"].made.targets) == ({"es"}, {"en"})
+    assert parts["fr"].said == "embedded translator, then embedded translator"
+    assert parts["fr"].made is parts["de"].made

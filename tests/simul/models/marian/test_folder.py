@@ -88,3 +88,13 @@ def test_damaged_parts_are_named(tmp_path: Path, damage: str) -> None:
     (tmp_path / damage).write_bytes(b"nothing of the kind")
     with pytest.raises(ModelMissingError, match=damage):
         load(tmp_path)
+
+
+def test_an_encoder_may_read_several_languages(tmp_path: Path) -> None:
+    tiny.parts(tmp_path)
+    (tmp_path / "student.json").write_text('{"sources": ["es", "fr"]}')
+    assert load(tmp_path, "fr").source == "fr"
+    with pytest.raises(UsageError, match="reads es fr; give the source language"):
+        load(tmp_path)
+    with pytest.raises(UsageError, match="translates es fr into de es pt, not it into"):
+        load(tmp_path, "it")

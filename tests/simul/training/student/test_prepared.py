@@ -36,8 +36,8 @@ def test_pieces_spell_the_pairs(text: Path, student: Path, run: Path) -> None:
     assert len(made) == len(pairs)
     for index in range(0, len(pairs), 17):
         pair = pairs[index]
-        assert made.written[index].tolist() == source.encode(pair.english)
-        assert made.spoken[index].tolist() == source.encode(spoken_form(pair.english))
+        assert made.written[index].tolist() == source.encode(pair.source)
+        assert made.spoken[index].tolist() == source.encode(spoken_form(pair.source))
         assert made.target[index].tolist() == target.encode(pair.target)
         assert made.machine[index] == pair.machine
 
