@@ -1,9 +1,10 @@
 """Quality against latency on human speech with human translations, per direction and policy, as JSON, Markdown, PNG.
 
 Prompts of a telephone system that were recorded in English, Spanish and French, ten of them to a recording: English
-into Spanish and French by whisper-base and the embedded translator, under every policy that this cascade serves;
-Spanish and French into English by whisper-base alone, whose passes depend on the policy, under a small grid. German is
-in the example talks only (synthetic voices, human translations). Recognition is recorded once and replayed.
+into Spanish and French, and these into English, by whisper-base and the embedded translator, under every policy that
+this cascade serves; for comparison the latter by whisper-base alone, whose passes depend on the policy, under a small
+grid. German is in the example talks only (synthetic voices, human translations). Recognition is recorded once and
+replayed.
 
     python -m benchmarks.human_translation --data FOLDER [--work FOLDER] [--markdown docs/human-translation.md]
 
@@ -34,6 +35,7 @@ from policies.base import SAMPLES_PER_MS, Need
 from simul.audio import FileSource
 from simul.backends.base import Backend
 from simul.backends.families import ModelConfig, load_backend
+from simul.backends.loaders import EMBEDDED
 from simul.clock import WallClock
 from simul.config import DEFAULT_POLICY, StreamOptions
 from simul.evaluation.items import Item
@@ -48,7 +50,9 @@ MODEL = "whisper-base"
 LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "de": "German"}
 PROMPTS = (("en", "es"), ("en", "fr"), ("es", "en"), ("fr", "en"))
 """Directions whose prompts have human translations."""
-DIRECTIONS = (*("-".join(pair) for pair in PROMPTS), "en-de")
+DIRECT = "direct"
+"""Behind a direction: by Whisper's own translation."""
+DIRECTIONS = (*("-".join(pair) for pair in PROMPTS), f"es-en-{DIRECT}", f"fr-en-{DIRECT}", "en-de")
 JOINED = 10
 """Prompts that make a recording."""
 PAUSE = 4 * SAMPLE_RATE // 5
@@ -57,7 +61,7 @@ SHORTEST, LONGEST = 2.5, 20.0
 """Seconds of a prompt, in each language: shorter ones are words, longer ones would outweigh the others."""
 SETTINGS = 3
 """Settings of a curve."""
-DIRECT = f"offline;{DEFAULT_POLICY}:n=1,2,3;hold-n:n=4;wait-k:unit=chunk,k=6;align-att:distance_ms=800"
+DIRECT_GRID = f"offline;{DEFAULT_POLICY}:n=1,2,3;hold-n:n=4;wait-k:unit=chunk,k=6;align-att:distance_ms=800"
 """The grid of Whisper's own translation, of which each setting is new work; its policies need no timed segments."""
 
 Sound = NDArray[np.float32]
@@ -87,9 +91,11 @@ class Model:
     source: str
     target: str
     needs: frozenset[Need]
+    direct: bool
 
     def __call__(self) -> Backend:
-        config = ModelConfig(model=MODEL, threads=1)
+        cascade = ModelConfig(asr=MODEL, mt=EMBEDDED, threads=1)
+        config = ModelConfig(model=MODEL, threads=1) if self.direct else cascade
         return load_backend(config, self.source, self.target, needs=self.needs).backend
 
 
@@ -206,19 +212,22 @@ def reduced(settings: Sequence[Setting], chunk_ms: int) -> list[Setting]:
     ]
 
 
-def measure(source: str, target: str, talks: Sequence[Talk], grid: str | None, work: Path) -> SweepResult:
+def measure(
+    source: str, target: str, direct: bool, talks: Sequence[Talk], grid: str | None, work: Path
+) -> SweepResult:
     """One direction under every setting, against the human translations; `work` keeps what is done."""
     chunk_ms = StreamOptions().chunk_ms
-    if grid is None and source == "en":
-        provides = Model(source, target, frozenset(Need))().provides
+    if grid is None and not direct:
+        provides = Model(source, target, frozenset(Need), direct)().provides
         settings = reduced(default_grid(provides), chunk_ms)
     else:
-        settings = parse_grid(grid or DIRECT)
+        settings = parse_grid(grid or DIRECT_GRID)
     needs = frozenset[Need]().union(*(setting.make().needs for setting in settings))
-    traces = str(work / f"recognised-{source}")
-    runner = SweepRunner(Model(source, target, needs), settings, source, target, chunk_ms, traces)
+    way = f"-{DIRECT}" if direct else ""
+    traces = str(work / f"recognised-{source}{way}")
+    runner = SweepRunner(Model(source, target, needs, direct), settings, source, target, chunk_ms, traces)
     items = [Item(talk.audio.stem, str(talk.audio)) for talk in talks]
-    runs = work / f"runs-{source}-{target}"
+    runs = work / f"runs-{source}-{target}{way}"
     return replace(
         sweep(items, runner, segmentation=segments_of(talks), folder=runs, resume=True), latency=LATENCY
     )
@@ -247,18 +256,19 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/human_translation.json"))
     parser.add_argument("--markdown", type=Path)
-    parser.add_argument("directions", nargs="*", metavar="SOURCE-TARGET", default=DIRECTIONS)
+    parser.add_argument("directions", nargs="*", metavar="SOURCE-TARGET[-direct]", default=DIRECTIONS)
     given = parser.parse_args()
     clock = WallClock()
     results: dict[str, SweepResult] = {}
     found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         work = make_folder(given.work or temporary)
-        for source, target in (direction.split("-") for direction in given.directions):
-            name = f"{LANGUAGES[source]} into {LANGUAGES[target]}"
+        for source, target, *way in (direction.split("-") for direction in given.directions):
+            direct = way == [DIRECT]
+            name = f"{LANGUAGES[source]} into {LANGUAGES[target]}{', by Whisper itself' * direct}"
             speech, talks = recordings_of(source, target, given, work)
-            results[name] = measure(source, target, talks, given.grid, work)
-            found[name] = report_of(results[name], speech, "cascade" if source == "en" else "direct")
+            results[name] = measure(source, target, direct, talks, given.grid, work)
+            found[name] = report_of(results[name], speech, DIRECT if direct else "cascade")
             print(f"{name}: {clock.now() / 60:.1f} min", file=sys.stderr)
     report = {
         "machine": describe(("ctranslate2", "onnxruntime", "sacrebleu")),

@@ -2,10 +2,11 @@
 
 Each sentence is a call of its own. Written sources are as the sets have them; spoken ones are lower-cased and without
 punctuation, numbers as words, as a recogniser would give them (English only). FLORES-200 and NTREX-128 are
-encyclopaedic and news text, Tatoeba everyday sentences with up to several references.
+encyclopaedic and news text, Tatoeba everyday sentences with up to several references; of a source's several wordings
+the first is translated.
 
-    python -m benchmarks.marian --data FOLDER [--model FOLDER] [--targets de,es] [--beams 1,4] [--limit 300]
-        [--output benchmarks/results/marian.json --markdown docs/translator.md]
+    python -m benchmarks.marian --data FOLDER [--model FOLDER] [--source es] [--targets de,es] [--beams 1,4]
+        [--limit 300] [--output benchmarks/results/marian.json --markdown docs/translator.md]
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from simul.models.marian.folder import SHIPPED, Students, load
+from simul.models.marian.folder import SHIPPED, SHIPPED_INTO_ENGLISH, Students, load
 from simul.models.marian.translator import MarianTranslator
 from simul.models.translation.interface import TextRequest
 
@@ -28,6 +29,7 @@ IMPORTED = time.process_time()
 """CPU seconds since the start of this process: what is imported, numba and numpy mostly."""
 SEPARATOR = " ||| "
 """Between several references of a sentence."""
+EMBEDDED = [(SHIPPED, None), (SHIPPED_INTO_ENGLISH, "es"), (SHIPPED_INTO_ENGLISH, "fr")]
 Rows = list[tuple[str, list[str]]]
 
 
@@ -43,7 +45,8 @@ def evaluation_sets(data: Path, source: str, target: str, limit: int | None) -> 
         with opened(path, "rt", encoding="utf-8", newline="") as stream:
             table = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
             if {source, target} <= set(table.fieldnames or []):
-                yield name, [(row[source], row[target].split(SEPARATOR)) for row in table][:limit]
+                rows = list(table)[:limit]
+                yield name, [(row[source].split(SEPARATOR)[0], row[target].split(SEPARATOR)) for row in rows]
 
 
 def translate(translator: MarianTranslator, sources: list[str], target: str) -> tuple[list[str], float]:
@@ -77,11 +80,11 @@ def resident() -> float | None:
     return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
 
 
-def start(folder: Path) -> tuple[Students, dict[str, Any]]:
+def start(folder: Path, source: str | None) -> tuple[Students, dict[str, Any]]:
     """The students in `folder`, and what it costs to begin: CPU seconds to import, to load, to the first sentence."""
     before = resident()
     began = time.process_time()
-    students = load(folder)
+    students = load(folder, source)
     loaded = time.process_time()
     MarianTranslator(students).translate([TextRequest("Hello, world.", next(iter(students.targets)))])
     return students, {
@@ -98,7 +101,7 @@ def measure(students: Students, given: argparse.Namespace) -> list[dict[str, Any
     from simul.models.embedded.spoken import spoken_form
 
     rows = []
-    for target in given.targets or sorted(students.targets):
+    for target in sorted(set(given.targets or students.targets) & set(students.targets)):
         for name, pairs in evaluation_sets(given.data, students.source, target, given.limit):
             forms: dict[str, Callable[[str], str]] = {"written": str}
             if students.source == "en":
@@ -108,6 +111,7 @@ def measure(students: Students, given: argparse.Namespace) -> list[dict[str, Any
                 for beam in given.beams:
                     texts, cost = translate(MarianTranslator(students, beam=beam), sources, target)
                     told = {
+                        "from": students.source,
                         "target": target,
                         "set": name,
                         "source": form,
@@ -130,17 +134,17 @@ def markdown(report: dict[str, Any]) -> str:
         f"Made by `python -m benchmarks.marian --data FOLDER{limit}`; do not edit by hand.",
         f"Machine: {json.dumps(report['machine'])}. {report['model_bytes'] / 1e6:.1f} MB on disk. To begin: "
         f"{begun['import_cpu_s']} s of CPU time to import, {begun['load_cpu_s']} s to load, "
-        f"{begun['first_sentence_cpu_s']} s to the first sentence; {begun['resident_before_mib']} MiB resident before "
-        f"loading, {begun['resident_after_mib']} MiB after.",
+        f"{begun['first_sentence_cpu_s']} s to the first sentence (from English); {begun['resident_before_mib']} "
+        f"MiB resident before loading, {begun['resident_after_mib']} MiB after.",
         "",
         "Spoken sources are lower-cased and without punctuation, numbers as words. Tatoeba has up to several",
         "references a sentence; FLORES-200 and NTREX-128 are encyclopaedic and news text.",
         "",
-        "| set | target | source | beam | BLEU | chrF | sentences | CPU ms a sentence |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| set | from | into | source | beam | BLEU | chrF | sentences | CPU ms a sentence |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in report["scores"]:
-        told = f"| {row['set']} | {row['target']} | {row['source']} | {row['beam']} "
+        told = f"| {row['set']} | {row['from']} | {row['target']} | {row['source']} | {row['beam']} "
         lines.append(
             f"{told}| {row['bleu']:.1f} | {row['chrf']:.1f} | {row['sentences']} | {row['cpu_ms']:.1f} |"
         )
@@ -152,7 +156,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, type=Path)
-    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--model", type=Path, help="default: the embedded ones, from and into English")
+    parser.add_argument("--source", help="language to read, where the model reads several")
     parser.add_argument("--targets", type=lambda text: text.split(","))
     parser.add_argument("--beams", type=lambda text: [int(n) for n in text.split(",")], default=[1, 4])
     parser.add_argument("--limit", type=int, help="only the first rows of each set")
@@ -160,13 +165,17 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--show", type=int, default=0, help="print so many translations of each row")
     given = parser.parse_args()
-    students, begun = start(given.model)
+    chosen = [(given.model, given.source)] if given.model else EMBEDDED
+    students, begun = start(*chosen[0])
+    scores = measure(students, given)
+    for folder, source in chosen[1:]:
+        scores += measure(load(folder, source), given)
     report = {
         "machine": describe(("numba", "numpy", "sentencepiece", "sacrebleu")),
-        "model_bytes": sum(f.stat().st_size for f in given.model.iterdir()),
+        "model_bytes": sum(f.stat().st_size for folder in {f for f, _ in chosen} for f in folder.iterdir()),
         "limit": given.limit,
         "start": begun,
-        "scores": measure(students, given),
+        "scores": scores,
     }
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
