@@ -86,9 +86,11 @@ def speaker_keys(options: ServeOptions) -> frozenset[str]:
 
 def offered(options: ServeOptions, source: str) -> tuple[str, ...]:
     """The languages of a stage: the one spoken, and those that were named or that the embedded translator writes."""
-    from simul.backends.families import EMBEDDED_TARGETS
+    from simul.backends.families import EMBEDDED_SOURCES, EMBEDDED_TARGETS
 
-    named = options.stage_language or (tuple(EMBEDDED_TARGETS) if source == "en" else ("en",))
+    english = () if source == "en" else ("en",)
+    further = tuple(EMBEDDED_TARGETS) if source == "en" or source in EMBEDDED_SOURCES else ()
+    named = options.stage_language or (*english, *further)
     return tuple(dict.fromkeys((source, *named, *options.spoken)))
 
 
