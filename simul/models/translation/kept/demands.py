@@ -81,10 +81,11 @@ def demands(words: Sequence[str], source: str, target: str, is_word: Callable[[s
         for date in find_dates(words):
             find = searching(date_pattern(date.word, target))
             found.append(Demand("date", date.first, date.last, find, date_forms(date, target)))
-    if source == "en":
-        for name in find_names(words, is_word):
+    if source != "de":
+        for name in find_names(words, is_word, source):
             find, forms = name_pattern(name, target), name_forms(name, target)
             found.append(Demand("name", name.first, name.last, find, forms, sure=name.known))
+    if source == "en":
         found += _denials(words, target)
     return sorted(found, key=lambda demand: demand.first)
 

@@ -1,4 +1,4 @@
-"""Names in an English text, and what they are called in other languages (names.tsv; most from Unicode's CLDR)."""
+"""Names in a text, and what they are called in other languages (names.tsv; most from Unicode's CLDR)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ALIKE = (
 
 @dataclass(frozen=True)
 class Name:
-    """A name of the words [first, last). known: it has names of its own in other languages."""
+    """A name of the words [first, last). known: it has names of its own in other languages, and `text` is English."""
 
     first: int
     last: int
@@ -57,13 +57,24 @@ def _known() -> dict[str, Mapping[str, str]]:
         return {row["en"]: {code: name for code, name in row.items() if code != "en"} for row in rows}
 
 
-@lru_cache(maxsize=1)
-def _longest() -> int:
-    return max(len(name.split()) for name in _known())
+@lru_cache
+def _called(language: str) -> Mapping[str, str]:
+    """The English names by what they are called in a language."""
+    if language == "en":
+        return {name: name for name in _known()}
+    # Of several names for one place, such as New York City, the shortest stays.
+    known = sorted(_known().items(), key=lambda row: -len(row[0]))
+    called = ((names.get(language, ""), name) for name, names in known)
+    return {form: name for own, name in called for form in (own, _plain(own)) if form}
 
 
-def find_names(words: Sequence[str], is_word: Callable[[str], bool]) -> list[Name]:
-    """The names of an English sentence with its capitals, in order.
+@lru_cache
+def _longest(language: str) -> int:
+    return max(len(name.split()) for name in _called(language))
+
+
+def find_names(words: Sequence[str], is_word: Callable[[str], bool], language: str = "en") -> list[Name]:
+    """The names of a sentence with its capitals, in order; not for German, where every noun has one.
 
     `is_word` tells whether a string is a usual word, written so. A name that is one in lower case as well is passed
     over, and so is the first word of a sentence unless it is usual with its capital, or another name follows it.
@@ -71,21 +82,22 @@ def find_names(words: Sequence[str], is_word: Callable[[str], bool]) -> list[Nam
     found: list[Name] = []
     at = 0
     while at < len(words):
-        known = _known_at(words, at)
-        name = known or _unknown_at(words, at, is_word)
+        known = _known_at(words, at, language)
+        name = known or _unknown_at(words, at, is_word, language)
         if name is not None:
             found.append(name)
         at = name.last if name is not None else at + 1
     return found
 
 
-def _known_at(words: Sequence[str], at: int) -> Name | None:
-    for count in range(min(_longest(), len(words) - at), 0, -1):
+def _known_at(words: Sequence[str], at: int, language: str) -> Name | None:
+    called = _called(language)
+    for count in range(min(_longest(language), len(words) - at), 0, -1):
         if any(word[-1:] in ",.;:!?" for word in words[at : at + count - 1]):
             continue
         text = _own(" ".join(bare(word) for word in words[at : at + count]))
-        if text in _known():
-            return Name(at, at + count, text, True)
+        if text in called:
+            return Name(at, at + count, called[text], True)
     return None
 
 
@@ -94,7 +106,7 @@ def _own(text: str) -> str:
     return re.sub(r"['’]s?$", "", text)
 
 
-def _unknown_at(words: Sequence[str], at: int, is_word: Callable[[str], bool]) -> Name | None:
+def _unknown_at(words: Sequence[str], at: int, is_word: Callable[[str], bool], language: str) -> Name | None:
     text = _own(bare(words[at]))
     titled = at > 0 and bare(words[at - 1]).lower() in _TITLES and text[:1].isupper()
     if titled and text.isalpha() and len(text) > 2:
@@ -102,8 +114,9 @@ def _unknown_at(words: Sequence[str], at: int, is_word: Callable[[str], bool]) -
     if not _is_name(text, is_word):
         return None
     if text.isupper():
-        return Name(at, at + 1, text, False)
-    if at == 0 or words[at - 1][-1:] in '!?:"“' or words[at][:1] in "\"“‘'":
+        # What such letters stand for is called otherwise: ONU is UN.
+        return Name(at, at + 1, text, False) if language == "en" else None
+    if at == 0 or words[at - 1][-1:] in '!?:"“' or words[at][:1] in "\"“‘'«¿¡":
         after = bare(words[at + 1]) if at + 1 < len(words) and words[at][-1:].isalnum() else ""
         if not _capital(after) and not (after and is_word(text)):
             return None

@@ -66,3 +66,28 @@ def test_the_place_of_a_name_is_told() -> None:
     (found,) = find_names(["in", "Berlin"], lambda word: False)
     span = name_pattern(found, "de")("Der Zug nach Berlin fährt.")
     assert span == (13, 19)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "found"),
+    [
+        ("Ayer habló Katarzyna en Londres.", "es", [("Katarzyna", False), ("London", True)]),
+        ("Vive en Nueva York desde mayo.", "es", [("New York", True)]),
+        ("¿Dónde está Rodrigo?", "es", [("Rodrigo", False)]),
+        ("La ONU está en Ginebra.", "es", [("Geneva", True)]),
+        ("Nous allons à Londres avec Margaux.", "fr", [("London", True), ("Margaux", False)]),
+    ],
+)
+def test_names_of_other_languages_are_found_by_what_they_are_called_there(
+    text: str, language: str, found: list[tuple[str, bool]]
+) -> None:
+    names = find_names(text.split(), WORDS.__contains__, language)
+    assert [(name.text, name.known) for name in names] == found
+    assert [name_forms(name, "en") for name in names] == [(text,) for text, _ in found]
+
+
+def test_an_english_text_may_call_a_city_as_the_source_does() -> None:
+    (city,) = find_names(["en", "Múnich"], WORDS.__contains__, "es")
+    find = name_pattern(city, "en")
+    assert find("It was in Munich.") == (10, 16)
+    assert find("It was in Monaco.") is None
