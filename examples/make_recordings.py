@@ -19,7 +19,7 @@ PAUSE = 0.7
 """Seconds between two clips; none before a clip that goes on inside a sentence."""
 
 PRINTING = ("lj001-0001", "+lj001-0002", "lj001-0009", "lj001-0016", "+lj001-0017")
-HOTLINE = ("conf-onlyperson", "confbridge-begin-glorious-a", "vm-review")
+HOTLINE = ("conf-onlyperson", "confbridge-lock-no-join", "vm-review")
 RECORDINGS = {
     "printing-en.ogg": ("public-domain-clips", "en", PRINTING),
     "hotline-es.ogg": ("asterisk-prompts", "es", HOTLINE),
