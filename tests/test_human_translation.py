@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from benchmarks.human_translation import (
-    DIRECT,
+    DIRECT_GRID,
     PAUSE,
     chosen,
     example_talks,
@@ -161,5 +161,5 @@ def test_the_page_says_whether_the_default_holds(quality: float, lag: float, sai
 
 
 def test_the_grid_of_whispers_own_translation_has_the_default_and_offline() -> None:
-    names = {setting.policy for setting in parse_grid(DIRECT)}
+    names = {setting.policy for setting in parse_grid(DIRECT_GRID)}
     assert {"offline", "local-agreement"} <= names

@@ -16,9 +16,9 @@ def test_every_different_pair_comes_once_with_its_set(tmp_path: Path) -> None:
     found = text.read_pairs(write_text(tmp_path), "de")
     count = Counter((pair.origin, pair.machine) for pair in found)
     assert count == {("tatoeba", False): len(sentences()), ("pivot", True): len(sentences()[::7])}
-    assert {(p.english, p.target) for p in found if not p.machine} == set(sentences())
+    assert {(p.source, p.target) for p in found if not p.machine} == set(sentences())
     assert found == text.read_pairs(tmp_path, "de")
-    assert [(p.english, p.target) for p in found if not p.machine] != sentences()
+    assert [(p.source, p.target) for p in found if not p.machine] != sentences()
 
 
 def test_caps_and_limits_count_pairs_of_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_a_file_named_beside_the_folder_is_a_set_of_its_own(tmp_path: Path) -> N
     more = tmp_path / "ding.de.tsv.gz"
     with gzip.open(more, "wt", encoding="utf-8") as stream:
         stream.write("en\tde\nhouse\tHaus\n")
-    assert [(p.english, p.origin) for p in text.read_pairs(tmp_path / "none", "de", [more])] == [
+    assert [(p.source, p.origin) for p in text.read_pairs(tmp_path / "none", "de", [more])] == [
         ("house", "ding")
     ]
 
