@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simul.audio import StreamResampler, resampled_length
-from simul.errors import AudioError
+from simul.errors import AudioError, UsageError
 
 RATES = [8000, 11025, 12000, 22050, 24000, 32000, 44100, 48000]
 
@@ -107,7 +107,7 @@ def test_equal_rates_pass_through_untouched():
 
 def test_misuse_is_refused():
     resampler = StreamResampler(48000)
-    with pytest.raises(ValueError, match="mono"):
+    with pytest.raises(UsageError, match=r"of shape \(10, 2\)"):
         resampler.push(np.zeros((10, 2), np.float32))
     assert len(resampler.finish()) == 0
     assert len(resampler.finish()) == 0
