@@ -125,8 +125,8 @@ def disturbed(
     if fault.left > 0:
         assert events == expected
         return False
-    said = str(session.failure)
-    assert said == MESSAGE or (part == "policy" and MESSAGE in said)
+    of_policy = f"The policy {policy.partition('(')[0]} failed in {name} (RuntimeError: {MESSAGE})."
+    assert str(session.failure) == (of_policy if part == "policy" else MESSAGE)
     assert kinds(events)[-2:] == ["error", "end"]
     assert kinds(events).count("error") == kinds(events).count("end") == 1
     told = len(events) - 2
